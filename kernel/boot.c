@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+// boot.c - bringing the machine up: device tree, memory, harts, init.
+#include "dev/console.h"
+#include "dev/fdt.h"
+#include "dev/ipi.h"
+#include "dev/plic.h"
+#include "dev/power.h"
+#include "dev/timer.h"
+#include "fs/file.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/as.h"
+#include "mm/freelist.h"
+#include "mm/kstack.h"
+#include "mm/kvm.h"
+#include "mm/refs.h"
+#include "proc/proc.h"
+#include "proc/sched.h"
+#include "riscv/csr.h"
+#include "riscv/sbi.h"
+#include "syscall/syscall.h"
+
+struct hart *harts[HART_MAX];
+u32 nharts;
+
+extern char __image_start[], __image_end[], _secondary_entry[];
+void sys_kine_boot(void);
+
+static struct hart boot_hart;  // until the device tree says how many there are
+static u32 online;
+static struct mem_range usable[RANGES_MAX * 2];
+static u32 nusable;
+
+static void sbi_sink(const char *s, usize n) {
+    while (n--) {
+        sbi_putchar(*s++);
+    }
+}
+
+// Cut [base, end) out of the usable ranges.
+static void reserve(u64 base, u64 end) {
+    for (u32 i = 0; i < nusable; i++) {
+        struct mem_range *r = &usable[i];
+        if (end <= r->base || base >= r->end) {
+            continue;
+        }
+        struct mem_range above = {MAX(end, r->base), r->end};
+        r->end = MAX(MIN(base, r->end), r->base);
+        if (above.base < above.end && nusable < ARRAY_LEN(usable)) {
+            usable[nusable++] = above;
+        }
+    }
+}
+
+static void find_usable_memory(void) {
+    for (u32 i = 0; i < machine.nmemory; i++) {
+        usable[nusable++] = machine.memory[i];
+    }
+    for (u32 i = 0; i < machine.nreserved; i++) {
+        reserve(ALIGN_DOWN(machine.reserved[i].base, PAGE_SIZE),
+                ALIGN_UP(machine.reserved[i].end, PAGE_SIZE));
+    }
+    u64 start = (u64)__image_start - IMAGE_BASE + IMAGE_PHYS;
+    reserve(start, ALIGN_UP((u64)__image_end, PAGE_SIZE) - IMAGE_BASE + IMAGE_PHYS);
+    reserve(ALIGN_DOWN(machine.initrd, PAGE_SIZE), ALIGN_UP(machine.initrd_end, PAGE_SIZE));
+    boot_alloc_from(usable, nusable);
+}
+
+static void swap_u64(u64 *a, u64 *b) {
+    u64 t = *a;
+    *a = *b;
+    *b = t;
+}
+
+// Logical hart 0 is the one that boots.
+static void number_harts(u64 hartid) {
+    for (u32 i = 0; i < machine.nharts; i++) {
+        if (machine.hartids[i] == hartid) {
+            swap_u64(&machine.hartids[0], &machine.hartids[i]);
+            u32 c = machine.plic_context[0];
+            machine.plic_context[0] = machine.plic_context[i];
+            machine.plic_context[i] = c;
+        }
+    }
+    nharts = machine.nharts;
+    for (u32 i = 0; i < nharts; i++) {
+        struct hart *h = boot_alloc(sizeof(*h));
+        h->index = i;
+        h->hartid = machine.hartids[i];
+        h->rng = 0x9e3779b97f4a7c15ul * (i + 1);
+        h->next_pid = i ? 1 : 0;  // the first pid of hart 0 is 1: init
+        harts[i] = h;
+    }
+}
+
+static void init_frames(void) {
+    u64 lo = ~0ul, hi = 0;
+    for (u32 i = 0; i < machine.nmemory; i++) {
+        lo = MIN(lo, machine.memory[i].base);
+        hi = MAX(hi, machine.memory[i].end);
+    }
+    u32 count = (hi - lo) >> PAGE_SHIFT;
+    frame_init(lo, count, boot_alloc(count * sizeof(struct frame)));
+    freelist_init(boot_alloc(freelist_bytes(nharts)), nharts);
+}
+
+// After the last boot_alloc: what is left belongs to the free lists, the rest is reserved.
+static void release_memory(void) {
+    for (frame_t f = 0; f < frame_count; f++) {
+        frame_record(f)->class = FRAME_RESERVED;
+    }
+    u64 frames = 0;
+    for (u32 i = 0; i < nusable; i++) {
+        struct mem_range *r = &usable[i];
+        frame_t first = MAX(frame_from_pa(ALIGN_UP(r->base, PAGE_SIZE)), 1u);
+        frame_t end = frame_from_pa(ALIGN_DOWN(r->end, PAGE_SIZE));
+        if (r->base < r->end && first < end) {
+            for (frame_t f = first; f < end; f++) {
+                frame_record(f)->class = FRAME_FREE;
+            }
+            freelist_add_virgin(first, end);
+            frames += end - first;
+        }
+    }
+    kprintf("frames: %lu, metadata: %lu KiB\n", frames, frame_count * sizeof(struct frame) / 1024);
+}
+
+// A hart's idle thread is the stack on which it came up.
+static void make_idle(struct hart *h) {
+    h->idle = boot_alloc(sizeof(struct thread));
+    h->idle->affinity = 1ul << h->index;
+    h->idle->hart = h->index;
+    h->current = h->idle;
+    h->inject = &h->idle->inject;
+    h->idle->stack = (u64)boot_alloc(3 * KSTACK_SIZE);
+    h->idle->stack = ALIGN_UP(h->idle->stack, KSTACK_STRIDE) + KSTACK_STRIDE;
+    h->kernel_sp = h->idle->stack;
+}
+
+static void seed_from_bootargs(void) {
+    static const char *const words[] = {"seed=", "delay="};
+    for (const char *p = machine.bootargs; *p && strncmp(p, " -- ", 4); p++) {
+        u64 value;
+        for (u32 w = 0; w < ARRAY_LEN(words); w++) {
+            const char *at = p + strlen(words[w]);
+            if (strncmp(p, words[w], strlen(words[w])) == 0 && parse_u64(&at, &value)) {
+                for (u32 i = 0; i < nharts; i++) {
+                    if (w == 0) {
+                        harts[i]->rng = (value + 1) * 0x9e3779b97f4a7c15ul + i + 1;
+                    } else {
+                        harts[i]->delay = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void hart_online(void) {
+    csr_write(sie, SIE_SSIE | SIE_STIE | SIE_SEIE);
+    csr_write(scounteren, 7);  // user mode may read cycle, time, instret
+    csr_clear(sstatus, SSTATUS_FS);
+    timer_init_hart();
+    atomic_add_relaxed(&online, 1u);
+    irq_enable();
+}
+
+noreturn void boot_secondary(struct hart *h) {
+    kvm_activate();
+    h->current = h->idle;
+    hart_online();
+    sched_idle();
+}
+
+static void start_others(void) {
+    u64 entry = (u64)_secondary_entry - IMAGE_BASE + IMAGE_PHYS;
+    for (u32 i = 1; i < nharts; i++) {
+        long error = sbi_hart_start(harts[i]->hartid, entry, (u64)harts[i]);
+        if (error) {
+            panic("hart %u does not start: SBI error %ld", harts[i]->hartid, error);
+        }
+    }
+    u64 until = time_now() + machine.timebase * 20;
+    while (atomic_load_acquire(&online) != nharts) {
+        if (time_now() > until) {
+            panic("%u of %u harts came up", online, nharts);
+        }
+    }
+    kprintf("harts: %u online\n", nharts);
+}
+
+noreturn void boot_main(u64 hartid, u64 dtb_pa) {
+    hart_tp = &boot_hart;
+    harts[0] = &boot_hart;
+    print_set_sink(sbi_sink);
+    kprintf("\nKine " VERSION ": refs " REFS_NAME CHECK_NAME ", boot hart %lu\n", hartid);
+    fdt_read(pa_to_kva(dtb_pa), dtb_pa);
+    find_usable_memory();
+    number_harts(hartid);
+    hart_tp = harts[0];
+    console_init();
+    power_init();
+    plic_init();
+    ipi_init();
+    kvm_init(machine.memory, machine.nmemory);
+    kvm_activate();
+    print_set_sink(console_write);
+    kprintf("memory: %lu MiB, timebase %lu Hz, timer %s, ipi %s, %u virtio slots\n",
+            (machine.memory[0].end - machine.memory[0].base) >> 20, machine.timebase,
+            machine.sstc ? "sstc" : "sbi", machine.sswi ? "sswi" : "sbi", machine.nvirtio);
+    kprintf("bootargs: %s\n", machine.bootargs);
+    init_frames();
+    kstack_init();
+    as_init();
+    proc_boot();
+    file_boot();
+    pipe_boot();
+    sys_kine_boot();
+    for (u32 i = 0; i < nharts; i++) {
+        sched_init_hart(harts[i]);
+        make_idle(harts[i]);
+        harts[i]->emergency_sp = (u64)boot_alloc(PAGE_SIZE) + PAGE_SIZE;
+        harts[i]->timers = timer_alloc();
+    }
+    initramfs_boot(pa_to_kva(machine.initrd), machine.initrd_end - machine.initrd);
+    seed_from_bootargs();
+    release_memory();
+    console_listen();
+    hart_online();
+    start_others();
+    proc_start_init(machine.bootargs);
+    sched_idle();
+}

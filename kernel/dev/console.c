@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+// console.c - a 16550 UART and a line discipline: echo, erase (BS, DEL), kill line (^U), end of file
+// (^D), the state of all harts (^T).
+//
+// Output     is polled under a lock, a piece at a time: lines of different harts do not mix, and on
+//            the machines that we run on the transmitter is always ready.
+// Input      comes by interrupt into a line buffer; readers sleep until a line (or ^D) is complete.
+#include "dev/console.h"
+#include "dev/fdt.h"
+#include "dev/plic.h"
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/uaccess.h"
+#include "panic.h"
+#include "riscv/sbi.h"
+#include "sync/park.h"
+#include "sync/waitq.h"
+
+enum { RHR = 0, THR = 0, IER = 1, FCR = 2, LCR = 3, LSR = 5, LSR_READY = 1, LSR_THR_EMPTY = 32 };
+#define CTRL(c) ((c) & 0x1f)
+#define LINE_BYTES 1024
+
+static volatile u8 *uart;
+static struct spin tx_lock = SPIN_INIT(CONSOLE);
+
+static struct spin rx_lock = SPIN_INIT(TTYBUF);
+static struct waitq rx_wait;
+static struct mutex read_lock;
+static char line[LINE_BYTES];
+static u32 line_tail, line_done, line_head;  // read up to; complete up to; typed up to (free-running)
+
+static void put(char c) {
+    while (!(uart[LSR] & LSR_THR_EMPTY)) {
+        cpu_pause();
+    }
+    uart[THR] = c;
+}
+
+void console_write_unlocked(const char *s, usize n) {
+    for (; n; n--, s++) {
+        if (!uart) {
+            sbi_putchar(*s);
+            continue;
+        }
+        if (*s == '\n') {
+            put('\r');
+        }
+        put(*s);
+    }
+}
+
+void console_write(const char *s, usize n) {
+    u64 flags = spin_lock_irq(&tx_lock);
+    console_write_unlocked(s, n);
+    spin_unlock_irq(&tx_lock, flags);
+}
+
+void console_init(void) {
+    if (machine.uart) {
+        uart = kvm_map_device(machine.uart, 8);
+    }
+}
+
+void console_listen(void) {
+    waitq_init(&rx_wait);
+    mutex_init(&read_lock, RANK_TTY);
+    if (uart) {
+        uart[FCR] = 7;  // FIFOs on and empty
+        uart[IER] = 1;  // receive interrupts
+        plic_enable(machine.uart_irq);
+    }
+}
+
+static void erase(u32 n) {
+    while (n-- && line_head != line_done) {
+        line_head--;
+        console_write("\b \b", 3);
+    }
+}
+
+// => rx_lock held
+static void typed(char c) {
+    if (c == CTRL('U')) {
+        erase(~0u);
+    } else if (c == '\b' || c == 0x7f) {
+        erase(1);
+    } else if (line_head - line_tail < LINE_BYTES - 1 || c == '\n' || c == '\r' || c == CTRL('D')) {
+        c = c == '\r' ? '\n' : c;
+        if (line_head - line_tail >= LINE_BYTES) {
+            return;
+        }
+        if (c != CTRL('D')) {
+            console_write(&c, 1);
+        }
+        line[line_head++ % LINE_BYTES] = c;
+        if (c == '\n' || c == CTRL('D')) {
+            line_done = line_head;
+            waitq_wake_all(&rx_wait);
+        }
+    }
+}
+
+void console_interrupt(void) {
+    while (uart[LSR] & LSR_READY) {
+        char c = uart[RHR];
+        if (c == CTRL('T')) {
+            panic_show_harts();
+            continue;
+        }
+        u64 flags = spin_lock_irq(&rx_lock);
+        typed(c);
+        spin_unlock_irq(&rx_lock, flags);
+    }
+}
+
+// Take what there is of a complete line, up to n bytes. *eof: a ^D stood first.
+static usize take(char *to, usize n, bool *eof) {
+    usize got = 0;
+    u64 flags = spin_lock_irq(&rx_lock);
+    while (got < n && line_tail != line_done) {
+        char c = line[line_tail++ % LINE_BYTES];
+        if (c == CTRL('D')) {
+            line_tail -= got > 0;  // an end of file of its own, next time
+            *eof = true;
+            break;
+        }
+        to[got++] = c;
+        if (c == '\n') {
+            break;
+        }
+    }
+    spin_unlock_irq(&rx_lock, flags);
+    return got;
+}
+
+static long console_file_read(struct file *f, uaddr buf, usize n) {
+    char piece[256];
+    bool eof = false;
+    struct waiter w;
+    (void)f;
+    n = MIN(n, sizeof(piece));
+    mutex_lock(&read_lock);
+    waitq_add(&rx_wait, &w);
+    usize got;
+    while (!(got = take(piece, n, &eof)) && !eof && n && !park_killed()) {
+        park();
+        waitq_again(&rx_wait, &w);
+    }
+    waitq_del(&rx_wait, &w);
+    mutex_unlock(&read_lock);
+    if (!got && park_killed()) {
+        return -EINTR;
+    }
+    long error = copy_out(buf, piece, got);
+    return error ? error : (long)got;
+}
+
+static long console_file_write(struct file *f, uaddr buf, usize n) {
+    char piece[256];
+    (void)f;
+    for (usize done = 0; done < n;) {
+        usize step = MIN(n - done, sizeof(piece));
+        long error = copy_in(piece, buf + done, step);
+        if (error) {
+            return done ? (long)done : error;
+        }
+        console_write(piece, step);
+        done += step;
+    }
+    return n;
+}
+
+static long null_read(struct file *f, uaddr buf, usize n) {
+    (void)f, (void)buf, (void)n;
+    return 0;
+}
+
+static long zero_read(struct file *f, uaddr buf, usize n) {
+    (void)f;
+    long error = zero_out(buf, n);
+    return error ? error : (long)n;
+}
+
+static long null_write(struct file *f, uaddr buf, usize n) {
+    (void)f, (void)buf;
+    return n;
+}
+
+const struct file_ops *device_ops(const char *name) {
+    static const struct file_ops console = {console_file_read, console_file_write, NULL};
+    static const struct file_ops null = {null_read, null_write, NULL};
+    static const struct file_ops zero = {zero_read, null_write, NULL};
+    return strcmp(name, "console") == 0 ? &console : strcmp(name, "null") == 0 ? &null : &zero;
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// console.h - the UART and the terminal on it.
+#pragma once
+#include "lib/types.h"
+
+void console_init(void);       // boot: output by the UART from now on
+void console_listen(void);     // boot: input by interrupts
+void console_interrupt(void);
+void console_write(const char *s, usize n);
+void console_write_unlocked(const char *s, usize n);  // panic's

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// file.h - open files, tables of descriptors, and the tree of inodes they come from.
+//
+// Seam       a file system provides inodes; the system calls see only this header.
+// Locking    a file's count is atomic; its offset is under file->lock; a descriptor table belongs to
+//            one process and its thread. Inodes of the initramfs never change, so they need no lock.
+#pragma once
+#include "lib/list.h"
+#include "mm/backing.h"
+#include "sync/mutex.h"
+
+#define PATH_BYTES 256
+#define NAME_BYTES 128
+
+struct file;
+struct inode;
+
+struct file_ops {
+    // Move up to n bytes between user memory and the file at *off, and advance *off.
+    long (*read)(struct file *f, uaddr buf, usize n);
+    long (*write)(struct file *f, uaddr buf, usize n);
+    void (*close)(struct file *f);  // the last reference is gone
+};
+
+struct file {
+    u32 refs;  // (a) descriptors, in all tables
+    u32 flags; // O_ACCMODE bits
+    const struct file_ops *ops;
+    struct mutex lock;
+    u64 offset;  // (lock)
+    struct inode *inode;
+    void *data;  // the ops' own
+};
+
+enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_TRUNC = 01000,
+       O_APPEND = 02000, O_NONBLOCK = 04000, O_DIRECTORY = 0200000, O_CLOEXEC = 02000000 };
+enum { S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFREG = 0100000, S_IFIFO = 0010000, S_IFLNK = 0120000,
+       S_IFMT = 0170000 };
+#define AT_FDCWD (-100)
+
+void file_boot(void);
+struct file *file_new(const struct file_ops *ops, u32 flags) must_check;
+void file_get(struct file *f);
+void file_put(struct file *f);
+
+// Descriptor tables. All return a descriptor or 0, or -errno.
+struct fd_table *fd_table_create(void) must_check;
+struct fd_table *fd_table_copy(struct fd_table *t) must_check;  // NULL: no memory
+void fd_table_free(struct fd_table *t);
+void fd_table_close_on_exec(struct fd_table *t);
+struct file *fd_file(struct fd_table *t, int fd);  // NULL: not open. Valid while fd stays open
+long fd_install(struct fd_table *t, struct file *f, bool cloexec);
+long fd_close(struct fd_table *t, int fd);
+long fd_dup(struct fd_table *t, int fd);
+long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec);
+
+// Inodes.
+struct stat_info {
+    u64 ino, size;
+    u32 mode, links;
+};
+void initramfs_boot(const void *cpio, usize len);
+struct inode *inode_root(void);
+// Walk a path from `base`. 0 or -ENOENT, -ENOTDIR, -ENAMETOOLONG.
+long inode_find(struct inode *base, const char *path, struct inode **out) must_check;
+bool inode_is_file(struct inode *i);
+bool inode_is_dir(struct inode *i);
+u64 inode_size(struct inode *i);
+long inode_read(struct inode *i, u64 off, void *buf, usize n);
+struct backing *inode_backing(struct inode *i);
+void inode_stat(struct inode *i, struct stat_info *st);
+long inode_path(struct inode *i, char *buf, usize n);  // its length with NUL, or -ERANGE
+// The `index`-th entry of a directory: its inode, or NULL at the end. 0 and 1 are . and ..
+struct inode *inode_entry(struct inode *dir, u64 index, const char **name);
+long inode_open(struct inode *i, u32 flags, struct file **out) must_check;
+
+// Device files (dev/) and pipes.
+const struct file_ops *device_ops(const char *name);  // NULL: no such device
+void file_open_console(struct fd_table *t);           // as 0, 1 and 2
+void pipe_boot(void);
+long pipe_create(struct file **read_end, struct file **write_end) must_check;
+bool file_is_pipe(struct file *f);
+u64 pipe_frames(void);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// pipe.c - pipes: one frame of buffer, a mutex, and a queue of sleepers for each end.
+//
+// POSIX      write(2): at most PIPE_BUF (4096) bytes go in as one piece. A write with no reader left
+//            raises SIGPIPE and gives EPIPE; a read with no writer left gives 0.
+// Locking    pipe->lock is held while user memory is touched (it is a mutex, outside the AS lock).
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "mm/cache.h"
+#include "mm/refs.h"
+#include "mm/uaccess.h"
+#include "proc/proc.h"
+#include "sync/park.h"
+
+#define SIGPIPE 13
+#define PIPE_BYTES PAGE_SIZE
+
+struct pipe {
+    struct mutex lock;
+    struct waitq readers, writers;
+    u64 head, tail;  // bytes ever written, ever read
+    bool read_open, write_open;
+    u32 ends;  // (a) ends that may still touch this: the last one frees it
+    frame_t frame;
+};
+
+static struct cache pipe_cache;
+static u64 frames;  // (a)
+
+void pipe_boot(void) {
+    cache_init(&pipe_cache, "pipe", sizeof(struct pipe));
+}
+
+u64 pipe_frames(void) {
+    return atomic_load_relaxed(&frames);
+}
+
+// Wait until there is something to read; false: never again, or we shall die. => lock held, and again
+static bool await_data(struct pipe *p) {
+    struct waiter w;
+    if (p->head != p->tail || !p->write_open) {
+        return p->head != p->tail;
+    }
+    waitq_add(&p->readers, &w);
+    while (p->head == p->tail && p->write_open && !park_killed()) {
+        mutex_unlock(&p->lock);
+        park();
+        mutex_lock(&p->lock);
+        waitq_again(&p->readers, &w);  // under the lock: nothing changes before we look
+    }
+    waitq_del(&p->readers, &w);
+    return p->head != p->tail;
+}
+
+static bool await_room(struct pipe *p, usize need) {
+    struct waiter w;
+    if (PIPE_BYTES - (p->head - p->tail) >= need || !p->read_open) {
+        return p->read_open;
+    }
+    waitq_add(&p->writers, &w);
+    while (PIPE_BYTES - (p->head - p->tail) < need && p->read_open && !park_killed()) {
+        mutex_unlock(&p->lock);
+        park();
+        mutex_lock(&p->lock);
+        waitq_again(&p->writers, &w);  // under the lock: nothing changes before we look
+    }
+    waitq_del(&p->writers, &w);
+    return p->read_open && !park_killed();
+}
+
+static long pipe_read(struct file *f, uaddr buf, usize n) {
+    struct pipe *p = f->data;
+    char *bytes = frame_kva(p->frame);
+    long done = 0, error = 0;
+    mutex_lock(&p->lock);
+    if (n && await_data(p)) {
+        while (!error && (usize)done < n && p->tail != p->head) {
+            u64 at = p->tail % PIPE_BYTES;
+            usize step = MIN(MIN(p->head - p->tail, PIPE_BYTES - at), n - done);
+            error = copy_out(buf + done, bytes + at, step);
+            if (!error) {
+                p->tail += step;
+                done += step;
+            }
+        }
+        waitq_wake_all(&p->writers);
+    } else if (park_killed()) {
+        error = -EINTR;
+    }
+    mutex_unlock(&p->lock);
+    return done ? done : error;
+}
+
+static long pipe_write(struct file *f, uaddr buf, usize n) {
+    struct pipe *p = f->data;
+    char *bytes = frame_kva(p->frame);
+    long done = 0, error = 0;
+    mutex_lock(&p->lock);
+    while (!error && (usize)done < n) {
+        if (!await_room(p, n <= PIPE_BYTES ? n - done : 1)) {
+            error = p->read_open ? -EINTR : -EPIPE;
+            break;
+        }
+        u64 at = p->head % PIPE_BYTES;
+        usize step = MIN(MIN(PIPE_BYTES - (p->head - p->tail), PIPE_BYTES - at), n - done);
+        error = copy_in(bytes + at, buf + done, step);
+        if (!error) {
+            p->head += step;
+            done += step;
+            waitq_wake_all(&p->readers);
+        }
+    }
+    mutex_unlock(&p->lock);
+    if (error == -EPIPE) {
+        proc_kill(proc_self(), SIGPIPE);
+    }
+    return done ? done : error;
+}
+
+static long wrong_end(struct file *f, uaddr buf, usize n) {
+    (void)f, (void)buf, (void)n;
+    return -EBADF;
+}
+
+static void destroy(struct pipe *p) {
+    frame_release(p->frame);
+    atomic_sub_relaxed(&frames, 1ul);
+    cache_free(&pipe_cache, p);
+}
+
+static void close_end(struct pipe *p, bool *end) {
+    mutex_lock(&p->lock);
+    *end = false;
+    waitq_wake_all(&p->readers);
+    waitq_wake_all(&p->writers);
+    mutex_unlock(&p->lock);
+    if (atomic_sub_release(&p->ends, 1u) == 1) {  // pairs with the fence: mutex_unlock is over
+        atomic_fence_acquire();
+        destroy(p);
+    }
+}
+
+static void close_read(struct file *f) {
+    struct pipe *p = f->data;
+    close_end(p, &p->read_open);
+}
+
+static void close_write(struct file *f) {
+    struct pipe *p = f->data;
+    close_end(p, &p->write_open);
+}
+
+static const struct file_ops read_ops = {pipe_read, wrong_end, close_read};
+static const struct file_ops write_ops = {wrong_end, pipe_write, close_write};
+
+bool file_is_pipe(struct file *f) {
+    return f->ops == &read_ops || f->ops == &write_ops;
+}
+
+static void discard(struct file *f) {
+    static const struct file_ops none;
+    if (f) {
+        f->ops = &none;
+        file_put(f);
+    }
+}
+
+long pipe_create(struct file **r, struct file **w) {
+    struct pipe *p = cache_alloc(&pipe_cache);
+    if (!p) {
+        return -ENOMEM;
+    }
+    *p = (struct pipe){.read_open = true, .write_open = true, .ends = 2,
+                       .frame = frame_alloc(FRAME_KERNEL)};
+    mutex_init(&p->lock, RANK_PIPE);
+    waitq_init(&p->readers);
+    waitq_init(&p->writers);
+    if (!p->frame) {
+        cache_free(&pipe_cache, p);
+        return -ENOMEM;
+    }
+    atomic_add_relaxed(&frames, 1ul);
+    *r = file_new(&read_ops, O_RDONLY);
+    *w = file_new(&write_ops, O_WRONLY);
+    if (!*r || !*w) {
+        discard(*r);
+        discard(*w);
+        destroy(p);
+        return -ENOMEM;
+    }
+    (*r)->data = (*w)->data = p;
+    return 0;
+}

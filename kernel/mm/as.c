@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// as.c - life of an address space, and the calls that change its regions. See as.h.
+#include "mm/as.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "mm/cache.h"
+#include "mm/kvm.h"
+#include "mm/pagetable.h"
+#include "mm/refs.h"
+#include "mm/tlb.h"
+#include "riscv/hart.h"
+
+struct cache as_cache, region_cache;
+
+void as_init(void) {
+    cache_init(&as_cache, "as", sizeof(struct as));
+    cache_init(&region_cache, "region", sizeof(struct region));
+}
+
+struct as *as_create(void) {
+    struct as *as = cache_alloc(&as_cache);
+    if (!as) {
+        return NULL;
+    }
+    *as = (struct as){.root = pt_alloc()};
+    if (!as->root) {
+        cache_free(&as_cache, as);
+        return NULL;
+    }
+    mutex_init(&as->lock, RANK_AS);
+    list_init(&as->regions);
+    kvm_copy_root(frame_kva(as->root));
+    return as;
+}
+
+void as_destroy(struct as *as) {
+    ASSERT(atomic_load_acquire(&as->harts) == 0, "harts %lx (S3)", as->harts);
+    while (!list_empty(&as->regions)) {
+        struct region *r = list_first(&as->regions, struct region, link);
+        if (r->lo < r->hi) {
+            pt_clear(as, r->lo, r->hi, true);
+        }
+        region_remove(as, r);
+    }
+    ASSERT(as->rss == 0, "rss %lu after the last region", as->rss);
+    kvm_clear_root(frame_kva(as->root));
+    pt_free(as->root);
+    cache_free(&as_cache, as);
+}
+
+// The new space's bit is set before its root is in satp, the old one's cleared after its last
+// translation is gone; the full fence pairs with the one in tlb_shootdown.
+void as_switch(struct as *as) {
+    struct hart *h = this_hart();
+    struct as *old = h->active_as;
+    if (old == as) {
+        return;
+    }
+    u64 bit = 1ul << h->index;
+    if (as) {
+        atomic_or_relaxed(&as->harts, bit);
+        atomic_fence_full();
+    }
+    u64 root = as ? frame_pa(as->root) : kvm_root_pa;
+    csr_write(satp, SATP_SV39 | root >> PAGE_SHIFT);
+    h->active_as = as;
+    COUNT(full_fences);
+    __asm__ volatile("sfence.vma zero, %0" ::"r"(0ul) : "memory");  // ASID 0; global entries stay
+    __asm__ volatile("fence.i" ::: "memory");  // text may have been filled in by another hart
+    if (old) {
+        atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy's acquire
+    }
+}
+
+static bool range_ok(u64 start, u64 len) {
+    return len && !(start & (PAGE_SIZE - 1)) && !(len & (PAGE_SIZE - 1)) && start >= USER_MIN &&
+           start < USER_STACK_TOP && len <= USER_STACK_TOP - start;
+}
+
+static bool range_free(struct as *as, u64 start, u64 end) {
+    struct region *r = region_first(as, start);
+    return !r || r->start >= end;
+}
+
+// => lock held
+static long unmap_locked(struct as *as, u64 start, u64 end) {
+    if (!region_split(as, start) || !region_split(as, end)) {
+        return -ENOMEM;
+    }
+    struct region *r = region_first(as, start);
+    while (r && r->start < end) {
+        struct region *next = region_next(as, r);
+        if (r->lo < r->hi) {
+            pt_clear(as, r->lo, r->hi, false);
+        }
+        region_remove(as, r);
+        r = next;
+    }
+    return 0;
+}
+
+// Anonymous memory that touches a region alike on its upper or lower side joins it.
+static bool merge(struct as *as, u64 start, u64 end, u32 prot) {
+    struct region *above = region_first(as, start);
+    struct list *prev = above ? above->link.prev : as->regions.prev;
+    struct region *below = prev == &as->regions ? NULL : list_entry(prev, struct region, link);
+    if (above && above->start == end && above->prot == prot && !above->backing) {
+        above->start = start;
+        return true;
+    }
+    if (below && below->end == start && below->prot == prot && !below->backing) {
+        below->end = end;
+        return true;
+    }
+    return false;
+}
+
+static long map_locked(struct as *as, u64 start, u64 len, u32 prot) {
+    if (merge(as, start, start + len, prot)) {
+        return 0;
+    }
+    return region_add(as, start, start + len, prot) ? 0 : -ENOMEM;
+}
+
+long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 off, u64 bytes) {
+    if (!range_ok(start, len)) {
+        return -EINVAL;
+    }
+    long result = -EEXIST;
+    mutex_lock(&as->lock);
+    if (range_free(as, start, start + len)) {
+        struct region *r = region_add(as, start, start + len, prot);
+        result = r ? 0 : -ENOMEM;
+        if (r) {
+            r->backing = b;
+            r->file_off = off;
+            r->file_bytes = bytes;
+        }
+    }
+    mutex_unlock(&as->lock);
+    return result;
+}
+
+long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
+    if (!len || len > USER_TOP) {
+        return len ? -ENOMEM : -EINVAL;
+    }
+    mutex_lock(&as->lock);
+    u64 start = ALIGN_DOWN(hint, PAGE_SIZE);
+    if (!start || !range_ok(start, len) || !range_free(as, start, start + len)) {
+        start = region_gap(as, len, USER_MMAP_TOP);
+    }
+    long result = start ? map_locked(as, start, len, prot) : -ENOMEM;
+    mutex_unlock(&as->lock);
+    return result ? result : (long)start;
+}
+
+long as_map_fixed(struct as *as, u64 start, u64 len, u32 prot) {
+    if (!range_ok(start, len)) {
+        return start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
+    }
+    mutex_lock(&as->lock);
+    long result = unmap_locked(as, start, start + len);
+    if (!result) {
+        result = map_locked(as, start, len, prot);
+    }
+    mutex_unlock(&as->lock);
+    return result ? result : (long)start;
+}
+
+long as_unmap(struct as *as, u64 start, u64 len) {
+    len = ALIGN_UP(len, PAGE_SIZE);
+    if (!len || start & (PAGE_SIZE - 1) || start >= USER_TOP || len > USER_TOP - start) {
+        return -EINVAL;
+    }
+    mutex_lock(&as->lock);
+    long result = unmap_locked(as, start, start + len);
+    mutex_unlock(&as->lock);
+    return result;
+}
+
+u64 as_brk(struct as *as, u64 want) {
+    mutex_lock(&as->lock);
+    u64 old_end = ALIGN_UP(as->brk, PAGE_SIZE), end = ALIGN_UP(want, PAGE_SIZE);
+    bool ok = want >= as->brk_start && want < USER_MMAP_TOP;
+    if (ok && end > old_end) {
+        ok = range_free(as, old_end, end) &&
+             map_locked(as, old_end, end - old_end, PROT_READ | PROT_WRITE) == 0;
+    } else if (ok && end < old_end) {
+        ok = unmap_locked(as, end, old_end) == 0;
+    }
+    if (ok) {
+        as->brk = want;
+    }
+    u64 result = as->brk;
+    mutex_unlock(&as->lock);
+    return result;
+}

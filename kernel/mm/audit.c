@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// audit.c - the judge: is every frame exactly where its record says?
+//
+// Checks     each frame is free exactly once or in use (F1); a user frame's count is the number of
+//            entries that map it (F2); a page table is pointed at once and its live count is right
+//            (F3, T1); no entry has both W and COW (P1), none has W with a count above one (S2), and
+//            W or COW only in writable regions (S1); frames of the kernel add up to what their
+//            owners say.
+#include "mm/audit.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/freelist.h"
+#include "mm/refs.h"
+
+static struct kine_audit *report;
+static struct {
+    frame_t first, end;
+} virgin[HART_MAX];
+static u32 nvirgin;
+
+static __attribute__((format(printf, 1, 2))) void error(const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    if (!report->errors++) {
+        fmt_v(report->first, sizeof(report->first), format, ap);
+    }
+    va_end(ap);
+}
+
+static frame_t skip_virgin(frame_t f) {
+    for (u32 i = 0; i < nvirgin; i++) {
+        if (f >= virgin[i].first && f < virgin[i].end) {
+            return virgin[i].end;
+        }
+    }
+    return f;
+}
+
+#define each_frame(f) (frame_t f = skip_virgin(1); f < frame_count; f = skip_virgin(f + 1))
+
+static void note_range(frame_t first, frame_t end) {
+    virgin[nvirgin].first = first;
+    virgin[nvirgin++].end = end;
+    report->free += end - first;
+}
+
+static void ignore(frame_t f) {
+    (void)f;
+}
+
+static void ignore_range(frame_t first, frame_t end) {
+    (void)first, (void)end;
+}
+
+static void visit_free(frame_t f) {
+    struct frame *r = frame_record(f);
+    report->free++;
+    if (r->audit++) {
+        error("frame %u is on the free lists twice", f);
+    }
+    if (r->ref || r->class != FRAME_FREE) {
+        error("frame %u is on a free list with count %u, class %u", f, r->ref, r->class);
+    }
+}
+
+void audit_begin(struct kine_audit *to) {
+    report = to;
+    memset(report, 0, sizeof(*report));
+    nvirgin = 0;
+    freelist_each(ignore, note_range);
+    for each_frame(f) {
+        frame_record(f)->audit = 0;
+    }
+    freelist_each(visit_free, ignore_range);
+}
+
+static void leaf(struct as *as, int pid, u64 va, pte_t e) {
+    frame_t f = frame_from_pa(pte_pa(e));
+    struct frame *r = frame_record(f);
+    struct region *in = region_find(as, va);
+    report->mappings++;
+    r->audit++;
+    if (r->class != FRAME_USER) {
+        error("pid %d maps frame %u of class %u at %lx", pid, f, r->class, va);
+    }
+    if ((e & (PTE_W | PTE_COW)) == (PTE_W | PTE_COW)) {
+        error("pid %d has W and COW at %lx (P1)", pid, va);
+    }
+    if (e & PTE_W && r->ref != 1) {
+        error("pid %d may write frame %u, count %u, at %lx (S2)", pid, f, r->ref, va);
+    }
+    if (!in || (e & (PTE_W | PTE_COW) && !(in->prot & PROT_WRITE)) || va < in->lo || va >= in->hi) {
+        error("pid %d maps %lx with %lx outside of what its region allows (S1)", pid, va, e);
+    }
+}
+
+static void table(struct as *as, int pid, frame_t t, int level, u64 va) {
+    const pte_t *entries = frame_kva(t);
+    u32 live = 0, n = level == PT_LEVELS - 1 ? PT_ENTRIES / 2 : PT_ENTRIES;
+    struct frame *r = frame_record(t);
+    if (r->class != FRAME_TABLE || r->ref != 1 || r->audit++) {
+        error("pid %d: table %u has class %u, count %u, seen %u times (F3)", pid, t, r->class, r->ref,
+              r->audit);
+    }
+    for (u32 i = 0; i < n; i++) {
+        if (!(entries[i] & PTE_V)) {
+            continue;
+        }
+        live++;
+        u64 at = va + i * pt_span(level);
+        if (level == 0) {
+            leaf(as, pid, at, entries[i]);
+        } else {
+            table(as, pid, frame_from_pa(pte_pa(entries[i])), level - 1, at);
+        }
+    }
+    if (live != r->live) {
+        error("pid %d: table %u has %u entries and counts %u (T1)", pid, t, live, r->live);
+    }
+}
+
+void audit_address_space(struct as *as, int pid) {
+    u64 before = report->mappings;
+    table(as, pid, as->root, PT_LEVELS - 1, 0);
+    if (report->mappings - before != as->rss) {
+        error("pid %d maps %lu pages and counts %lu", pid, report->mappings - before, as->rss);
+    }
+}
+
+static void frame(frame_t f, u64 *kernel_tables) {
+    struct frame *r = frame_record(f);
+    switch (r->class) {
+    case FRAME_FREE:
+        if (!r->audit) {
+            error("frame %u is free and on no list", f);
+        }
+        break;
+    case FRAME_USER:
+        report->user++;
+        report->shared += r->ref > 1;
+        if (r->audit != r->ref && !ref_is_saturated(r->ref)) {
+            error("frame %u has count %u and %u mappings (F2)", f, r->ref, r->audit);
+        }
+        break;
+    case FRAME_TABLE:
+        report->table++;
+        *kernel_tables += !r->audit;
+        break;
+    case FRAME_KERNEL:
+        report->kernel++;
+        break;
+    }
+    report->frames++;
+}
+
+void audit_end(u64 kernel_frames, u64 kernel_tables) {
+    u64 tables = 0;
+    for each_frame(f) {
+        if (frame_record(f)->class != FRAME_RESERVED) {
+            frame(f, &tables);
+        }
+    }
+    for (u32 i = 0; i < nvirgin; i++) {
+        report->frames += virgin[i].end - virgin[i].first;
+    }
+    if (tables != kernel_tables) {
+        error("%lu tables belong to nobody, the kernel's stacks have %lu", tables, kernel_tables);
+    }
+    if (report->kernel != kernel_frames) {
+        error("%lu kernel frames, their owners know of %lu", report->kernel, kernel_frames);
+    }
+    if (report->frames != report->free + report->user + report->table + report->kernel) {
+        error("%lu frames are not the sum of %lu free, %lu user, %lu table, %lu kernel", report->frames,
+              report->free, report->user, report->table, report->kernel);
+    }
+}

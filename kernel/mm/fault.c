@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// fault.c - page faults: demand-zero, fill from a file, and copy-on-write.
+//
+// Protocol   of a write to a COW page, all under as->lock, which keeps fork of this space out:
+//              sole owner    one AMO turns COW into W; a local fence; no copy.
+//              shared        copy to a new frame; break: entry := 0 and shoot it down on every hart
+//                            that may hold it; make: entry := new frame with W; only then drop the
+//                            old frame's count.
+//            The permission is derived from the entry each time; no decision outlives the lock.
+// Orders     the sole-owner test acquires and pairs with the last sharer's release (refs_cas.h, O4).
+#include "lib/errno.h"
+#include "mm/pagetable.h"
+#include "mm/refs.h"
+#include "mm/tlb.h"
+
+static u64 leaf_flags(u32 prot) {
+    u64 flags = PTE_V | PTE_U | PTE_A | PTE_D;
+    flags |= prot & (PROT_READ | PROT_WRITE) ? PTE_R : 0;  // W without R is reserved
+    flags |= prot & PROT_WRITE ? PTE_W : 0;
+    flags |= prot & PROT_EXEC ? PTE_X : 0;
+    return flags;
+}
+
+static always_inline bool permits(pte_t e, enum access access) {
+    u64 need = access == ACCESS_WRITE ? PTE_W : access == ACCESS_EXEC ? PTE_X : PTE_R;
+    return e & need;
+}
+
+// Fill a new frame from the file, zeros behind its end. false: the file could not be read.
+static bool fill(struct region *r, u64 va, void *page) {
+    u64 at = va - r->start;
+    u64 n = at < r->file_bytes ? MIN(r->file_bytes - at, PAGE_SIZE) : 0;
+    memset((char *)page + n, 0, PAGE_SIZE - n);
+    return n == 0 || r->backing->read(r->backing, r->file_off + at, page, n) == (long)n;
+}
+
+static int populate(struct as *as, struct region *r, u64 va) {
+    bool zero = !r->backing || va - r->start >= r->file_bytes;
+    pte_t *e = pt_make(as, va);
+    if (!e) {
+        pt_clear(as, va, va + PAGE_SIZE, false);  // tables that were built for nothing
+        return -ENOMEM;
+    }
+    frame_t f = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER);
+    if (!f || (!zero && !fill(r, va, frame_kva(f)))) {
+        if (f) {
+            frame_release(f);
+        }
+        pt_clear(as, va, va + PAGE_SIZE, false);
+        return f ? -EFAULT : -ENOMEM;
+    }
+    if (zero) {
+        COUNT(zero_fills);
+    } else {
+        COUNT(file_fills);
+    }
+    pt_set(as, e, pte_make(frame_pa(f), leaf_flags(r->prot)));
+    r->lo = MIN(r->lo, va);
+    r->hi = MAX(r->hi, va + PAGE_SIZE);
+    if (r->prot & PROT_EXEC) {
+        __asm__ volatile("fence.i" ::: "memory");  // other harts: when they switch to this space (as_switch)
+    }
+    return 0;
+}
+
+static int break_cow(struct as *as, pte_t *e, u64 va) {
+    pte_t old = *e;
+    frame_t f = frame_from_pa(pte_pa(old)), copy;
+    switch (frame_break(f, &copy)) {
+    case BREAK_SOLE:
+        RACE_POINT("cow.flip");
+        atomic_xor_relaxed(e, PTE_W | PTE_COW);  // one AMO: never both (P1)
+        tlb_fence_page(va);
+        COUNT(cow_flips);
+        return 0;
+    case BREAK_COPIED:
+        RACE_POINT("cow.break");
+        atomic_swap_relaxed(e, 0ul);
+        tlb_shootdown(as, va, 1);
+        atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W));
+        RACE_POINT("cow.drop");
+        frame_release(f);
+        COUNT(cow_copies);
+        return 0;
+    default:
+        return -ENOMEM;
+    }
+}
+
+// => as->lock held
+static int fault_locked(struct as *as, u64 va, enum access access) {
+    pte_t *e = pt_find(as, va);
+    if (e && *e & PTE_V) {
+        if (permits(*e, access)) {  // somebody was faster, or the TLB was older
+            tlb_fence_page(va);
+            COUNT(spurious);
+            return 0;
+        }
+        return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
+    }
+    struct region *r = region_find(as, va);
+    if (!r || !(r->prot & access || (access == ACCESS_READ && r->prot & PROT_WRITE))) {
+        return -EFAULT;
+    }
+    return populate(as, r, va);
+}
+
+int as_fault(struct as *as, u64 va, enum access access) {
+    va = ALIGN_DOWN(va, PAGE_SIZE);
+    if (va >= USER_TOP) {
+        return -EFAULT;
+    }
+    COUNT(faults);
+    mutex_lock(&as->lock);
+    int result = fault_locked(as, va, access);
+    mutex_unlock(&as->lock);
+    return result;
+}
+
+void *as_populate(struct as *as, u64 va) {
+    void *kva = NULL;
+    mutex_lock(&as->lock);
+    pte_t *e = pt_find(as, va);
+    if (!e || !(*e & PTE_V)) {
+        e = fault_locked(as, ALIGN_DOWN(va, PAGE_SIZE), ACCESS_WRITE) ? NULL : pt_find(as, va);
+    }
+    if (e) {
+        kva = (char *)pa_to_kva(pte_pa(*e)) + (va & (PAGE_SIZE - 1));
+    }
+    mutex_unlock(&as->lock);
+    return kva;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// fork.c - the copy-on-write copy of an address space.
+//
+// Protocol   under the parent's lock, for each populated page: turn W into COW in the parent's entry
+//            (an AMO), raise the frame's count, give the child the same entry. Then one shootdown
+//            for the whole space, still under the lock: a hart of the parent that went on writing
+//            through an old translation would write into the child's snapshot. Only then unlock.
+// Failure    the child built so far is torn down; pages of the parent that are COW with a count of
+//            one again become writable by a flip at their next write.
+#include "lib/errno.h"
+#include "mm/cache.h"
+#include "mm/pagetable.h"
+#include "mm/refs.h"
+#include "mm/tlb.h"
+
+extern struct cache region_cache;
+
+// Share the leaves [va, end) of one pair of leaf tables. true: a W was taken away.
+static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
+    bool downgraded = false;
+    u32 copied = 0;
+    for (u32 i = 0; i < n; i++) {
+        pte_t e = from[i];
+        if (!(e & PTE_V)) {
+            continue;
+        }
+        if (e & PTE_W) {
+            atomic_xor_relaxed(&from[i], PTE_W | PTE_COW);
+            e ^= PTE_W | PTE_COW;
+            downgraded = true;
+        }
+        RACE_POINT("fork.get");
+        frame_get(frame_from_pa(pte_pa(e)));
+        to[i] = e;
+        copied++;
+    }
+    frame_record(frame_from_kva(to))->live += copied;
+    return downgraded;
+}
+
+static int share_region(struct as *parent, struct as *child, struct region *r, bool *downgraded) {
+    u64 end = r->hi;
+    for (u64 va = r->lo; va < end;) {
+        u64 next = MIN(ALIGN_DOWN(va, pt_span(1)) + pt_span(1), end);
+        pte_t *from = pt_find(parent, va);
+        if (from) {
+            pte_t *to = pt_make(child, va);
+            if (!to) {
+                return -ENOMEM;
+            }
+            u32 before = frame_record(pt_table_of(to))->live;
+            *downgraded |= share_leaves(from, to, (next - va) >> PAGE_SHIFT);
+            child->rss += frame_record(pt_table_of(to))->live - before;
+        }
+        va = next;
+    }
+    return 0;
+}
+
+static int share_all(struct as *parent, struct as *child, bool *downgraded) {
+    list_each(it, &parent->regions) {
+        struct region *r = list_entry(it, struct region, link);
+        struct region *copy = cache_alloc(&region_cache);
+        if (!copy) {
+            return -ENOMEM;
+        }
+        *copy = *r;
+        list_add_tail(&child->regions, &copy->link);
+        int error = share_region(parent, child, r, downgraded);
+        if (error) {
+            return error;
+        }
+    }
+    child->brk_start = parent->brk_start;
+    child->brk = parent->brk;
+    return 0;
+}
+
+// pt_make may have left tables without an entry in the failed child: empty every region's whole
+// range, not only what was populated.
+static void destroy_failed(struct as *child) {
+    list_each(it, &child->regions) {
+        struct region *r = list_entry(it, struct region, link);
+        pt_clear(child, r->start, r->end, true);
+    }
+    as_destroy(child);
+}
+
+struct as *as_fork(struct as *parent) {
+    struct as *child = as_create();
+    if (!child) {
+        return NULL;
+    }
+    bool downgraded = false;
+    mutex_lock(&parent->lock);
+    int error = share_all(parent, child, &downgraded);
+    if (downgraded) {
+        RACE_POINT("fork.shootdown");
+        tlb_shootdown(parent, 0, 0);
+    }
+    mutex_unlock(&parent->lock);
+    if (error) {
+        destroy_failed(child);
+        return NULL;
+    }
+    return child;
+}

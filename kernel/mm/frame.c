@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// frame.c - the table of frame records, and allocation of any class. See frame.h for the model.
+//
+// Ordering   an allocated frame's count is stored with release after its record is set up; it pairs
+//            with the acquire of frame_get_unless_free (refs_cas.h, O5).
+#include "mm/frame.h"
+#include "mm/freelist.h"
+#include "mm/refs.h"
+#include "riscv/hart.h"
+
+struct frame *frame_table;
+u64 frame_base;
+u32 frame_count;
+
+static frame_t hoard;
+static u64 hoard_count;
+
+void frame_init(u64 base, u32 count, struct frame *table) {
+    frame_base = base;
+    frame_count = count;
+    frame_table = table;
+}
+
+bool frame_inject_failure(void) {
+    struct inject *in = this_hart()->inject;
+    return unlikely(++in->seen == in->fail_at);
+}
+
+static frame_t own(frame_t f, enum frame_class class) {
+    if (likely(f)) {
+        struct frame *r = frame_record(f);
+        ASSERT(r->ref == 0, "frame %u from the free list has count %u (F1)", f, r->ref);
+        r->class = class;
+        r->live = 0;
+        atomic_store_release(&r->ref, 1u);  // pairs with O5
+        COUNT(frame_allocs);
+    }
+    return f;
+}
+
+frame_t frame_alloc_raw(enum frame_class class) {
+    return own(freelist_take(), class);
+}
+
+frame_t frame_alloc(enum frame_class class) {
+    return frame_inject_failure() ? FRAME_NONE : own(freelist_take(), class);
+}
+
+frame_t frame_alloc_zeroed(enum frame_class class) {
+    if (frame_inject_failure()) {
+        return FRAME_NONE;
+    }
+    frame_t f = class == FRAME_TABLE ? freelist_take_zeroed() : FRAME_NONE;
+    if (!f) {
+        f = freelist_take();
+        if (f) {
+            page_zero(frame_kva(f));
+        }
+    }
+    return own(f, class);
+}
+
+static void disown(frame_t f) {
+    struct frame *r = frame_record(f);
+    ASSERT(r->ref == 0, "frame %u is freed with count %u", f, r->ref);
+    ASSERT(r->class != FRAME_FREE && r->class != FRAME_RESERVED, "frame %u is freed twice", f);
+    r->class = FRAME_FREE;
+    COUNT(frame_frees);
+}
+
+void frame_free(frame_t f) {
+    disown(f);
+    freelist_give(f);
+}
+
+void frame_free_zeroed(frame_t f) {
+    disown(f);
+    freelist_give_zeroed(f);
+}
+
+frame_t frame_copy(frame_t old) {
+    frame_t f = frame_alloc(FRAME_USER);
+    if (f) {
+        page_copy(frame_kva(f), frame_kva(old));
+    }
+    return f;
+}
+
+void refs_misused(frame_t f, u32 ref, const char *what) {
+    if (ref == 0) {
+        panic("frame %u: %s on a count of 0 (class %u)", f, what, frame_record(f)->class);
+    }
+    atomic_store_relaxed(&frame_record(f)->ref, REF_SATURATED);
+}
+
+u64 frame_hoard(void) {
+    u64 n = 0;
+    for (frame_t f; (f = frame_alloc_raw(FRAME_KERNEL)); n++) {
+        frame_record(f)->next = hoard;
+        hoard = f;
+    }
+    hoard_count += n;
+    return n;
+}
+
+u64 frame_unhoard(void) {
+    u64 n = 0;
+    for (; hoard; n++) {
+        frame_t f = hoard;
+        hoard = frame_record(f)->next;
+        frame_release(f);
+    }
+    hoard_count -= n;
+    return n;
+}
+
+u64 frame_hoarded(void) {
+    return hoard_count;
+}

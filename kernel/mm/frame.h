@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// frame.h - physical frames: one record each, and how to get and give one.
+//
+// Model      a frame is named by its number, counted from the lowest address of memory; 0 is the
+//            firmware's and serves as "none". Its record is one cache line, so that the counters of
+//            unrelated frames never share one by accident.
+// Classes    KERNEL (slabs, stacks, pipes), TABLE (page tables), USER (mapped by processes), FREE.
+// Count      `ref`, by value range:
+//              0                        free, or on its way to a free list
+//              1                        one owner: who may write it in place
+//              2 .. 0x7fffffff          shared by that many entries
+//              0x80000000 ..            saturated: counts no more, never freed (leaked, not wrapped)
+//            Only mm/refs_*.h change it; see there for states, owners and memory ordering.
+// Invariants F1 a frame is on exactly one list, in one magazine or in a virgin range iff ref == 0
+//               (or it is in the hands of one hart inside freelist_*).
+//            F2 for a USER frame ref == number of valid leaf entries that map it, when at rest.
+//            F3 a TABLE frame is pointed at by exactly one entry (or is one address space's root).
+// Checked by mm/audit.c, after every test.
+#pragma once
+#include "config.h"
+#include "lib/types.h"
+
+typedef u32 frame_t;
+#define FRAME_NONE 0u
+
+enum frame_class { FRAME_FREE, FRAME_KERNEL, FRAME_TABLE, FRAME_USER, FRAME_RESERVED };
+
+struct frame {
+    u32 ref;      // (a) mm/refs_*.h
+    frame_t next; // chain within a batch of a free list: whoever owns the batch
+    frame_t next_batch;
+    u16 batch_len;
+    u8 class;
+    u8 flags;
+    u32 live;       // TABLE: valid entries (the address space's lock)
+    u32 audit;      // the auditor's count, while all harts stand still
+    void *objects;  // KERNEL, slab: free objects in it (the owning hart's cache lock)
+    u16 objects_free;
+    u16 home;       // slab: index of the owning hart
+    struct frame *slab_next, *slab_prev;
+} cacheline_aligned;
+_Static_assert(sizeof(struct frame) == CACHE_LINE, "one record, one line");
+
+extern struct frame *frame_table;
+extern u64 frame_base;   // physical address of frame 0
+extern u32 frame_count;  // frames from the lowest to the highest address of memory
+
+static always_inline struct frame *frame_record(frame_t f) {
+    return &frame_table[f];
+}
+static always_inline u64 frame_pa(frame_t f) {
+    return frame_base + ((u64)f << PAGE_SHIFT);
+}
+static always_inline void *pa_to_kva(u64 pa) {
+    return (void *)(pa + DIRECT_BASE);
+}
+static always_inline u64 kva_to_pa(const void *kva) {
+    return (u64)kva - DIRECT_BASE;
+}
+static always_inline frame_t frame_from_pa(u64 pa) {
+    return (pa - frame_base) >> PAGE_SHIFT;
+}
+static always_inline void *frame_kva(frame_t f) {
+    return pa_to_kva(frame_pa(f));
+}
+static always_inline frame_t frame_from_kva(const void *kva) {
+    return frame_from_pa(kva_to_pa(kva));
+}
+
+// A frame of the given class with count 1, or FRAME_NONE if at some instant during the call no
+// frame was free anywhere (or KINE_FAIL_NTH says so). The contents are whatever was there.
+// => any thread context, spinlocks of rank below FREELIST may be held
+frame_t frame_alloc(enum frame_class class) must_check;
+// The same, filled with zeros.
+frame_t frame_alloc_zeroed(enum frame_class class) must_check;
+// Back to the free lists. => the caller was told by frame_put() that it was the last.
+void frame_free(frame_t f);
+// The same for a frame that is known to hold only zeros (a page table that was emptied).
+void frame_free_zeroed(frame_t f);
+
+// Should the allocation that is about to be made fail, because a test wants it to?
+bool frame_inject_failure(void);
+// Without the fault injection: for slabs, whose own interface counts.
+frame_t frame_alloc_raw(enum frame_class class) must_check;
+
+// Boot: memory [base, base + count pages) exists, records stand at `table`.
+void frame_init(u64 base, u32 count, struct frame *table);
+// The test hoard (KINE_HOARD): take every free frame; give them all back on the calling hart.
+u64 frame_hoard(void);
+u64 frame_unhoard(void);
+u64 frame_hoarded(void);

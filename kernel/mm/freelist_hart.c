@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+// freelist_hart.c - per-hart free lists without a lock or a shared line on the fast path.
+//
+// Model      Each hart has two magazines (arrays of slots: any frames; frames known to be zero) that
+//            only it fills, and a depot: batches of frames, and a range of virgin frames, never used
+//            since boot. Frames move between magazine and depot a batch at a time. A hart whose own
+//            depot is empty takes from another's; a starving one empties other harts' magazines too.
+// Slots      0 or a frame. Only the owner writes a frame into a slot, and only into an empty one;
+//            whoever takes a frame out swaps in 0. So taking is one AMO by owner and thief alike,
+//            each frame is taken once, and there is no head pointer to suffer from ABA.
+// Invariants L1 slots at `top` and above are empty: the owner fills from below, thieves only empty.
+//            L2 a frame is in one slot, one batch or one virgin range, or in the hands of a hart
+//               whose `epoch` is odd.
+//            L3 `epoch` changes with every give and every move, and never with a plain take.
+// Nothing    An allocation fails only if at one instant no frame was free anywhere. The scan notes
+// is free    the sum of all epochs (waiting for odd ones), looks everywhere, and looks at the sum
+//            again: if it is the same, nothing was given or moved meanwhile (L2, L3), so what was
+//            empty when we looked was still empty at the end: all of it, at that instant.
+// Locking    depot: its lock, rank FREELIST, one at a time. The rest: atomics; owners are not
+//            pre-empted, and interrupt handlers do not allocate.
+// Ordering   A1 filling a slot releases, taking from it acquires (the record and the contents go
+//               with the frame). A2 an epoch is stored with release after the slots; the scan loads
+//               it with acquire before, and after a full fence. Moves make the epoch odd first; who
+//               sees the frames gone (through slot or lock) sees that as well.
+#include "mm/freelist.h"
+#include "lib/print.h"
+#include "riscv/hart.h"
+#include "sync/point.h"
+#include "sync/spin.h"
+
+#define SLOTS 64
+#define ZERO_SLOTS 16
+
+struct depot {
+    struct spin lock;
+    frame_t batches;  // chain by next_batch; within a batch by next
+    frame_t virgin, virgin_end;
+    u64 count;  // frames in here, virgin ones included
+} cacheline_aligned;
+
+struct freelist {
+    u32 top, zero_top;
+    u64 epoch;
+    frame_t slot[SLOTS];
+    frame_t zero_slot[ZERO_SLOTS];
+    struct depot depot;
+} cacheline_aligned;
+
+static struct freelist *lists;
+
+usize freelist_bytes(u32 n) {
+    return n * sizeof(struct freelist);
+}
+
+void freelist_init(void *memory, u32 n) {
+    lists = memory;
+    for (u32 i = 0; i < n; i++) {
+        lists[i] = (struct freelist){0};
+        spin_init(&lists[i].depot.lock, RANK_FREELIST);
+        harts[i]->freelist = &lists[i];
+    }
+}
+
+static void epoch_step(struct freelist *l) {
+    atomic_store_release(&l->epoch, l->epoch + 1);  // A2, pairs with epoch_sum
+}
+
+// ---- fast path: the hart's own magazines ----
+
+static always_inline frame_t slots_take(frame_t *slot, u32 *top) {
+    for (u32 i = *top; i > 0;) {
+        frame_t f = atomic_swap_acquire(&slot[--i], FRAME_NONE);  // a thief may have been here: A1
+        if (likely(f)) {
+            *top = i;
+            return f;
+        }
+    }
+    *top = 0;
+    return FRAME_NONE;
+}
+
+static always_inline void slots_give(struct freelist *l, frame_t *slot, u32 *top, frame_t f) {
+    atomic_store_release(&slot[*top], f);            // A1
+    *top += 1;                                       // L1
+    atomic_store_release(&l->epoch, l->epoch + 2);   // A2: a give is complete at once
+}
+
+// ---- moving batches; the caller has made its own epoch odd ----
+
+static void depot_push(struct depot *d, frame_t batch, u32 len) {
+    frame_record(batch)->batch_len = len;
+    spin_lock(&d->lock);
+    frame_record(batch)->next_batch = d->batches;
+    d->batches = batch;
+    d->count += len;
+    spin_unlock(&d->lock);
+}
+
+// Frames that were never used get their records now.
+static frame_t virgin_carve(struct depot *d, u32 *len) {
+    frame_t first = d->virgin;
+    *len = MIN(FREELIST_BATCH, d->virgin_end - first);
+    for (u32 i = 0; i < *len; i++) {
+        *frame_record(first + i) =
+            (struct frame){.next = i + 1 < *len ? first + i + 1 : FRAME_NONE};
+    }
+    d->virgin += *len;
+    return first;
+}
+
+// One batch, as a chain, or FRAME_NONE.
+static frame_t depot_pop(struct depot *d, u32 *len) {
+    if (!read_once(d->count)) {
+        return FRAME_NONE;
+    }
+    spin_lock(&d->lock);
+    frame_t batch = d->batches;
+    if (batch) {
+        *len = frame_record(batch)->batch_len;
+        d->batches = frame_record(batch)->next_batch;
+    } else if (d->virgin < d->virgin_end) {
+        batch = virgin_carve(d, len);
+    }
+    if (batch) {
+        d->count -= *len;
+    }
+    spin_unlock(&d->lock);
+    return batch;
+}
+
+// Move the newest half of the magazine to the own depot.
+static noinline void spill(struct freelist *l) {
+    frame_t chain = FRAME_NONE;
+    u32 len = 0;
+    epoch_step(l);
+    while (len < FREELIST_BATCH && l->top > 0) {
+        frame_t f = atomic_swap_acq_rel(&l->slot[--l->top], FRAME_NONE);  // A1, A2
+        if (f) {
+            frame_record(f)->next = chain;
+            chain = f;
+            len++;
+        }
+    }
+    if (chain) {
+        depot_push(&l->depot, chain, len);
+    }
+    epoch_step(l);
+    COUNT(spills);
+}
+
+// Fill the own, empty magazine with a chain, keeping the first frame for the caller.
+static frame_t unload(struct freelist *l, frame_t chain) {
+    for (frame_t f = frame_record(chain)->next; f; f = frame_record(f)->next) {
+        atomic_store_release(&l->slot[l->top++], f);  // A1
+    }
+    return chain;
+}
+
+// Take a batch from the depot of `from` into the own magazine.
+static frame_t refill(struct freelist *l, struct freelist *from) {
+    u32 len;
+    epoch_step(l);
+    RACE_POINT("freelist.refill");
+    frame_t f = depot_pop(&from->depot, &len);
+    if (f) {
+        f = unload(l, f);
+    }
+    epoch_step(l);
+    return f;
+}
+
+// ---- slow path ----
+
+static u64 epoch_sum(void) {
+    u64 sum = 0;
+    for (u32 i = 0; i < nharts; i++) {
+        u64 e;
+        while ((e = atomic_load_acquire(&lists[i].epoch)) & 1) {  // A2: a move is under way
+            cpu_pause();
+        }
+        sum += e;
+    }
+    return sum;
+}
+
+static frame_t rob_magazine(frame_t *slot, u32 n) {
+    for (u32 i = 0; i < n; i++) {
+        if (atomic_load_relaxed(&slot[i])) {
+            frame_t f = atomic_swap_acquire(&slot[i], FRAME_NONE);  // A1
+            if (f) {
+                return f;
+            }
+        }
+    }
+    return FRAME_NONE;
+}
+
+static frame_t take_anywhere(struct freelist *l) {
+    for (u32 i = 0; i < nharts; i++) {
+        struct freelist *victim = &lists[(this_hart()->index + i) % nharts];
+        frame_t f = refill(l, victim);
+        if (!f) {
+            f = rob_magazine(victim->slot, SLOTS);
+        }
+        if (!f) {
+            f = rob_magazine(victim->zero_slot, ZERO_SLOTS);
+        }
+        if (f) {
+            if (victim != l) {
+                COUNT(frame_steals);
+            }
+            return f;
+        }
+    }
+    return FRAME_NONE;
+}
+
+// The own refills of a scan move frames, too, and leave the epoch even: their steps are taken off
+// the sum by comparing only what others did.
+static noinline frame_t take_slow(struct freelist *l) {
+    COUNT(refills);
+    frame_t f = refill(l, l);
+    while (!f) {
+        u64 before = epoch_sum() - l->epoch;
+        f = take_anywhere(l);
+        atomic_fence_full();  // A2: what we saw empty comes before the second sum
+        if (!f && epoch_sum() - l->epoch == before) {
+            break;
+        }
+    }
+    return f;
+}
+
+// ---- interface ----
+
+frame_t freelist_take(void) {
+    struct freelist *l = this_hart()->freelist;
+    frame_t f = slots_take(l->slot, &l->top);
+    return likely(f) ? f : take_slow(l);
+}
+
+frame_t freelist_take_zeroed(void) {
+    struct freelist *l = this_hart()->freelist;
+    return slots_take(l->zero_slot, &l->zero_top);
+}
+
+void freelist_give(frame_t f) {
+    struct freelist *l = this_hart()->freelist;
+    if (unlikely(l->top == SLOTS)) {
+        spill(l);
+    }
+    RACE_POINT("freelist.give");
+    slots_give(l, l->slot, &l->top, f);
+}
+
+void freelist_give_zeroed(frame_t f) {
+    struct freelist *l = this_hart()->freelist;
+    if (l->zero_top == ZERO_SLOTS) {
+        freelist_give(f);
+        return;
+    }
+    slots_give(l, l->zero_slot, &l->zero_top, f);
+}
+
+// Each hart gets a share of the first and largest range; later ones go whole to hart 0's depot.
+void freelist_add_virgin(frame_t first, frame_t end) {
+    u32 share = (end - first) / nharts;
+    for (u32 i = 0; i < nharts; i++) {
+        struct depot *d = &lists[i].depot;
+        frame_t lo = first + i * share, hi = i + 1 == nharts ? end : lo + share;
+        if (d->virgin == d->virgin_end) {
+            d->virgin = lo;
+            d->virgin_end = hi;
+            d->count += hi - lo;
+            continue;
+        }
+        for (frame_t f = lo; f < hi; f++) {
+            *frame_record(f) = (struct frame){0};
+            depot_push(d, f, 1);
+        }
+    }
+}
+
+static u64 slots_count(const frame_t *slot, u32 n) {
+    u64 count = 0;
+    for (u32 i = 0; i < n; i++) {
+        count += atomic_load_relaxed(&slot[i]) != FRAME_NONE;
+    }
+    return count;
+}
+
+u64 freelist_count(void) {
+    u64 count = 0;
+    for (u32 i = 0; i < nharts; i++) {
+        count += slots_count(lists[i].slot, SLOTS) + slots_count(lists[i].zero_slot, ZERO_SLOTS);
+        count += read_once(lists[i].depot.count);
+    }
+    return count;
+}
+
+static void slots_each(const frame_t *slot, u32 n, void (*visit)(frame_t)) {
+    for (u32 i = 0; i < n; i++) {
+        if (slot[i]) {
+            visit(slot[i]);
+        }
+    }
+}
+
+void freelist_each(void (*visit)(frame_t), void (*range)(frame_t, frame_t)) {
+    for (u32 i = 0; i < nharts; i++) {
+        struct freelist *l = &lists[i];
+        slots_each(l->slot, SLOTS, visit);
+        slots_each(l->zero_slot, ZERO_SLOTS, visit);
+        for (frame_t b = l->depot.batches; b; b = frame_record(b)->next_batch) {
+            for (frame_t f = b; f; f = frame_record(f)->next) {
+                visit(f);
+            }
+        }
+        if (l->depot.virgin < l->depot.virgin_end) {
+            range(l->depot.virgin, l->depot.virgin_end);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// refs_biglock.h - write-up 003's design: one reference lock, held across the test, the allocation
+// and the copy of a COW fault. A baseline to measure against.
+#pragma once
+#include "sync/spin.h"
+extern struct spin refs_lock;
+#define REFS_NAME "biglock"
+#define REFS_LOCK refs_lock
+#include "mm/refs_locked.h"
+
+static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
+    enum frame_break result = BREAK_SOLE;
+    spin_lock(&refs_lock);
+    if (frame_record(f)->ref != 1) {
+        *copy = frame_copy(f);
+        result = *copy ? BREAK_COPIED : BREAK_NOMEM;
+    }
+    spin_unlock(&refs_lock);
+    return result;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// refs_cas.h - counts by atomic operations on each frame's own word. No lock anywhere.
+//
+// Ordering   O1 frame_get is relaxed: the caller's own reference keeps the frame, and the new entry
+//               is published later, by the release of the lock that guards it.
+//            O2 frame_put releases, so that all uses of the frame come before it ...
+//            O3 ... and the last put acquires (fence) before the frame can be used again.
+//            O4 frame_sole acquires: it pairs with O2 of the sharer that left, whose last reads of
+//               the frame must come before our writes to it.
+//            O5 frame_get_unless_free acquires on success: it pairs with the allocator's release.
+// Overflow   frame_get past 0x7fffffff saturates; a saturated count stays so (frame.h).
+#pragma once
+#define REFS_NAME "cas"
+
+static inline void frame_get(frame_t f) {
+    u32 old = atomic_add_relaxed(&frame_record(f)->ref, 1u);  // O1
+    if (unlikely((i32)(old + 1) <= 1)) {
+        refs_misused(f, old, "get");
+    }
+}
+
+static inline bool must_check frame_put(frame_t f) {
+    u32 old = atomic_sub_release(&frame_record(f)->ref, 1u);  // O2, pairs with O3 and O4
+    if (old == 1) {
+        atomic_fence_acquire();  // O3, pairs with O2
+        return true;
+    }
+    if (unlikely((i32)old <= 0)) {
+        refs_misused(f, old, "put");
+    }
+    return false;
+}
+
+static inline bool must_check frame_get_unless_free(frame_t f) {
+    u32 *ref = &frame_record(f)->ref;
+    for (;;) {
+        u32 old = atomic_load_relaxed(ref);
+        if (old == 0) {
+            return false;
+        }
+        if (ref_is_saturated(old + 1) || atomic_cas32_acquire(ref, old, old + 1)) {  // O5
+            return true;
+        }
+    }
+}
+
+static inline bool frame_sole(frame_t f) {
+    return atomic_load_acquire(&frame_record(f)->ref) == 1;  // O4, pairs with O2
+}
+
+static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
+    if (frame_sole(f)) {
+        return BREAK_SOLE;
+    }
+    RACE_POINT("break.shared");
+    *copy = frame_copy(f);
+    return *copy ? BREAK_COPIED : BREAK_NOMEM;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// refs_locked.h - counts under one lock, REFS_LOCK: what the two write-ups' designs share.
+#pragma once
+#include "sync/spin.h"
+
+static inline void frame_get(frame_t f) {
+    struct frame *r = frame_record(f);
+    spin_lock(&REFS_LOCK);
+    if (unlikely((i32)++r->ref <= 1)) {
+        refs_misused(f, r->ref - 1, "get");
+    }
+    spin_unlock(&REFS_LOCK);
+}
+
+static inline bool must_check frame_put(frame_t f) {
+    struct frame *r = frame_record(f);
+    spin_lock(&REFS_LOCK);
+    u32 old = r->ref--;
+    if (unlikely((i32)old <= 0)) {
+        refs_misused(f, old, "put");
+    }
+    spin_unlock(&REFS_LOCK);
+    return old == 1;
+}
+
+static inline bool must_check frame_get_unless_free(frame_t f) {
+    struct frame *r = frame_record(f);
+    spin_lock(&REFS_LOCK);
+    bool in_use = r->ref != 0;
+    r->ref += in_use && !ref_is_saturated(r->ref + 1);
+    spin_unlock(&REFS_LOCK);
+    return in_use;
+}
+
+static inline bool frame_sole(frame_t f) {
+    spin_lock(&REFS_LOCK);
+    bool sole = frame_record(f)->ref == 1;
+    spin_unlock(&REFS_LOCK);
+    return sole;
+}

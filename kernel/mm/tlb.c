@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// tlb.c - TLB shootdown by our own inter-processor interrupts (Privileged spec 10.2.1: data fence,
+// IPI, local fence there, acknowledgement).
+//
+// Model      The initiator writes down what it wants in its own struct hart, sets its bit in every
+//            target's tlb_requests, rings, and waits for shoot_pending to reach 0. While it waits it
+//            serves requests itself, so two harts that shoot at each other cannot deadlock.
+// Targets    the harts whose bit stands in as->harts: set before satp, cleared after the fence that
+//            follows satp's change (as_switch). Here: change the entry, full fence, read the mask;
+//            there: set the bit, full fence, walk. One of the two sees the other (Dekker).
+// Ordering   T1 request bit: release, after the request is written; taken with acquire.
+//            T2 acknowledgement: release, after the fence instruction; awaited with acquire.
+#include "mm/tlb.h"
+#include "dev/ipi.h"
+#include "mm/as.h"
+#include "sync/atomic.h"
+#include "sync/park.h"
+#include "sync/point.h"
+
+static void fence_range(u64 va, u64 pages) {
+    if (pages == 0 || pages > TLB_PAGES_MAX) {
+        tlb_fence_all();
+        return;
+    }
+    for (u64 i = 0; i < pages; i++) {
+        tlb_fence_page(va + i * PAGE_SIZE);
+    }
+}
+
+void tlb_serve(void) {
+    struct hart *self = this_hart();
+    if (!atomic_load_relaxed(&self->tlb_requests)) {
+        return;
+    }
+    u64 from = atomic_swap_acquire(&self->tlb_requests, 0ul);  // T1
+    for (u32 i = 0; from; i++, from >>= 1) {
+        if (from & 1) {
+            fence_range(harts[i]->shoot_va, harts[i]->shoot_pages);
+            atomic_sub_release(&harts[i]->shoot_pending, 1u);  // T2
+        }
+    }
+}
+
+static void shoot(u64 targets, u64 va, u64 pages) {
+    struct hart *self = this_hart();
+    COUNT(shootdowns);
+    u64 flags = irq_save();
+    self->shoot_va = va;
+    self->shoot_pages = pages;
+    atomic_store_relaxed(&self->shoot_pending, bits_count(targets));
+    for (u32 i = 0; i < nharts; i++) {
+        if (targets >> i & 1) {
+            atomic_or_release(&harts[i]->tlb_requests, 1ul << self->index);  // T1
+            ipi_send(harts[i]);
+        }
+    }
+    while (atomic_load_acquire(&self->shoot_pending)) {  // T2
+        tlb_serve();
+        park_poll_stop();
+        cpu_pause();
+    }
+    irq_restore(flags);
+}
+
+void tlb_shootdown(struct as *as, u64 va, u64 pages) {
+    RACE_POINT("tlb.shootdown");
+    atomic_fence_full();  // the entry's change before the mask: pairs with as_switch
+    u64 mask = atomic_load_relaxed(&as->harts);
+    u64 self = 1ul << this_hart()->index;
+    if (mask & self) {
+        fence_range(va, pages);
+    }
+    if (unlikely(mask & ~self)) {
+        shoot(mask & ~self, va, pages);
+    }
+}
+
+void tlb_shootdown_kernel(u64 va, u64 pages) {
+    atomic_fence_full();
+    fence_range(va, pages);
+    u64 all = nharts == 64 ? ~0ul : (1ul << nharts) - 1;
+    u64 others = all & ~(1ul << this_hart()->index);
+    if (others) {
+        shoot(others, va, pages);
+    }
+}

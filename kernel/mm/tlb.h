@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// tlb.h - fences on this hart, and shootdowns on others.
+#pragma once
+#include "lib/types.h"
+#include "riscv/hart.h"
+
+struct as;
+
+static always_inline void tlb_fence_page(u64 va) {
+    COUNT(page_fences);
+    __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
+}
+
+static always_inline void tlb_fence_all(void) {
+    COUNT(full_fences);
+    __asm__ volatile("sfence.vma" ::: "memory");
+}
+
+// More pages than this are fenced by dropping everything.
+#define TLB_PAGES_MAX 16
+
+// No hart holds a translation of [va, va + pages) of `as` when this returns. pages = 0: of any
+// address, non-leaf entries included.
+// => interrupts on; no spinlock held: the targets answer from their interrupt handlers
+void tlb_shootdown(struct as *as, u64 va, u64 pages);
+// The same for a range of the kernel's half, on every hart.
+void tlb_shootdown_kernel(u64 va, u64 pages);
+// Do what other harts have asked of this one. => interrupts off
+void tlb_serve(void);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// uaccess.c - range checks around riscv/uaccess.S.
+#include "mm/uaccess.h"
+#include "config.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+
+int uaccess_copy(void *d, const void *s, usize n);
+extern char uaccess_begin[], uaccess_end[], uaccess_failed[];
+
+static bool user_range(uaddr a, usize n) {
+    return a < USER_TOP && n <= USER_TOP - a;
+}
+
+int copy_in(void *d, uaddr s, usize n) {
+    return user_range(s, n) ? uaccess_copy(d, (void *)s, n) : -EFAULT;
+}
+
+int copy_out(uaddr d, const void *s, usize n) {
+    return user_range(d, n) ? uaccess_copy((void *)d, s, n) : -EFAULT;
+}
+
+int zero_out(uaddr d, usize n) {
+    static const char zeros[512];
+    int error = 0;
+    for (usize done = 0; done < n && !error; done += MIN(n - done, sizeof(zeros))) {
+        error = copy_out(d + done, zeros, MIN(n - done, sizeof(zeros)));
+    }
+    return error;
+}
+
+long copy_in_string(char *d, uaddr s, usize n) {
+    for (usize done = 0; done < n;) {
+        usize step = MIN(n - done, PAGE_SIZE - (s + done) % PAGE_SIZE);  // up to the end of the page
+        step = MIN(step, 64 - (s + done) % 64);
+        int error = copy_in(d + done, s + done, step);
+        if (error) {
+            return error;
+        }
+        usize len = strnlen(d + done, step);
+        if (len < step) {
+            return done + len;
+        }
+        done += step;
+    }
+    return -ENAMETOOLONG;
+}
+
+u64 uaccess_fixup(u64 pc) {
+    return pc >= (u64)uaccess_begin && pc < (u64)uaccess_end ? (u64)uaccess_failed : 0;
+}

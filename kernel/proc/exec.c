@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+// exec.c - replacing a process's memory by a program (System V ABI, RISC-V psABI; stack as Linux's).
+//
+// Everything that can fail is done in a new address space; only then the old one is given up.
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/refs.h"
+#include "mm/uaccess.h"
+#include "proc/proc.h"
+#include "riscv/csr.h"
+
+struct elf_header {
+    u8 ident[16];
+    u16 type, machine;
+    u32 version;
+    u64 entry, phoff, shoff;
+    u32 flags;
+    u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+
+struct elf_segment {
+    u32 type, flags;
+    u64 offset, vaddr, paddr, filesz, memsz, align;
+};
+
+enum { ET_EXEC = 2, EM_RISCV = 243, PT_LOAD = 1, PF_X = 1, PF_W = 2, PF_R = 4, SEGMENTS_MAX = 16 };
+enum { AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_ENTRY = 9, AT_RANDOM = 25 };
+
+struct image {
+    struct as *as;
+    u64 entry, end, sp;
+    u64 phdr, phnum;
+};
+
+// Where the strings of argv and envp come from: user memory, or the kernel's for the first program.
+struct strings {
+    uaddr user;
+    char *const *kernel;
+};
+
+static bool in_user(u64 start, u64 len) {
+    return start >= USER_MIN && start < USER_MMAP_TOP && len <= USER_MMAP_TOP - start;
+}
+
+// One segment: whole pages, of which the file gives the beginning. The first page holds what stands
+// before the segment in the file, as the ABI has it.
+static long load_segment(struct image *im, struct inode *file, const struct elf_segment *s) {
+    u64 skew = s->vaddr & (PAGE_SIZE - 1);
+    if (s->memsz == 0) {
+        return 0;
+    }
+    if (s->filesz > s->memsz || !in_user(s->vaddr, s->memsz) ||
+        (s->filesz && (skew != (s->offset & (PAGE_SIZE - 1)) || s->offset > inode_size(file) ||
+                       s->filesz > inode_size(file) - s->offset)) ||
+        ((s->flags & PF_W) && (s->flags & PF_X))) {
+        return -ENOEXEC;
+    }
+    u32 prot = (s->flags & PF_R ? PROT_READ : 0) | (s->flags & PF_W ? PROT_WRITE : 0) |
+               (s->flags & PF_X ? PROT_EXEC : 0);
+    u64 start = s->vaddr - skew, end = ALIGN_UP(s->vaddr + s->memsz, PAGE_SIZE);
+    struct backing *b = s->filesz ? inode_backing(file) : NULL;
+    long error = as_map(im->as, start, end - start, prot, b, s->offset - (b ? skew : 0),
+                        b ? s->filesz + skew : 0);
+    im->end = MAX(im->end, end);
+    return error == -EEXIST || error == -EINVAL ? -ENOEXEC : error;
+}
+
+static long load(struct image *im, struct inode *file) {
+    struct elf_header h;
+    struct elf_segment s[SEGMENTS_MAX];
+    if (inode_read(file, 0, &h, sizeof(h)) != sizeof(h) || memcmp(h.ident, "\177ELF\2\1\1", 7) ||
+        h.type != ET_EXEC || h.machine != EM_RISCV || h.phentsize != sizeof(s[0]) || !h.phnum ||
+        h.phnum > SEGMENTS_MAX || h.phoff > inode_size(file)) {
+        return -ENOEXEC;
+    }
+    long bytes = h.phnum * sizeof(s[0]);
+    if (inode_read(file, h.phoff, s, bytes) != bytes) {
+        return -ENOEXEC;
+    }
+    bool entry_ok = false;
+    for (u32 i = 0; i < h.phnum; i++) {
+        if (s[i].type != PT_LOAD) {
+            continue;
+        }
+        long error = load_segment(im, file, &s[i]);
+        if (error) {
+            return error;
+        }
+        entry_ok |= (s[i].flags & PF_X) && h.entry - s[i].vaddr < s[i].memsz;
+        if (h.phoff >= s[i].offset && h.phoff + bytes <= s[i].offset + s[i].filesz) {
+            im->phdr = s[i].vaddr + h.phoff - s[i].offset;
+        }
+    }
+    im->entry = h.entry;
+    im->phnum = h.phnum;
+    return entry_ok && !(h.entry & 1) ? 0 : -ENOEXEC;
+}
+
+// ---- the new stack, written through the kernel's map while nobody runs on it ----
+
+static long push(struct image *im, const void *bytes, usize n) {
+    im->sp -= n;
+    for (usize done = 0; done < n;) {
+        void *to = as_populate(im->as, im->sp + done);
+        if (!to) {
+            return -ENOMEM;
+        }
+        usize step = MIN(n - done, PAGE_SIZE - (im->sp + done) % PAGE_SIZE);
+        memcpy(to, (const char *)bytes + done, step);
+        done += step;
+    }
+    return 0;
+}
+
+static long string_at(struct strings from, u64 i, uaddr *user) {
+    if (from.kernel) {
+        return from.kernel[i] != NULL;
+    }
+    *user = 0;
+    long error = from.user ? copy_in(user, from.user + 8 * i, 8) : 0;
+    return error ? error : *user != 0;
+}
+
+// Length of a user string with its NUL, and its bytes pushed if `im` is given a second time around.
+static long push_user_string(struct image *im, uaddr s, char *page) {
+    u64 start = s;
+    for (;;) {
+        if (s - start > ARG_BYTES_MAX) {
+            return -E2BIG;
+        }
+        long n = copy_in_string(page, s, 256);
+        if (n == -ENAMETOOLONG) {
+            s += 256;
+            continue;
+        }
+        if (n < 0) {
+            return n;
+        }
+        s += n + 1;
+        break;
+    }
+    u64 len = s - start;  // somebody may change it meanwhile: the last byte is made a NUL
+    im->sp -= len;
+    u64 base = im->sp;
+    for (u64 done = 0; done < len;) {
+        u64 step = MIN(len - done, 256ul);
+        long error = copy_in(page, start + done, step);
+        if (error) {
+            return error;
+        }
+        if (done + step == len) {
+            page[step - 1] = 0;
+        }
+        im->sp = base + done + step;
+        error = push(im, page, step);
+        if (error) {
+            return error;
+        }
+        done += step;
+    }
+    im->sp = base;
+    return 0;
+}
+
+// Push all strings; their addresses go to where[0 .. n), which has room for max. Returns n.
+static long push_strings(struct image *im, struct strings from, u64 *where, u64 max, u64 limit) {
+    char piece[256];
+    u64 n = 0;
+    for (;; n++) {
+        uaddr user = 0;
+        long more = string_at(from, n, &user);
+        if (more <= 0) {
+            return more ? more : (long)n;
+        }
+        if (n == max) {
+            return -E2BIG;
+        }
+        long error = from.kernel ? push(im, from.kernel[n], strlen(from.kernel[n]) + 1)
+                                 : push_user_string(im, user, piece);
+        if (error) {
+            return error;
+        }
+        if (im->sp < limit) {
+            return -E2BIG;
+        }
+        where[n] = im->sp;
+    }
+}
+
+// sp -> argc, argv, NULL, envp, NULL, auxv. `words` is a frame for the addresses of the strings.
+static long build_stack(struct image *im, struct strings argv, struct strings envp, u64 *words) {
+    u64 max = PAGE_SIZE / 8 - 24, limit = USER_STACK_TOP - ARG_BYTES_MAX;
+    long error = as_map(im->as, USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_SIZE,
+                        PROT_READ | PROT_WRITE, NULL, 0, 0);
+    if (error) {
+        return error;
+    }
+    im->sp = USER_STACK_TOP;
+    u64 seed[2] = {hart_random(), hart_random()};
+    error = push(im, seed, sizeof(seed));
+    u64 random = im->sp;
+    long argc = error ? error : push_strings(im, argv, words + 1, max, limit);
+    if (argc < 0) {
+        return argc;
+    }
+    words[0] = argc;
+    words[argc + 1] = 0;
+    long envc = push_strings(im, envp, words + argc + 2, max - argc, limit);
+    if (envc < 0) {
+        return envc;
+    }
+    u64 n = argc + envc + 2;
+    words[n++] = 0;
+    u64 aux[] = {AT_PHDR, im->phdr,   AT_PHENT, sizeof(struct elf_segment), AT_PHNUM, im->phnum,
+                 AT_PAGESZ, PAGE_SIZE, AT_ENTRY, im->entry, AT_RANDOM, random, AT_NULL, 0};
+    memcpy(words + n, aux, sizeof(aux));
+    n += ARRAY_LEN(aux);
+    im->sp = ALIGN_DOWN(im->sp - n * 8, 16) + n * 8;
+    return push(im, words, n * 8);
+}
+
+static long build(struct image *im, struct inode *file, struct strings argv, struct strings envp) {
+    im->as = as_create();
+    frame_t words = im->as ? frame_alloc(FRAME_KERNEL) : FRAME_NONE;
+    long error = -ENOMEM;
+    if (words) {
+        error = load(im, file);
+        error = error ? error : build_stack(im, argv, envp, frame_kva(words));
+        frame_release(words);
+    }
+    if (error && im->as) {
+        as_destroy(im->as);
+    }
+    return error;
+}
+
+static void become(struct proc *p, struct image *im, const char *path) {
+    struct as *old = p->as;
+    im->as->brk_start = im->as->brk = im->end;
+    p->as = im->as;
+    as_switch(im->as);
+    if (old) {
+        as_destroy(old);
+    }
+    fd_table_close_on_exec(p->files);
+    const char *name = path;
+    for (const char *c = path; *c; c++) {
+        name = *c == '/' ? c + 1 : name;
+    }
+    strcopy(p->name, name, sizeof(p->name));
+    p->thread->fp_used = false;
+    struct trapframe *tf = thread_trapframe(p->thread);
+    memset(tf, 0, sizeof(*tf));
+    tf->sp = im->sp;
+    tf->sepc = im->entry;
+    tf->sstatus = SSTATUS_SPIE;
+    COUNT(execs);
+}
+
+static long exec(const char *path, struct strings argv, struct strings envp) {
+    struct image im = {0};
+    struct inode *file;
+    long error = inode_find(proc_self()->cwd, path, &file);
+    if (error) {
+        return error;
+    }
+    if (!inode_is_file(file)) {
+        return -EACCES;
+    }
+    error = build(&im, file, argv, envp);
+    if (!error) {
+        become(proc_self(), &im, path);
+    }
+    return error;
+}
+
+long proc_exec_kernel(const char *path, char *const argv[], char *const envp[]) {
+    return exec(path, (struct strings){0, argv}, (struct strings){0, envp});
+}
+
+long proc_exec(uaddr user_path, uaddr argv, uaddr envp) {
+    char path[PATH_BYTES];
+    long n = copy_in_string(path, user_path, sizeof(path));
+    return n < 0 ? n : exec(path, (struct strings){argv, NULL}, (struct strings){envp, NULL});
+}

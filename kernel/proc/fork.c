@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// fork.c - a child that is a copy of the caller.
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "proc/proc.h"
+#include "proc/sched.h"
+
+// The child's first steps: fork returns 0 there.
+static void *child_start(void *arg) {
+    struct trapframe *tf = arg;
+    irq_disable();
+    if (atomic_load_relaxed(&thread_self()->work)) {
+        sched_user_work();
+    }
+    return tf;
+}
+
+static void inherit(struct proc *child, struct proc *parent) {
+    struct thread *from = parent->thread, *to = child->thread;
+    if (from->fp_used) {
+        sched_save_fp(from);
+        memcpy(to->fp, from->fp, sizeof(to->fp));
+        to->fp_used = true;
+    }
+    to->affinity = from->affinity;
+    struct trapframe *tf = thread_trapframe(to);
+    *tf = *thread_trapframe(from);
+    tf->a[0] = 0;
+    tf->sepc += 4;
+    to->context.s[2] = (u64)tf;
+    child->cwd = parent->cwd;
+    memcpy(child->name, parent->name, sizeof(child->name));
+}
+
+// R1: from here on the parent can wait for it.
+static void adopt(struct proc *parent, struct proc *child) {
+    child->parent = parent;
+    child->ppid = parent->pid;
+    u64 flags = spin_lock_irq(&parent->children_lock);
+    list_add_tail(&parent->children, &child->sibling);
+    spin_unlock_irq(&parent->children_lock, flags);
+}
+
+long proc_fork(void) {
+    struct proc *parent = proc_self();
+    struct proc *child = proc_create(child_start, NULL);
+    if (!child) {
+        return -ENOMEM;
+    }
+    child->files = fd_table_copy(parent->files);
+    child->as = child->files ? as_fork(parent->as) : NULL;
+    if (!child->as || !pid_assign(child)) {
+        long error = child->as ? -EAGAIN : -ENOMEM;
+        if (child->as) {
+            as_destroy(child->as);
+        }
+        if (child->files) {
+            fd_table_free(child->files);
+        }
+        proc_free(child);
+        return error;
+    }
+    inherit(child, parent);
+    int pid = child->pid;  // the child may be gone when sched_ready returns
+    adopt(parent, child);
+    COUNT(forks);
+    sched_ready(child->thread);
+    return pid;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// pid.c - process numbers without a shared line: hart i hands out k * nharts + i + 1, and the hash of
+// processes by number has a lock and a cache line per bucket, so that harts use different buckets.
+#include "proc/proc.h"
+#include "lib/print.h"
+
+#define BUCKETS 1024
+#define PID_LIMIT (1 << 22)
+
+static struct bucket {
+    struct spin lock;
+    struct list procs;
+} cacheline_aligned buckets[BUCKETS];
+
+static struct bucket *bucket_of(int pid) {
+    return &buckets[pid % BUCKETS];
+}
+
+void pid_boot(void) {
+    for (u32 i = 0; i < BUCKETS; i++) {
+        spin_init(&buckets[i].lock, RANK_PIDS);
+        list_init(&buckets[i].procs);
+    }
+}
+
+// => bucket lock held
+static struct proc *find(struct bucket *b, int pid) {
+    list_each(it, &b->procs) {
+        struct proc *p = list_entry(it, struct proc, pid_link);
+        if (p->pid == pid) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+bool pid_assign(struct proc *p) {
+    struct hart *h = this_hart();
+    for (u32 tries = PID_LIMIT / nharts; tries; tries--) {
+        int pid = h->next_pid++ * nharts + h->index + 1;
+        if (pid >= PID_LIMIT) {
+            h->next_pid = 1;
+            continue;
+        }
+        struct bucket *b = bucket_of(pid);
+        u64 flags = spin_lock_irq(&b->lock);
+        bool taken = find(b, pid);
+        if (!taken) {
+            p->pid = pid;
+            list_add(&b->procs, &p->pid_link);
+        }
+        spin_unlock_irq(&b->lock, flags);
+        if (!taken) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pid_drop(struct proc *p) {
+    struct bucket *b = bucket_of(p->pid);
+    u64 flags = spin_lock_irq(&b->lock);
+    list_del(&p->pid_link);
+    spin_unlock_irq(&b->lock, flags);
+}
+
+bool pid_with(int pid, void (*fn)(struct proc *, void *), void *arg) {
+    if (pid <= 0) {
+        return false;
+    }
+    struct bucket *b = bucket_of(pid);
+    u64 flags = spin_lock_irq(&b->lock);
+    struct proc *p = find(b, pid);
+    if (p) {
+        fn(p, arg);
+    }
+    spin_unlock_irq(&b->lock, flags);
+    return p;
+}
+
+void pid_each(void (*fn)(struct proc *, void *), void *arg) {
+    for (u32 i = 0; i < BUCKETS; i++) {
+        struct bucket *b = &buckets[i];
+        u64 flags = spin_lock_irq(&b->lock);
+        list_each(it, &b->procs) {
+            fn(list_entry(it, struct proc, pid_link), arg);
+        }
+        spin_unlock_irq(&b->lock, flags);
+    }
+}

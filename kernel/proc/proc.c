@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// proc.c - making, starting, killing and freeing processes.
+#include "proc/proc.h"
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/cache.h"
+#include "mm/kstack.h"
+#include "proc/sched.h"
+#include "dev/ipi.h"
+#include "sync/park.h"
+
+static struct cache proc_cache, thread_cache;
+struct proc *proc_init_process;
+
+void thread_start(void);  // trap.S
+
+void proc_boot(void) {
+    cache_init(&proc_cache, "proc", sizeof(struct proc));
+    cache_init(&thread_cache, "thread", sizeof(struct thread));
+    pid_boot();
+}
+
+static struct thread *thread_create(struct proc *p, void *(*start)(void *), void *arg) {
+    struct thread *t = cache_alloc(&thread_cache);
+    if (!t) {
+        return NULL;
+    }
+    u64 stack = kstack_alloc();
+    if (!stack) {
+        cache_free(&thread_cache, t);
+        return NULL;
+    }
+    t->context.ra = (u64)thread_start;
+    t->context.sp = stack - TF_SIZE;
+    t->context.s[1] = (u64)start;
+    t->context.s[2] = (u64)arg;
+    t->state = THREAD_READY;
+    t->work = 0;
+    t->proc = p;
+    t->stack = stack;
+    t->hart = this_hart()->index;
+    t->affinity = ~0ul >> (64 - nharts);
+    t->inject = (struct inject){0, 0};
+    t->fp_used = false;
+    return t;
+}
+
+struct proc *proc_create(void *(*start)(void *), void *arg) {
+    struct proc *p = cache_alloc(&proc_cache);
+    if (!p) {
+        return NULL;
+    }
+    *p = (struct proc){0};
+    spin_init(&p->parent_lock, RANK_PARENT);
+    spin_init(&p->children_lock, RANK_CHILDREN);
+    list_init(&p->children);
+    list_init(&p->zombies);
+    waitq_init(&p->child_wait);
+    p->thread = thread_create(p, start, arg);
+    if (!p->thread) {
+        cache_free(&proc_cache, p);
+        return NULL;
+    }
+    return p;
+}
+
+void proc_free(struct proc *p) {
+    kstack_free(p->thread->stack);
+    cache_free(&thread_cache, p->thread);
+    cache_free(&proc_cache, p);
+}
+
+// The signal is set before the thread is looked at: it either sees the signal before it parks, or is
+// parking or parked and gets unparked, or runs and finds the work on its way to user mode.
+void proc_kill(struct proc *p, int signal) {
+    struct thread *t = p->thread;
+    if (!atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)) {
+        return;
+    }
+    atomic_or_relaxed(&t->work, WORK_KILL);
+    atomic_fence_full();  // pairs with the lock of the wait queue on which it announces itself
+    unpark(t);
+    struct hart *h = harts[read_once(t->hart)];
+    if (h != this_hart() && read_once(h->current) == t) {
+        ipi_send(h);
+    }
+}
+
+// ---- the first process ----
+
+static char boot_command[1024];
+
+// Split at blanks; double quotes group. Returns how many words there are.
+static u32 split_words(char *s, char **words, u32 max) {
+    u32 n = 0;
+    char *out = s;
+    while (*s && n < max) {
+        while (*s == ' ') {
+            s++;
+        }
+        if (!*s) {
+            break;
+        }
+        words[n++] = out;
+        bool quoted = false;
+        for (; *s && (quoted || *s != ' '); s++) {
+            if (*s == '"') {
+                quoted = !quoted;
+            } else {
+                *out++ = *s;
+            }
+        }
+        s += *s == ' ';
+        *out++ = 0;
+    }
+    return n;
+}
+
+// "words -- command" becomes init's environment (words with '=') and arguments.
+static void *first_process(void *unused) {
+    (void)unused;
+    static char *words[96], *argv[96], *envp[96];
+    u32 n = split_words(boot_command, words, 95), argc = 1, envc = 0;
+    bool command = false;
+    argv[0] = "init";
+    for (u32 i = 0; i < n; i++) {
+        if (command) {
+            argv[argc++] = words[i];
+        } else if (strcmp(words[i], "--") == 0) {
+            command = true;
+        } else {
+            char *eq = words[i];
+            while (*eq && *eq != '=') {
+                eq++;
+            }
+            if (*eq) {
+                envp[envc++] = words[i];
+            }
+        }
+    }
+    file_open_console(proc_self()->files);
+    long error = proc_exec_kernel("/bin/init", argv, envp);
+    if (error < 0) {
+        panic("/bin/init: error %ld (is there an -initrd?)", -error);
+    }
+    irq_disable();
+    return thread_trapframe(thread_self());
+}
+
+void proc_start_init(const char *command_line) {
+    strcopy(boot_command, command_line, sizeof(boot_command));
+    struct proc *p = proc_create(first_process, NULL);
+    if (!p || !pid_assign(p) || !(p->files = fd_table_create())) {
+        panic("no memory for the first process");
+    }
+    p->cwd = inode_root();
+    strcopy(p->name, "init", sizeof(p->name));
+    proc_init_process = p;
+    sched_ready(p->thread);
+}

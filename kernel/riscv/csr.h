@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// csr.h - supervisor control registers and fences (Privileged spec ch. 10, "Supervisor-Level ISA").
+#pragma once
+#include "lib/types.h"
+
+#define SSTATUS_SIE (1ul << 1)
+#define SSTATUS_SPIE (1ul << 5)
+#define SSTATUS_SPP (1ul << 8)
+#define SSTATUS_FS (3ul << 13)
+#define SSTATUS_FS_INITIAL (1ul << 13)
+#define SSTATUS_FS_CLEAN (2ul << 13)
+#define SSTATUS_FS_DIRTY (3ul << 13)
+#define SSTATUS_SUM (1ul << 18)
+
+#define SIE_SSIE (1ul << 1)
+#define SIE_STIE (1ul << 5)
+#define SIE_SEIE (1ul << 9)
+
+#define CAUSE_INTERRUPT (1ul << 63)
+#define IRQ_SOFT 1
+#define IRQ_TIMER 5
+#define IRQ_EXTERNAL 9
+
+#define CAUSE_FETCH_MISALIGNED 0
+#define CAUSE_FETCH_ACCESS 1
+#define CAUSE_ILLEGAL 2
+#define CAUSE_BREAKPOINT 3
+#define CAUSE_LOAD_MISALIGNED 4
+#define CAUSE_LOAD_ACCESS 5
+#define CAUSE_STORE_MISALIGNED 6
+#define CAUSE_STORE_ACCESS 7
+#define CAUSE_ECALL_U 8
+#define CAUSE_FETCH_PAGE 12
+#define CAUSE_LOAD_PAGE 13
+#define CAUSE_STORE_PAGE 15
+
+#define SATP_SV39 (8ul << 60)
+
+#ifdef __riscv
+#define csr_read(csr)                                                                              \
+    ({                                                                                             \
+        u64 v_;                                                                                    \
+        __asm__ volatile("csrr %0, " #csr : "=r"(v_)::"memory");                                   \
+        v_;                                                                                        \
+    })
+#define csr_write(csr, v) __asm__ volatile("csrw " #csr ", %0" ::"rK"(v) : "memory")
+#define csr_set(csr, v) __asm__ volatile("csrs " #csr ", %0" ::"rK"(v) : "memory")
+#define csr_clear(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"rK"(v) : "memory")
+
+static always_inline void irq_enable(void) {
+    csr_set(sstatus, SSTATUS_SIE);
+}
+
+static always_inline void irq_disable(void) {
+    csr_clear(sstatus, SSTATUS_SIE);
+}
+
+// Returns what irq_restore() wants back.
+static always_inline u64 irq_save(void) {
+    u64 old;
+    __asm__ volatile("csrrci %0, sstatus, 2" : "=r"(old)::"memory");
+    return old & SSTATUS_SIE;
+}
+
+static always_inline void irq_restore(u64 flags) {
+    csr_set(sstatus, flags);
+}
+
+static always_inline bool irq_enabled(void) {
+    return csr_read(sstatus) & SSTATUS_SIE;
+}
+
+static always_inline void wait_for_interrupt(void) {
+    __asm__ volatile("wfi" ::: "memory");
+}
+
+// Order memory against devices as well (a doorbell, an IPI register).
+static always_inline void fence_io(void) {
+    __asm__ volatile("fence iorw, iorw" ::: "memory");
+}
+
+static always_inline u64 time_now(void) {
+    return csr_read(time);
+}
+#else
+static inline u64 irq_save(void) { return 0; }
+static inline void irq_restore(u64 flags) { (void)flags; }
+#endif

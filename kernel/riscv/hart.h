@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// hart.h - what every hart has for itself. In the kernel, tp points at it.
+//
+// The kernel is interruptible but not pre-emptible: a thread leaves its hart only in sched_park()
+// or sched_yield(). So a hart's own fields need no lock and no disabled interrupts, unless an
+// interrupt handler uses them too (marked i) or other harts do (marked r: atomics, own line).
+#pragma once
+#include "config.h"
+#include "lib/types.h"
+#include "syscall/abi.h"
+
+#define HELD_MAX 16
+
+struct spin;
+struct thread;
+struct freelist;
+struct runq;
+struct cache_hart;
+struct timer_queue;
+struct kstack_pool;
+
+// Counts one process's allocations, to make the k-th of them fail (KINE_FAIL_NTH).
+struct inject {
+    u64 seen;
+    u64 fail_at;  // 0 = never
+};
+
+enum hart_stop { HART_RUNNING, HART_STOPPED };
+
+struct hart {
+    // Offsets known to trap.S (HART_*).
+    u64 kernel_sp;     // where a trap from user mode puts its frame
+    u64 scratch_sp;    // trap entry's own
+    u64 scratch_t0;
+    u64 emergency_sp;  // for a stack that has run over
+
+    struct thread *current;
+    struct thread *idle;
+    u32 index;   // 0 .. nharts-1; the boot hart is 0
+    u32 hartid;  // the machine's number
+    struct inject *inject;
+    u32 nheld;  // (i) spinlocks held, innermost last
+    struct spin *held[HELD_MAX];
+    u64 rng;  // for stealing order and race-point delays
+    u64 active_root;  // physical address of the root in satp
+    struct as *active_as;
+    u32 next_pid;
+    u32 delay;  // strength of race-point delays, 0 = off
+    struct freelist *freelist;
+    struct kstack_pool *kstacks;
+    struct runq *runq;
+    struct timer_queue *timers;
+    struct kine_counters count;
+
+    // (r) written by other harts
+    cacheline_aligned u64 tlb_requests;  // bit i: hart i waits for a shootdown here
+    u32 resched;                         // look at your run queue
+    cacheline_aligned u32 idle_now;      // (r: read) 1 while it sleeps or is about to
+    u32 stopped;                         // enum hart_stop, in a panic
+    u64 stop_fp, stop_pc;
+    // A shootdown that this hart has asked for; targets read it.
+    cacheline_aligned u64 shoot_va, shoot_pages;
+    u32 shoot_pending;
+};
+
+extern struct hart *harts[HART_MAX];
+extern u32 nharts;
+
+#ifdef __riscv
+register struct hart *hart_tp __asm__("tp");
+static always_inline struct hart *this_hart(void) {
+    return hart_tp;
+}
+#else
+extern __thread struct hart *host_hart;
+static inline struct hart *this_hart(void) {
+    return host_hart;
+}
+#endif
+
+// Count an event (names: syscall/abi.h). Not exact for events counted in interrupt handlers and
+// outside them at once; those have counters of their own.
+#define COUNT(event) (this_hart()->count.event++)
+
+static inline u64 hart_random(void) {
+    struct hart *h = this_hart();
+    h->rng ^= h->rng << 13;
+    h->rng ^= h->rng >> 7;
+    h->rng ^= h->rng << 17;
+    return h->rng;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// symbols.c - search in the table that the second link brings; the first link has an empty one.
+#include "symbols.h"
+#include "config.h"
+
+extern const u32 symbol_count __attribute__((weak));
+extern const u32 symbol_offsets[] __attribute__((weak));  // from IMAGE_BASE, sorted
+extern const u32 symbol_names[] __attribute__((weak));    // into symbol_text
+extern const char symbol_text[] __attribute__((weak));
+
+const char *symbol_of(u64 pc, u64 *offset) {
+    u32 lo = 0, hi = &symbol_count ? symbol_count : 0;
+    *offset = pc;
+    if (!hi || pc < IMAGE_BASE + symbol_offsets[0]) {
+        return "?";
+    }
+    while (hi - lo > 1) {
+        u32 mid = (lo + hi) / 2;
+        if (IMAGE_BASE + symbol_offsets[mid] <= pc) {
+            lo = mid;
+        } else {
+            hi = mid;
+        }
+    }
+    *offset = pc - IMAGE_BASE - symbol_offsets[lo];
+    return symbol_text + symbol_names[lo];
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// lockrank.h - the order of all locks, outermost first. docs/architecture.md's table is made from it.
+//
+// A lock may be taken only while every lock held has a smaller rank (CHECK builds enforce it).
+// X(name, kind, irq, protects)
+//   kind  spin: short, never slept under.  mutex: may be slept under, taken before any spinlock.
+//   irq   off: taken with interrupts off, because handlers or the context switch take it too.
+#pragma once
+
+#define LOCK_RANKS(X)                                                                              \
+    X(AUDIT, mutex, on, "one audit at a time")                                                     \
+    X(PIPE, mutex, on, "a pipe's buffer and ends")                                                 \
+    X(FILE, mutex, on, "an open file's offset")                                                    \
+    X(TTY, mutex, on, "one reader of the console at a time")                                       \
+    X(AS, mutex, on, "an address space: regions and page tables")                                  \
+    X(PARENT, spin, off, "a process's link to its parent")                                         \
+    X(CHILDREN, spin, off, "a process's lists of children and zombies")                            \
+    X(PIDS, spin, off, "one bucket of the pid hash")                                               \
+    X(KSTACK, spin, on, "page tables of one hart's kernel stacks")                                 \
+    X(CACHE, spin, on, "one hart's slabs of one object cache")                                     \
+    X(FREELIST, spin, on, "one hart's depot of free frames")                                       \
+    X(TIMERS, spin, off, "one hart's sleepers by time")                                            \
+    X(TTYBUF, spin, off, "the console's input line")                                               \
+    X(WAITQ, spin, off, "the sleepers on one condition")                                           \
+    X(RUNQ, spin, off, "one hart's run queue")                                                     \
+    X(REFS, spin, on, "REFS=biglock: every count, held across a copy")                             \
+    X(FRAMES, spin, on, "REFS=freelock, biglock: the one free list (freelock: counts too)")        \
+    X(CONSOLE, spin, off, "the UART's transmitter")
+
+enum lock_rank {
+    RANK_NONE,
+#define X(name, kind, irq, protects) RANK_##name,
+    LOCK_RANKS(X)
+#undef X
+    RANK_COUNT
+};
+
+extern const char *const lock_rank_name[RANK_COUNT];

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// mutex.h - locks whose waiters sleep.
+//
+// States     0 free, 1 held, 2 held and somebody may be waiting (Drepper, "Futexes Are Tricky",
+//            mutex 2). Without waiters: one CAS to lock, one swap to unlock.
+// Ordering   lock acquires, unlock releases; they pair with each other.
+// => not from interrupt handlers; not while a spinlock is held. Waiting is not ended by kill.
+#pragma once
+#include "sync/waitq.h"
+
+struct mutex {
+    u32 state;
+    u32 rank;
+    struct thread *owner;
+    struct waitq waiters;
+};
+
+void mutex_init(struct mutex *m, enum lock_rank rank);
+void mutex_wait(struct mutex *m);  // the slow path of mutex_lock
+void mutex_wake(struct mutex *m);  // and of mutex_unlock
+
+static always_inline void mutex_lock(struct mutex *m) {
+    if (unlikely(!atomic_cas32_acquire(&m->state, 0, 1))) {  // pairs with mutex_unlock
+        mutex_wait(m);
+    }
+    m->owner = this_hart()->current;
+}
+
+static always_inline void mutex_unlock(struct mutex *m) {
+    m->owner = NULL;
+    if (unlikely(atomic_swap_release(&m->state, 0u) == 2)) {  // pairs with mutex_lock
+        mutex_wake(m);
+    }
+}
+
+static inline bool mutex_held_here(struct mutex *m) {
+    return read_once(m->owner) == this_hart()->current && atomic_load_relaxed(&m->state);
+}

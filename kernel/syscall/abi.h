@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// abi.h - what Kine's own system calls (1000 and up) exchange with user programs.
+//
+// Included by the kernel and by user/: fixed-width types only, no other header but <stdint.h>.
+#pragma once
+#include <stdint.h>
+
+// kine_audit(report, len): stop every hart at a quiescent point and account for every frame.
+// Returns 0 when the books balance, otherwise the number of errors found (positive).
+struct kine_audit {
+    uint64_t frames;    // all frames that the kernel manages
+    uint64_t free;      // on a free list, in a magazine or never used
+    uint64_t user;      // user class: mapped by at least one process
+    uint64_t table;     // page tables
+    uint64_t kernel;    // slabs, stacks, pipes
+    uint64_t mappings;  // valid user leaf entries over all address spaces
+    uint64_t shared;    // user frames with a count above one
+    uint64_t errors;
+    char first[168];    // the first error in words, or ""
+};
+
+// kine_counters(hart, out, len): event counts since boot, of one hart or (hart = -1) of all.
+// The order is part of the interface: new ones go last.
+#define KINE_COUNTERS(X)                                                                           \
+    X(syscalls)      /* system calls */                                                            \
+    X(faults)        /* page faults taken, user and kernel on its behalf */                        \
+    X(cow_copies)    /* copy-on-write faults that copied a frame */                                \
+    X(cow_flips)     /* ... that found a sole owner and only set W */                              \
+    X(zero_fills)    /* demand-zero faults */                                                      \
+    X(file_fills)    /* pages filled from a program file */                                        \
+    X(spurious)      /* faults that found the entry already good */                                \
+    X(forks)                                                                                       \
+    X(execs)                                                                                       \
+    X(exits)                                                                                       \
+    X(frame_allocs)                                                                                \
+    X(frame_frees)                                                                                 \
+    X(refills)       /* batches moved into a magazine */                                           \
+    X(spills)        /* batches moved out of one */                                                \
+    X(frame_steals)  /* refills from another hart's frames */                                      \
+    X(switches)      /* context switches */                                                        \
+    X(task_steals)   /* processes taken from another hart's run queue */                           \
+    X(ipis)          /* inter-processor interrupts sent */                                         \
+    X(shootdowns)    /* TLB shootdowns that needed another hart */                                 \
+    X(page_fences)   /* local sfence.vma of one page */                                            \
+    X(full_fences)   /* local sfence.vma of an address space or of everything */                   \
+    X(ticks)         /* timer interrupts */                                                        \
+    X(ooms)          /* processes killed for want of memory */
+
+struct kine_counters {
+#define X(name) uint64_t name;
+    KINE_COUNTERS(X)
+#undef X
+};
+
+// kine_ctl(op, a, b)
+enum kine_ctl_op {
+    KINE_POWEROFF = 1,    // stop the machine, QEMU exits with status a (0..255)
+    KINE_FAIL_NTH = 2,    // the a-th kernel memory allocation made for this process from now on
+                          // fails (1 = the next); 0 = none. Inherited by nobody. Returns how many
+                          // allocations the process has made since the last KINE_FAIL_NTH.
+    KINE_HOARD = 3,       // take every free frame there is for the kernel's test hoard;
+                          // returns how many were taken by this call
+    KINE_UNHOARD = 4,     // free the hoard, on the calling hart; returns how many
+    KINE_SELFTEST = 5,    // run the kernel's unit tests (CHECK=1 builds; else -ENOSYS): KTAP on the
+                          // console; returns the number that failed. Needs "selftest" in bootargs.
+    KINE_CRASH = 6,       // a = 0 panic, 1 stack overflow, 2 wild load: needs "crash" in bootargs,
+                          // otherwise -EPERM
+    KINE_NHARTS = 7,      // how many harts are online
+    KINE_DELAY = 8,       // race-point delays: a = seed, b = strength (0 = off); CHECK=1 builds,
+                          // else -ENOSYS
+    KINE_RSS = 9,         // user frames mapped by the calling process
+    KINE_FREE = 10,       // free frames, summed without stopping anybody (exact only at rest)
+};
+
+// kine_pagemap(va, n, out): one word per page from va on; 0 = nothing mapped.
+#define KINE_PM_VALID   (1ull << 0)
+#define KINE_PM_READ    (1ull << 1)
+#define KINE_PM_WRITE   (1ull << 2)
+#define KINE_PM_EXEC    (1ull << 3)
+#define KINE_PM_USER    (1ull << 4)
+#define KINE_PM_COW     (1ull << 8)
+#define KINE_PM_COUNT(w) ((uint32_t)(((w) >> 12) & 0xfffff))  // the frame's count, capped
+#define KINE_PM_FRAME(w) ((uint32_t)((w) >> 32))              // frame number, relative

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// sys_file.c - files, directories and pipes. Semantics as the Linux manual pages have them.
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/uaccess.h"
+#include "proc/proc.h"
+#include "sync/park.h"
+#include "syscall/syscall.h"
+
+#define AT_EMPTY_PATH 0x1000
+#define IOV_MAX 1024
+
+static struct fd_table *files(void) {
+    return proc_self()->files;
+}
+
+// The inode that (dirfd, path) names.
+static long find(int dirfd, uaddr user_path, struct inode **out) {
+    char path[PATH_BYTES];
+    long n = copy_in_string(path, user_path, sizeof(path));
+    if (n < 0) {
+        return n;
+    }
+    struct inode *base = proc_self()->cwd;
+    if (path[0] != '/' && dirfd != AT_FDCWD) {
+        struct file *f = fd_file(files(), dirfd);
+        if (!f) {
+            return -EBADF;
+        }
+        if (!f->inode || !inode_is_dir(f->inode)) {
+            return -ENOTDIR;
+        }
+        base = f->inode;
+    }
+    return inode_find(base, path, out);
+}
+
+long sys_openat(int dirfd, uaddr path, int flags, uint mode) {
+    struct inode *i;
+    struct file *f;
+    (void)mode;
+    long error = find(dirfd, path, &i);
+    if (error == -ENOENT && flags & O_CREAT) {
+        error = -EROFS;
+    }
+    error = error ? error : inode_open(i, flags, &f);
+    if (error) {
+        return error;
+    }
+    long fd = fd_install(files(), f, flags & O_CLOEXEC);
+    if (fd < 0) {
+        file_put(f);
+    }
+    return fd;
+}
+
+long sys_close(int fd) {
+    return fd_close(files(), fd);
+}
+
+static bool readable(struct file *f) {
+    return f && (f->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool writable(struct file *f) {
+    return f && (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
+long sys_read(int fd, uaddr buf, usize len) {
+    struct file *f = fd_file(files(), fd);
+    return readable(f) ? f->ops->read(f, buf, MIN(len, 0x7ffff000ul)) : -EBADF;
+}
+
+long sys_write(int fd, uaddr buf, usize len) {
+    struct file *f = fd_file(files(), fd);
+    return writable(f) ? f->ops->write(f, buf, MIN(len, 0x7ffff000ul)) : -EBADF;
+}
+
+static long vector(int fd, uaddr iov, int count, long (*one)(int, uaddr, usize)) {
+    long total = 0;
+    if (count < 0 || count > IOV_MAX) {
+        return -EINVAL;
+    }
+    for (int i = 0; i < count; i++) {
+        u64 v[2];
+        long n = copy_in(v, iov + 16 * i, sizeof(v));
+        n = n ? n : (i64)v[1] < 0 ? -EINVAL : v[1] ? one(fd, v[0], v[1]) : 0;
+        if (n < 0) {
+            return total ? total : n;
+        }
+        total += n;
+        if ((u64)n < v[1]) {
+            break;
+        }
+    }
+    return total;
+}
+
+long sys_readv(int fd, uaddr iov, int count) {
+    return readable(fd_file(files(), fd)) ? vector(fd, iov, count, sys_read) : -EBADF;
+}
+
+long sys_writev(int fd, uaddr iov, int count) {
+    return writable(fd_file(files(), fd)) ? vector(fd, iov, count, sys_write) : -EBADF;
+}
+
+long sys_lseek(int fd, long off, int whence) {
+    struct file *f = fd_file(files(), fd);
+    if (!f) {
+        return -EBADF;
+    }
+    if (!f->inode) {
+        return -ESPIPE;
+    }
+    struct stat_info st;
+    inode_stat(f->inode, &st);
+    if ((st.mode & S_IFMT) == S_IFCHR) {
+        return -ESPIPE;
+    }
+    mutex_lock(&f->lock);
+    long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)st.size : -1;
+    long result = base < 0 || __builtin_add_overflow(base, off, &base) || base < 0 ? -EINVAL : base;
+    if (result >= 0) {
+        f->offset = result;
+    }
+    mutex_unlock(&f->lock);
+    return result;
+}
+
+// struct stat of asm-generic/stat.h.
+static long put_stat(uaddr to, const struct stat_info *i) {
+    struct {
+        u64 dev, ino;
+        u32 mode, nlink, uid, gid;
+        u64 rdev, pad1;
+        i64 size;
+        i32 blksize, pad2;
+        i64 blocks, atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns;
+        u32 unused[2];
+    } st = {.dev = 1, .ino = i->ino, .mode = i->mode, .nlink = i->links, .size = i->size,
+            .blksize = PAGE_SIZE, .blocks = (i->size + 511) / 512};
+    return copy_out(to, &st, sizeof(st));
+}
+
+long sys_fstat(int fd, uaddr to) {
+    struct file *f = fd_file(files(), fd);
+    struct stat_info st = {.mode = S_IFIFO | 0600, .links = 1};
+    if (!f) {
+        return -EBADF;
+    }
+    if (f->inode) {
+        inode_stat(f->inode, &st);
+    }
+    return put_stat(to, &st);
+}
+
+long sys_newfstatat(int dirfd, uaddr path, uaddr to, int flags) {
+    struct inode *i;
+    struct stat_info st;
+    char first;
+    if (flags & AT_EMPTY_PATH && copy_in(&first, path, 1) == 0 && !first) {
+        return sys_fstat(dirfd, to);
+    }
+    long error = find(dirfd, path, &i);
+    if (error) {
+        return error;
+    }
+    inode_stat(i, &st);
+    return put_stat(to, &st);
+}
+
+// struct linux_dirent64, one at a time: ino, off, reclen, type, name.
+static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u64 next) {
+    struct {
+        u64 ino, off;
+        u16 reclen;
+        u8 type;
+        char name[NAME_BYTES + 8];
+    } __attribute__((packed)) d = {.off = next};
+    struct stat_info st;
+    inode_stat(i, &st);
+    usize len = ALIGN_UP(19 + strlen(name) + 1, 8);
+    if (len > room) {
+        return 0;
+    }
+    d.ino = st.ino;
+    d.reclen = len;
+    d.type = (st.mode & S_IFMT) >> 12;
+    strcopy(d.name, name, sizeof(d.name));
+    long error = copy_out(to, &d, len);
+    return error ? error : (long)len;
+}
+
+long sys_getdents64(int fd, uaddr buf, usize len) {
+    struct file *f = fd_file(files(), fd);
+    if (!f) {
+        return -EBADF;
+    }
+    if (!f->inode || !inode_is_dir(f->inode)) {
+        return -ENOTDIR;
+    }
+    long done = 0, n = 0;
+    const char *name;
+    struct inode *i;
+    mutex_lock(&f->lock);
+    while ((i = inode_entry(f->inode, f->offset, &name))) {
+        n = put_entry(buf + done, len - done, i, name, f->offset + 1);
+        if (n <= 0) {
+            n = n == 0 && done == 0 ? -EINVAL : n;
+            break;
+        }
+        done += n;
+        f->offset++;
+    }
+    mutex_unlock(&f->lock);
+    return done ? done : n < 0 ? n : 0;
+}
+
+long sys_dup(int fd) {
+    return fd_dup(files(), fd);
+}
+
+long sys_dup3(int oldfd, int newfd, int flags) {
+    return flags & ~O_CLOEXEC ? -EINVAL : fd_dup_to(files(), oldfd, newfd, flags & O_CLOEXEC);
+}
+
+long sys_pipe2(uaddr fds, int flags) {
+    struct file *r, *w;
+    if (flags & ~O_CLOEXEC) {
+        return -EINVAL;
+    }
+    long error = pipe_create(&r, &w);
+    if (error) {
+        return error;
+    }
+    int fd[2];
+    fd[0] = fd_install(files(), r, flags & O_CLOEXEC);
+    fd[1] = fd[0] < 0 ? fd[0] : fd_install(files(), w, flags & O_CLOEXEC);
+    error = fd[1] < 0 ? fd[1] : copy_out(fds, fd, sizeof(fd));
+    if (error) {
+        fd[0] < 0 ? file_put(r) : (void)fd_close(files(), fd[0]);
+        fd[1] < 0 ? file_put(w) : (void)fd_close(files(), fd[1]);
+    }
+    return error;
+}
+
+long sys_chdir(uaddr path) {
+    struct inode *i;
+    long error = find(AT_FDCWD, path, &i);
+    if (error) {
+        return error;
+    }
+    if (!inode_is_dir(i)) {
+        return -ENOTDIR;
+    }
+    proc_self()->cwd = i;
+    return 0;
+}
+
+long sys_getcwd(uaddr buf, usize len) {
+    char path[PATH_BYTES];
+    long n = inode_path(proc_self()->cwd, path, MIN(len, sizeof(path)));
+    long error = n < 0 ? n : copy_out(buf, path, n);
+    return error ? error : n;
+}

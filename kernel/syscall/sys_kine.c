@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// sys_kine.c - Kine's own calls (abi.h): the audit, counters, and test control.
+#include "dev/fdt.h"
+#include "dev/power.h"
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/audit.h"
+#include "mm/cache.h"
+#include "mm/freelist.h"
+#include "mm/kstack.h"
+#include "mm/pagetable.h"
+#include "mm/refs.h"
+#include "mm/uaccess.h"
+#include "proc/proc.h"
+#include "proc/sched.h"
+#include "syscall/syscall.h"
+#include "test/test.h"
+
+static struct mutex audit_lock;
+static struct kine_audit last_audit;
+
+void sys_kine_boot(void) {
+    mutex_init(&audit_lock, RANK_AUDIT);
+}
+
+static void audit_proc(struct proc *p, void *unused) {
+    (void)unused;
+    if (p->as) {
+        audit_address_space(p->as, p->pid);
+    }
+}
+
+static void audit_all(void *unused) {
+    audit_begin(&last_audit);
+    pid_each(audit_proc, unused);
+    audit_end(cache_frames() + kstack_frames() + pipe_frames() + frame_hoarded(), kstack_tables());
+}
+
+long sys_kine_audit(uaddr to, usize len) {
+    struct kine_audit report;
+    mutex_lock(&audit_lock);
+    sched_quiesced(audit_all, NULL);
+    report = last_audit;
+    mutex_unlock(&audit_lock);
+    if (report.errors) {
+        kprintf("kine: audit: %lu errors, first: %s\n", report.errors, report.first);
+    }
+    long error = to ? copy_out(to, &report, MIN(len, sizeof(report))) : 0;
+    return error ? error : (long)MIN(report.errors, 1ul << 30);
+}
+
+long sys_kine_counters(int hart, uaddr out, usize len) {
+    struct kine_counters sum = {0};
+    if (hart < -1 || hart >= (int)nharts) {
+        return -EINVAL;
+    }
+    for (u32 i = 0; i < nharts; i++) {
+        const u64 *from = (const u64 *)&harts[i]->count;
+        for (u32 c = 0; (hart < 0 || hart == (int)i) && c < sizeof(sum) / 8; c++) {
+            ((u64 *)&sum)[c] += read_once(from[c]);
+        }
+    }
+    return copy_out(out, &sum, MIN(len, sizeof(sum)));
+}
+
+static bool allowed(const char *word) {
+    usize len = strlen(word);
+    for (const char *p = machine.bootargs; *p; p++) {
+        if (strncmp(p, word, len) == 0) {
+            return true;
+        }
+        if (strncmp(p, " -- ", 4) == 0) {
+            break;
+        }
+    }
+    return false;
+}
+
+static noinline u64 recurse(u64 depth) {
+    volatile u64 pad[32];
+    pad[depth % 32] = depth;
+    return depth > 100000 ? 0 : recurse(depth + 1) + pad[depth % 32];
+}
+
+static long crash(u64 how) {
+    if (!allowed("crash")) {
+        return -EPERM;
+    }
+    if (how == 1) {
+        return recurse(0);
+    }
+    if (how == 2) {
+        return *(volatile u64 *)(DIRECT_BASE - 8);
+    }
+    panic("asked for, by pid %d", proc_self()->pid);
+}
+
+long sys_kine_ctl(int op, usize a, usize b) {
+    struct inject *in = &thread_self()->inject;
+    u64 seen = in->seen;
+    switch (op) {
+    case KINE_POWEROFF:
+        power_off(a & 0xff);
+    case KINE_FAIL_NTH:
+        *in = (struct inject){0, a};
+        return seen;
+    case KINE_HOARD:
+        mutex_lock(&audit_lock);
+        a = frame_hoard();
+        mutex_unlock(&audit_lock);
+        return a;
+    case KINE_UNHOARD:
+        mutex_lock(&audit_lock);
+        a = frame_unhoard();
+        mutex_unlock(&audit_lock);
+        return a;
+    case KINE_SELFTEST:
+        return allowed("selftest") ? test_run_all() : -EPERM;
+    case KINE_CRASH:
+        return crash(a);
+    case KINE_NHARTS:
+        return nharts;
+    case KINE_DELAY:
+#ifdef CHECK
+        for (u32 i = 0; i < nharts; i++) {
+            write_once(harts[i]->rng, (a + 1) * 0x9e3779b97f4a7c15ul + i + 1);
+            write_once(harts[i]->delay, MIN(b, 1000000ul));
+        }
+        return 0;
+#else
+        (void)b;
+        return -ENOSYS;
+#endif
+    case KINE_RSS:
+        return proc_self()->as->rss;
+    case KINE_FREE:
+        return freelist_count();
+    }
+    return -EINVAL;
+}
+
+static u64 page_word(struct as *as, u64 va) {
+    u64 word = 0;
+    mutex_lock(&as->lock);
+    pte_t *e = va < USER_TOP ? pt_find(as, va) : NULL;
+    if (e && *e & PTE_V) {
+        frame_t f = frame_from_pa(pte_pa(*e));
+        word = (*e & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_COW)) |
+               (u64)MIN(frame_refs(f), 0xfffffu) << 12 | (u64)f << 32;
+    }
+    mutex_unlock(&as->lock);
+    return word;
+}
+
+long sys_kine_pagemap(uaddr va, usize n, uaddr out) {
+    for (usize i = 0; i < n; i++) {
+        u64 word = page_word(proc_self()->as, va + i * PAGE_SIZE);
+        long error = copy_out(out + 8 * i, &word, 8);
+        if (error) {
+            return error;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// sys_proc.c - processes, scheduling and time. Semantics as the Linux manual pages have them.
+#include "dev/power.h"
+#include "dev/timer.h"
+#include "dev/fdt.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/freelist.h"
+#include "mm/uaccess.h"
+#include "proc/proc.h"
+#include "proc/sched.h"
+#include "sync/park.h"
+#include "syscall/syscall.h"
+
+enum { SIGCHLD = 17, SIGNAL_MAX = 64 };
+
+struct timespec {
+    i64 sec, nsec;
+};
+
+long sys_clone(usize flags, uaddr stack, uaddr ptid, usize tls, uaddr ctid) {
+    (void)ptid, (void)tls, (void)ctid;
+    return flags == SIGCHLD && !stack ? proc_fork() : -EINVAL;
+}
+
+long sys_execve(uaddr path, uaddr argv, uaddr envp) {
+    return proc_exec(path, argv, envp);
+}
+
+long sys_exit(int status) {
+    proc_exit((status & 0xff) << 8);
+}
+
+long sys_exit_group(int status) {
+    proc_exit((status & 0xff) << 8);
+}
+
+long sys_wait4(int pid, uaddr status, int options, uaddr rusage) {
+    if (options & ~1 || pid < -1 || pid == 0) {
+        return options & ~1 ? -EINVAL : -ECHILD;  // there are no process groups yet
+    }
+    if (rusage) {
+        int error = zero_out(rusage, 144);
+        if (error) {
+            return error;
+        }
+    }
+    return proc_wait(pid, status, options);
+}
+
+static void kill_one(struct proc *p, void *signal) {
+    if (p != proc_init_process && *(int *)signal) {
+        proc_kill(p, *(int *)signal);
+    }
+}
+
+// There are no handlers yet: every signal but 0 and SIGCHLD ends the process. init is immune.
+long sys_kill(int pid, int signal) {
+    if (signal < 0 || signal > SIGNAL_MAX) {
+        return -EINVAL;
+    }
+    signal = signal == SIGCHLD ? 0 : signal;
+    return pid_with(pid, kill_one, &signal) ? 0 : pid <= 0 ? -EINVAL : -ESRCH;
+}
+
+long sys_getpid(void) {
+    return proc_self()->pid;
+}
+
+long sys_getppid(void) {
+    return read_once(proc_self()->ppid);
+}
+
+long sys_gettid(void) {
+    return proc_self()->pid;
+}
+
+long sys_sched_yield(void) {
+    sched_yield();
+    return 0;
+}
+
+struct affinity {
+    u64 mask;
+    bool set, found;
+};
+
+static void affinity_of(struct proc *p, void *arg) {
+    struct affinity *a = arg;
+    a->found = true;
+    if (a->set) {
+        write_once(p->thread->affinity, a->mask);
+        atomic_or_relaxed(&p->thread->work, WORK_RESCHED);
+    } else {
+        a->mask = p->thread->affinity;
+    }
+}
+
+long sys_sched_setaffinity(int pid, usize len, uaddr mask) {
+    struct affinity a = {.set = true};
+    int error = copy_in(&a.mask, mask, MIN(len, sizeof(a.mask)));
+    if (error) {
+        return error;
+    }
+    a.mask &= ~0ul >> (64 - nharts);
+    if (!a.mask) {
+        return -EINVAL;
+    }
+    if (pid < 0 || !pid_with(pid ? pid : proc_self()->pid, affinity_of, &a)) {
+        return -ESRCH;
+    }
+    sched_obey_affinity();
+    return 0;
+}
+
+long sys_sched_getaffinity(int pid, usize len, uaddr mask) {
+    struct affinity a = {0};
+    if (len < sizeof(a.mask) || len & 7) {
+        return -EINVAL;
+    }
+    if (pid < 0 || !pid_with(pid ? pid : proc_self()->pid, affinity_of, &a)) {
+        return -ESRCH;
+    }
+    int error = copy_out(mask, &a.mask, sizeof(a.mask));
+    return error ? error : (long)sizeof(a.mask);
+}
+
+long sys_getcpu(uaddr cpu, uaddr node, uaddr unused) {
+    u32 values[2] = {this_hart()->index, 0};
+    (void)unused;
+    int error = cpu ? copy_out(cpu, &values[0], 4) : 0;
+    return error ? error : node ? copy_out(node, &values[1], 4) : 0;
+}
+
+long sys_nanosleep(uaddr req, uaddr rem) {
+    struct timespec ts;
+    (void)rem;  // only death interrupts a sleep
+    int error = copy_in(&ts, req, sizeof(ts));
+    if (error) {
+        return error;
+    }
+    if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= 1000000000) {
+        return -EINVAL;
+    }
+    u64 hz = machine.timebase, most = ~0ul / 2 / hz;
+    u64 ticks = MIN((u64)ts.sec, most) * hz + ts.nsec * hz / 1000000000;
+    return timer_sleep_until(time_now() + ticks) ? -EINTR : 0;
+}
+
+long sys_clock_gettime(int clock, uaddr ts) {
+    if (clock < 0 || clock > 7) {
+        return -EINVAL;
+    }
+    u64 ns = timer_nanoseconds();
+    struct timespec now = {ns / 1000000000, ns % 1000000000};
+    return copy_out(ts, &now, sizeof(now));
+}
+
+long sys_uname(uaddr buf) {
+    static const char fields[6][65] = {"Kine", "kine", "0.1", "multicore copy-on-write", "riscv64", ""};
+    return copy_out(buf, fields, sizeof(fields));
+}
+
+static void count_proc(struct proc *p, void *n) {
+    (void)p;
+    ++*(u16 *)n;
+}
+
+long sys_sysinfo(uaddr info) {
+    struct {
+        i64 uptime;
+        u64 loads[3], total, free, shared, buffers, swap_total, swap_free;
+        u16 procs, pad;
+        u32 pad2;
+        u64 high_total, high_free;
+        u32 unit, pad3;
+    } s = {.uptime = timer_nanoseconds() / 1000000000, .unit = 1};
+    s.total = (u64)frame_count * PAGE_SIZE;
+    s.free = freelist_count() * PAGE_SIZE;
+    pid_each(count_proc, &s.procs);
+    return copy_out(info, &s, sizeof(s));
+}
+
+long sys_reboot(int magic1, int magic2, uint cmd, uaddr arg) {
+    (void)arg;
+    if ((u32)magic1 != 0xfee1dead || magic2 != 0x28121969) {
+        return -EINVAL;
+    }
+    switch (cmd) {
+    case 0x4321fedc:  // POWER_OFF
+    case 0xcdef0123:  // HALT
+        power_off(0);
+    case 0x01234567:  // RESTART
+        power_reset();
+    }
+    return -EINVAL;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// syscall.h - prototypes of all system calls, from table.h.
+#pragma once
+#include "lib/types.h"
+#include "riscv/trapframe.h"
+
+#define S0(n, name) long sys_##name(void);
+#define S1(n, name, A, a) long sys_##name(A a);
+#define S2(n, name, A, a, B, b) long sys_##name(A a, B b);
+#define S3(n, name, A, a, B, b, C, c) long sys_##name(A a, B b, C c);
+#define S4(n, name, A, a, B, b, C, c, D, d) long sys_##name(A a, B b, C c, D d);
+#define S5(n, name, A, a, B, b, C, c, D, d, E, e) long sys_##name(A a, B b, C c, D d, E e);
+#define S6(n, name, A, a, B, b, C, c, D, d, E, e, F, f) long sys_##name(A a, B b, C c, D d, E e, F f);
+#include "syscall/table.h"
+
+// Run the call that the frame asks for. true: it has rewritten registers other than a0.
+bool syscall_dispatch(struct trapframe *tf);

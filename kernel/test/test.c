@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// test.c - unit tests of counts, free lists, caches and regions, run by KINE_SELFTEST.
+#include "test/test.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/as.h"
+#include "mm/cache.h"
+#include "mm/freelist.h"
+#include "mm/refs.h"
+
+#ifdef CHECK
+#define EXPECT(cond)                                                                               \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            kprintf("# line %u: not true: %s\n", __LINE__, #cond);                                 \
+            return false;                                                                          \
+        }                                                                                          \
+    } while (0)
+
+static bool count_starts_at_one(void) {
+    frame_t f = frame_alloc(FRAME_KERNEL);
+    EXPECT(f && frame_refs(f) == 1 && frame_sole(f));
+    frame_release(f);
+    return true;
+}
+
+static bool last_put_is_told_once(void) {
+    frame_t f = frame_alloc(FRAME_KERNEL);
+    frame_get(f);
+    EXPECT(frame_refs(f) == 2 && !frame_sole(f));
+    EXPECT(!frame_put(f));
+    EXPECT(frame_sole(f));
+    EXPECT(frame_put(f));
+    EXPECT(frame_refs(f) == 0);
+    frame_free(f);
+    return true;
+}
+
+static bool get_unless_free_refuses_free(void) {
+    frame_t f = frame_alloc(FRAME_KERNEL);
+    EXPECT(frame_get_unless_free(f) && frame_refs(f) == 2);
+    EXPECT(!frame_put(f));
+    EXPECT(frame_put(f));
+    EXPECT(!frame_get_unless_free(f));
+    frame_free(f);
+    return true;
+}
+
+static bool count_saturates(void) {
+    frame_t f = frame_alloc(FRAME_KERNEL);
+    struct frame *r = frame_record(f);
+    r->ref = 0x7fffffff;
+    frame_get(f);
+    EXPECT(ref_is_saturated(r->ref));
+    EXPECT(!frame_put(f) && ref_is_saturated(r->ref));
+    frame_get(f);
+    EXPECT(ref_is_saturated(r->ref));
+    EXPECT(frame_get_unless_free(f) && ref_is_saturated(r->ref));
+    EXPECT(!frame_sole(f));
+    r->ref = 1;
+    frame_release(f);
+    return true;
+}
+
+static bool zeroed_frames_are_zero(void) {
+    frame_t f = frame_alloc(FRAME_USER);
+    memset(frame_kva(f), 0xa5, PAGE_SIZE);
+    frame_release(f);
+    for (int i = 0; i < 100; i++) {
+        f = frame_alloc_zeroed(i & 1 ? FRAME_USER : FRAME_TABLE);
+        const u64 *p = frame_kva(f);
+        for (u32 k = 0; k < 512; k++) {
+            EXPECT(p[k] == 0);
+        }
+        frame_release(f);
+    }
+    return true;
+}
+
+static bool frames_are_conserved(void) {
+    frame_t chain = FRAME_NONE;
+    u64 before = freelist_count();
+    for (u32 n = 0; n < 300; n++) {
+        frame_t f = frame_alloc(FRAME_KERNEL);
+        EXPECT(f);
+        frame_record(f)->next = chain;
+        chain = f;
+    }
+    EXPECT(freelist_count() == before - 300);
+    while (chain) {
+        frame_t f = chain;
+        chain = frame_record(f)->next;
+        frame_release(f);
+    }
+    EXPECT(freelist_count() == before);
+    return true;
+}
+
+static bool caches_give_distinct_objects(void) {
+    enum { N = 70 };
+    void *o[N];
+    for (int i = 0; i < N; i++) {
+        o[i] = cache_alloc(&region_cache);
+        EXPECT(o[i]);
+        memset(o[i], i, sizeof(struct region));
+    }
+    for (int i = 0; i < N; i++) {
+        EXPECT(*(u8 *)o[i] == i);
+        cache_free(&region_cache, o[i]);
+    }
+    return true;
+}
+
+static bool regions_split_and_merge(void) {
+    struct as *as = as_create();
+    EXPECT(as);
+    EXPECT(as_map_fixed(as, 0x100000, 0x10000, PROT_READ | PROT_WRITE) == 0x100000);
+    EXPECT(as_populate(as, 0x104000));
+    EXPECT(as_unmap(as, 0x103000, 0x1000) == 0);
+    EXPECT(region_find(as, 0x102fff) && !region_find(as, 0x103000) && region_find(as, 0x104000));
+    EXPECT(as->rss == 1);
+    EXPECT(as_map_fixed(as, 0x103000, 0x1000, PROT_READ | PROT_WRITE) == 0x103000);
+    EXPECT(as_unmap(as, 0x100000, 0x10000) == 0);
+    EXPECT(as->rss == 0 && list_empty(&as->regions));
+    as_destroy(as);
+    return true;
+}
+
+static bool fork_shares_and_flips(void) {
+    struct as *as = as_create();
+    EXPECT(as_map_fixed(as, 0x200000, 0x4000, PROT_READ | PROT_WRITE) == 0x200000);
+    *(u64 *)as_populate(as, 0x201000) = 42;
+    struct as *child = as_fork(as);
+    EXPECT(child && child->rss == 1);
+    EXPECT(as_fault(child, 0x201000, ACCESS_WRITE) == 0);  // copy
+    u64 *theirs = as_populate(child, 0x201000), *ours = as_populate(as, 0x201000);
+    EXPECT(theirs != ours && *theirs == 42);
+    as_destroy(child);
+    EXPECT(as_fault(as, 0x201000, ACCESS_WRITE) == 0);  // flip
+    EXPECT(as_populate(as, 0x201000) == ours);
+    EXPECT(as_fault(as, 0x205000, ACCESS_WRITE) == -EFAULT);
+    as_destroy(as);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*run)(void);
+} tests[] = {
+#define T(name) {#name, name}
+    T(count_starts_at_one), T(last_put_is_told_once), T(get_unless_free_refuses_free),
+    T(count_saturates), T(zeroed_frames_are_zero), T(frames_are_conserved),
+    T(caches_give_distinct_objects), T(regions_split_and_merge), T(fork_shares_and_flips),
+};
+
+long test_run_all(void) {
+    long failed = 0;
+    kprintf("KTAP version 1\n1..%lu\n", ARRAY_LEN(tests));
+    for (u32 i = 0; i < ARRAY_LEN(tests); i++) {
+        bool ok = tests[i].run();
+        kprintf("%sok %u - kernel: %s\n", ok ? "" : "not ", i + 1, tests[i].name);
+        failed += !ok;
+    }
+    return failed;
+}
+#else
+long test_run_all(void) {
+    return -ENOSYS;
+}
+#endif

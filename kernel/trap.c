@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// trap.c - what the assembly of riscv/trap.S calls: system calls, faults, interrupts.
+#include "dev/console.h"
+#include "dev/fdt.h"
+#include "dev/ipi.h"
+#include "dev/plic.h"
+#include "dev/timer.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "mm/tlb.h"
+#include "mm/uaccess.h"
+#include "panic.h"
+#include "proc/proc.h"
+#include "proc/sched.h"
+#include "riscv/csr.h"
+#include "syscall/syscall.h"
+
+enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
+
+// => interrupts off
+static void interrupt(u64 cause, const struct trapframe *tf) {
+    u32 irq;
+    switch (cause & ~CAUSE_INTERRUPT) {
+    case IRQ_SOFT:
+        ipi_clear();
+        tlb_serve();
+        panic_poll(tf->sepc, tf->s0);
+        atomic_or_relaxed(&thread_self()->work, WORK_QUIESCE);
+        break;
+    case IRQ_TIMER:
+        timer_interrupt();
+        break;
+    case IRQ_EXTERNAL:
+        while ((irq = plic_claim())) {
+            if (irq == machine.uart_irq) {
+                console_interrupt();
+            }
+            plic_complete(irq);
+        }
+        break;
+    default:
+        panic("interrupt %lu", cause & ~CAUSE_INTERRUPT);
+    }
+}
+
+static bool is_page_fault(u64 cause, enum access *access) {
+    *access = cause == CAUSE_STORE_PAGE  ? ACCESS_WRITE
+              : cause == CAUSE_LOAD_PAGE ? ACCESS_READ
+                                         : ACCESS_EXEC;
+    return cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE;
+}
+
+static noinline void die(u64 cause, u64 value, const struct trapframe *tf, int error) {
+    static const char *const causes[] = {
+        "misaligned fetch", "fetch access fault", "illegal instruction", "breakpoint",
+        "misaligned load", "load access fault", "misaligned store", "store access fault",
+        "?", "?", "?", "?", "fetch page fault", "load page fault", "?", "store page fault"};
+    int signal = cause == CAUSE_ILLEGAL      ? SIGILL
+                 : cause == CAUSE_BREAKPOINT ? SIGTRAP
+                 : cause == CAUSE_LOAD_MISALIGNED || cause == CAUSE_STORE_MISALIGNED ? SIGBUS
+                                                                                     : SIGSEGV;
+    if (error == -ENOMEM) {
+        COUNT(ooms);
+        signal = SIGKILL;
+    }
+    kprintf("kine: pid %d (%s): %s%s, address 0x%lx, pc 0x%lx\n", proc_self()->pid, proc_self()->name,
+            cause < ARRAY_LEN(causes) ? causes[cause] : "unknown trap",
+            error == -ENOMEM ? " and out of memory" : "", value, tf->sepc);
+    proc_kill(proc_self(), signal);
+}
+
+// The kernel runs with floating point off; a process turns it on by its first use.
+static bool first_fp_use(struct trapframe *tf, u64 cause) {
+    if (cause != CAUSE_ILLEGAL || tf->sstatus & SSTATUS_FS || thread_self()->fp_used) {
+        return false;
+    }
+    sched_start_fp(thread_self());
+    return true;
+}
+
+void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
+    struct thread *t = thread_self();
+    if (cause & CAUSE_INTERRUPT) {
+        interrupt(cause, tf);
+    } else {
+        enum access access;
+        irq_enable();
+        int error = -EFAULT;
+        if (is_page_fault(cause, &access)) {
+            error = as_fault(t->proc->as, value, access);
+        } else if (first_fp_use(tf, cause)) {
+            error = 0;
+        }
+        if (unlikely(error)) {
+            die(cause, value, tf, error);
+        }
+        irq_disable();
+    }
+    if (unlikely(atomic_load_relaxed(&t->work))) {
+        sched_user_work();
+    }
+}
+
+// Returns whether registers other than a0 have changed.
+bool trap_syscall(struct trapframe *tf) {
+    struct thread *t = thread_self();
+    irq_enable();
+    bool rewritten = syscall_dispatch(tf);
+    irq_disable();
+    if (unlikely(atomic_load_relaxed(&t->work))) {
+        sched_user_work();
+        return true;
+    }
+    return rewritten;
+}
+
+void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
+    if (cause & CAUSE_INTERRUPT) {
+        interrupt(cause, tf);
+        return;
+    }
+    enum access access;
+    u64 fixup = uaccess_fixup(tf->sepc);
+    if (!fixup || !is_page_fault(cause, &access)) {
+        if (fixup && value < USER_TOP) {
+            tf->a[0] = -EFAULT;
+            tf->sepc = fixup;
+            return;
+        }
+        panic_trap(tf, cause, value);
+    }
+    bool irqs = tf->sstatus & SSTATUS_SPIE;
+    if (irqs) {
+        irq_enable();
+    }
+    int error = proc_self()->as ? as_fault(proc_self()->as, value, access) : -EFAULT;
+    irq_disable();
+    if (error) {
+        tf->a[0] = error;
+        tf->sepc = fixup;
+    }
+}
