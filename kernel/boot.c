@@ -104,6 +104,16 @@ static void init_frames(void) {
     freelist_init(boot_alloc(freelist_bytes(nharts)), nharts);
 }
 
+static struct mem_range *largest_usable(void) {
+    struct mem_range *best = &usable[0];
+    for (u32 i = 1; i < nusable; i++) {
+        if (usable[i].end - usable[i].base > best->end - best->base) {
+            best = &usable[i];
+        }
+    }
+    return best;
+}
+
 // After the last boot_alloc: what is left belongs to the free lists, the rest is reserved.
 static void release_memory(void) {
     for (frame_t f = 0; f < frame_count; f++) {
@@ -111,7 +121,7 @@ static void release_memory(void) {
     }
     u64 frames = 0;
     for (u32 i = 0; i < nusable; i++) {
-        struct mem_range *r = &usable[i];
+        struct mem_range *r = largest_usable();
         frame_t first = MAX(frame_from_pa(ALIGN_UP(r->base, PAGE_SIZE)), 1u);
         frame_t end = frame_from_pa(ALIGN_DOWN(r->end, PAGE_SIZE));
         if (r->base < r->end && first < end) {
@@ -121,6 +131,7 @@ static void release_memory(void) {
             freelist_add_virgin(first, end);
             frames += end - first;
         }
+        r->base = r->end;
     }
     kprintf("frames: %lu, metadata: %lu KiB\n", frames, frame_count * sizeof(struct frame) / 1024);
 }

@@ -6,5 +6,5 @@
 
 void audit_begin(struct kine_audit *report);
 void audit_address_space(struct as *as, int pid);
-// Frames that the rest of the kernel says it has, by class.
-void audit_end(u64 kernel_frames, u64 kernel_tables);
+// kernel_frames: what the owners of KERNEL frames say that they have, in all.
+void audit_end(u64 kernel_frames);

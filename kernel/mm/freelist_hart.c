@@ -262,7 +262,7 @@ void freelist_give_zeroed(frame_t f) {
     slots_give(l, l->zero_slot, &l->zero_top, f);
 }
 
-// Each hart gets a share of the first and largest range; later ones go whole to hart 0's depot.
+// Each hart gets a share. Of the first and largest range it stays virgin; later ones go to the depot.
 void freelist_add_virgin(frame_t first, frame_t end) {
     u32 share = (end - first) / nharts;
     for (u32 i = 0; i < nharts; i++) {

@@ -150,15 +150,7 @@ void kstack_free(u64 top) {
 u64 kstack_frames(void) {
     u64 n = 0;
     for (u32 i = 0; i < nharts; i++) {
-        n += harts[i]->kstacks->stacks * STACK_PAGES;
-    }
-    return n;
-}
-
-u64 kstack_tables(void) {
-    u64 n = 0;
-    for (u32 i = 0; i < nharts; i++) {
-        n += harts[i]->kstacks->tables;
+        n += harts[i]->kstacks->stacks * STACK_PAGES + harts[i]->kstacks->tables;
     }
     return n;
 }

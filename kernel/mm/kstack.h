@@ -6,5 +6,4 @@
 void kstack_init(void);                // boot
 u64 kstack_alloc(void) must_check;     // the top of a stack, or 0: no memory
 void kstack_free(u64 top);             // => nobody runs on it. Interrupts on, no spinlock held
-u64 kstack_frames(void);               // frames in stacks: KERNEL
-u64 kstack_tables(void);               // frames in tables that map them: TABLE
+u64 kstack_frames(void);               // frames in stacks and in the tables that map them

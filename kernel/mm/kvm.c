@@ -18,6 +18,8 @@ u64 boot_early_satp;
 u64 kvm_root_pa;
 static pte_t *kroot;
 static struct mem_range *boot_range;
+static u16 slots[PT_ENTRIES / 2];  // the root entries in use
+static u32 nslots;
 
 static u64 image_pa(const void *p) {
     return (u64)p - IMAGE_BASE + IMAGE_PHYS;
@@ -110,6 +112,11 @@ void kvm_init(const struct mem_range *memory, u32 n) {
     for (u32 i = 0; i < nharts; i++) {
         lower_table(&kroot[pt_index(KSTACK_BASE + i * KSTACK_SPAN, 2)]);
     }
+    for (u32 i = PT_ENTRIES / 2; i < PT_ENTRIES; i++) {
+        if (kroot[i]) {
+            slots[nslots++] = i;
+        }
+    }
 }
 
 void kvm_activate(void) {
@@ -128,7 +135,7 @@ u64 *kvm_stack_entry(u64 va, bool make) {
     pte_t *l1 = pa_to_kva(pte_pa(kroot[pt_index(va, 2)]));
     pte_t *e = &l1[pt_index(va, 1)];
     if (!(*e & PTE_V)) {
-        frame_t f = make ? frame_alloc_zeroed(FRAME_TABLE) : FRAME_NONE;
+        frame_t f = make ? frame_alloc_zeroed(FRAME_KERNEL) : FRAME_NONE;
         if (!f) {
             return NULL;
         }
@@ -139,26 +146,15 @@ u64 *kvm_stack_entry(u64 va, bool make) {
 
 // The kernel's root entries never change after boot, so every root can have its own copy of them.
 void kvm_copy_root(u64 *root) {
-    u64 mid = pt_index(KSTACK_BASE, 2), top = PT_ENTRIES - 2;
-    for (u64 i = PT_ENTRIES / 2; i < mid && kroot[i]; i++) {
-        root[i] = kroot[i];
+    for (u32 i = 0; i < nslots; i++) {
+        root[slots[i]] = kroot[slots[i]];
     }
-    for (u64 i = 0; i < nharts; i++) {
-        root[mid + i] = kroot[mid + i];
-    }
-    root[top] = kroot[top];
-    root[top + 1] = kroot[top + 1];
 }
 
 void kvm_clear_root(u64 *root) {
-    u64 mid = pt_index(KSTACK_BASE, 2);
-    for (u64 i = PT_ENTRIES / 2; i < mid && root[i]; i++) {
-        root[i] = 0;
+    for (u32 i = 0; i < nslots; i++) {
+        root[slots[i]] = 0;
     }
-    for (u64 i = 0; i < nharts; i++) {
-        root[mid + i] = 0;
-    }
-    root[PT_ENTRIES - 2] = root[PT_ENTRIES - 1] = 0;
 }
 
 bool kvm_readable(u64 va) {

@@ -35,7 +35,7 @@ static void audit_proc(struct proc *p, void *unused) {
 static void audit_all(void *unused) {
     audit_begin(&last_audit);
     pid_each(audit_proc, unused);
-    audit_end(cache_frames() + kstack_frames() + pipe_frames() + frame_hoarded(), kstack_tables());
+    audit_end(cache_frames() + kstack_frames() + pipe_frames() + frame_hoarded());
 }
 
 long sys_kine_audit(uaddr to, usize len) {

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""plan.py - what is measured, with how many operations.
+
+Counts are fixed: a run does the same work every time, whatever the machine. In the throughput view
+they are totals over all workers, chosen so that a point takes about a second on two slow cores.
+"""
+
+REFS = ("cas", "freelock", "biglock")
+WORKERS = "1,2,4,8"
+
+# bench: total operations of a throughput point.
+THROUGHPUT = {
+    "fork_exit": 800,
+    "fork_write": 600,
+    "sole_owner": 600,
+    "alloc": 2000,
+    "shared_parent": 800,
+    "fork_exec": 400,
+    "null_syscall": 400000,
+    "pingpong": 16000,
+    "cow_copy_fault": 32768,
+    "cow_reuse_fault": 32768,
+    "zero_fault": 32768,
+}
+
+# bench: operations of an instruction count. They are exact: few are enough.
+INSTRUCTIONS = {
+    "null_syscall": 10000,
+    "cow_copy_fault": 5120,
+    "cow_reuse_fault": 5120,
+    "zero_fault": 5120,
+    "read_fault": 5120,
+    "fork_exit": 100,
+    "fork_write": 50,
+    "sole_owner": 50,
+    "alloc": 100,
+    "fork_exec": 50,
+    "pingpong": 2000,
+    "pipe_self": 2000,
+    "yield_alone": 2000,
+    "mmap_call": 50,
+    "munmap_page": 5120,
+}
+
+SIZES = (0, 1, 4, 16, 64, 256)
+
+
+def _sizes(counts):
+    return [f"fork_size size={size} ops={count}" for size, count in zip(SIZES, counts)]
+
+
+def throughput(workers=WORKERS, quick=False):
+    """The command that measures one kernel's throughput."""
+    share = 8 if quick else 1
+    words = [f"bench workers={workers}"]
+    words += [f"{name} total={max(total // share, 8)}" for name, total in THROUGHPUT.items()]
+    counts = (10, 10, 5, 5, 2, 1) if quick else (100, 100, 60, 30, 12, 4)
+    words += [f"{word} workers=1" for word in _sizes(counts)[1:]]
+    return " ".join(words)
+
+
+def instructions(quick=False):
+    """The command that counts instructions, for one hart under -icount shift=0."""
+    share = 5 if quick else 1
+    words = ["bench clock=instret"]
+    words += [f"{name} ops={max(ops // share, 10)}" for name, ops in INSTRUCTIONS.items()]
+    return " ".join(words + _sizes((20, 20, 10, 5, 3, 2)))
+
+
+def scaling(repeat, workers="1,2"):
+    """The command for the ratio from 1 to 2 workers: `repeat` rounds over the same points."""
+    names = ("fork_exit", "fork_write", "alloc")
+    words = [f"{name} total={2 * THROUGHPUT[name]}" for name in names]
+    return " ".join([f"bench workers={workers}"] + words * repeat)
+
+
+def points_expected(command):
+    """How many lines a command will print."""
+    expected, common, mine = 0, 1, None
+    for word in command.split()[1:]:
+        if word.startswith("workers="):
+            count = len(word.split("=")[1].split(","))
+            if mine is None:
+                common = count
+            else:
+                mine = count
+        elif "=" not in word:
+            expected += mine or 0
+            mine = common
+    return expected + (mine or 0)

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""run.py - measure Kine: boot it, run the benchmarks in it, leave tables and a report.
+
+    bench/run.py                        everything: throughput of the three kernels, instruction
+                                        counts, out/report/{bench.json,bench.csv,index.html}
+    bench/run.py --quick                an eighth of the operations: does it work at all?
+    bench/run.py --figure scaling2      only the ratio from 1 to 2 workers, by --repeat rounds
+    bench/run.py --check                exit 1 if a figure misses its target
+
+docs/benchmarks.md says what the numbers are and are not.
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+import figures
+import guestrun
+import hostfacts
+import plan
+import points as pts
+import report
+import tables
+from progress import Progress
+
+
+def parse_arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few operations")
+    parser.add_argument("--repeat", type=int, default=1, help="rounds; the median counts")
+    parser.add_argument("--refs", default=",".join(plan.REFS), help="kernels to compare")
+    parser.add_argument("--smp", type=int, default=8, help="harts of the throughput guests")
+    parser.add_argument("--mem", default="1G")
+    parser.add_argument("--workers", default=plan.WORKERS)
+    parser.add_argument("--view", choices=("both", "throughput", "instructions"), default="both")
+    parser.add_argument("--figure", choices=("scaling2",), help="one figure only")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a figure is missed")
+    parser.add_argument("--no-build", action="store_true", help="take the kernels as they are")
+    parser.add_argument("--out", type=Path, default=guestrun.ROOT / "out" / "report")
+    return parser.parse_args(argv)
+
+
+def collect(command, progress, refs, smp, mem="1G", icount=False):
+    """Run one guest; the points that it printed, and None or what went wrong."""
+    found, trouble = [], None
+    words = guestrun.boot_command(command, refs, smp, mem, icount)
+    with guestrun.Guest(words) as guest:
+        try:
+            for line in guest:
+                point = pts.parse_line(line, refs, smp)
+                if point:
+                    found.append(point)
+                    progress.point(point)
+                elif pts.parse_error(line) or line.startswith("PANIC: "):
+                    trouble = trouble or pts.parse_error(line) or line
+        except guestrun.GuestFailed as failed:
+            trouble = str(failed)
+    if not trouble and guest.status != 0:
+        trouble = f"the guest ended with status {guest.status}"
+    missing = plan.points_expected(command) - len(found)
+    if not trouble and missing > 0:
+        trouble = f"{missing} points missing from its output"
+    if trouble and not found:
+        progress.say("last lines of the guest:\n    " + "\n    ".join(guest.tail[-12:]))
+    return found, trouble
+
+
+def measure(arguments):
+    """Every guest in turn: (points, troubles)."""
+    jobs = []
+    if arguments.view != "instructions":
+        command = plan.throughput(arguments.workers, arguments.quick)
+        jobs += [(command, refs, arguments.smp, False) for refs in arguments.refs.split(",")
+                 for _ in range(arguments.repeat)]
+    if arguments.view != "throughput":
+        jobs.append((plan.instructions(arguments.quick), "cas", 1, True))
+    progress = Progress(sum(plan.points_expected(job[0]) for job in jobs))
+    found, troubles = [], []
+    for command, refs, smp, icount in jobs:
+        progress.say(f"booting REFS={refs} -smp {smp}{' -icount shift=0' if icount else ''}")
+        more, trouble = collect(command, progress, refs, smp, arguments.mem, icount)
+        found += more
+        if trouble:
+            troubles.append(f"REFS={refs} -smp {smp}: {trouble}")
+            progress.say(troubles[-1])
+    progress.finish()
+    return found, troubles
+
+
+def scaling2(arguments):
+    """The ratio from 1 to 2 workers: each round measures both, one after the other."""
+    busy = hostfacts.busy_cores()
+    command = plan.scaling(arguments.repeat)
+    progress = Progress(plan.points_expected(command))
+    found, trouble = collect(command, progress, "cas", arguments.smp, arguments.mem)
+    progress.finish()
+    print(f"host: {hostfacts.cores()} cores, {busy} of them busy with other work before the run, "
+          f"load {hostfacts.load()} after it")
+    target = figures.targets()["ratio_1_to_2"]["target"]
+    missed = bool(trouble)
+    for bench in figures.targets()["ratio_1_to_2"]["benches"]:
+        values = {w: [p.value for p in found if p.bench == bench and p.workers == w]
+                  for w in (1, 2)}
+        ratios = [round(two / one, 2) for one, two in zip(values[1], values[2])]
+        if not ratios:
+            print(f"{bench:12s} not measured")
+            missed = True
+            continue
+        middle = statistics.median(ratios)
+        missed |= middle < target
+        print(f"{bench:12s} median {middle:.2f} (target {target}) of {ratios}; "
+              f"{statistics.median(values[1]):,.0f} -> {statistics.median(values[2]):,.0f} ops/s")
+    if trouble:
+        print(f"trouble: {trouble}")
+    return 1 if missed and arguments.check or trouble else 0
+
+
+def main(argv=None):
+    arguments = parse_arguments(argv)
+    if not arguments.no_build:
+        guestrun.build(["cas"] if arguments.figure else arguments.refs.split(","))
+    if arguments.figure:
+        return scaling2(arguments)
+    facts = hostfacts.facts()
+    facts["guest"] = f"-smp {arguments.smp} -m {arguments.mem}"
+    facts["quick"] = arguments.quick
+    found, troubles = measure(arguments)
+    facts["load_after"] = hostfacts.load()
+    facts["troubles"] = troubles
+    pts.save(arguments.out, facts, found)
+    report.write(arguments.out)
+    print(tables.throughput(found))
+    print(figures.text(found))
+    print(f"\nreport: {arguments.out / 'index.html'}")
+    for trouble in troubles:
+        print(f"trouble: {trouble}")
+    if troubles:
+        return 1
+    return 1 if arguments.check and figures.failures(found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

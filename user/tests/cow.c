@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// cow.c - copy-on-write told by its effects on the books: what is shared, copied, flipped, marked.
+//
+// Counters of all harts are compared at moments when only this program's processes exist and all
+// but one of them sleep; so the numbers are exact, not bounds. Contents are cowmatrix's business.
+#include "common.h"
+
+// Fork a child that sleeps until `hold` is posted.
+static int spawn_sleeper(const struct gate *hold) {
+    int pid = spawn();
+    if (pid == 0) {
+        gate_wait(hold);
+        leave();
+    }
+    return pid;
+}
+
+static void fork_copies_tables_not_data(void) {
+    enum { PAGES = 1024 };
+    static struct kine_audit before, during;
+    char *heap = map(PAGES, PROT_RW);
+    for (int i = 0; i < PAGES; i++) {
+        tag(heap + i * PAGE, i);
+    }
+    struct gate hold = gate_new();
+    audit(&before);
+    int pid = spawn_sleeper(&hold);
+    nap(20 * MS);
+    audit(&during);
+    CHECK(during.shared >= before.shared + PAGES);
+    CHECK(during.mappings >= before.mappings + PAGES);
+    CHECK(during.user - before.user < 32);  // stacks and data written since
+    CHECK(during.table - before.table < 32);
+    gate_post(&hold);
+    CHECK_EQ(reap(pid), 0);
+}
+
+static void sole_owner_flips_and_never_copies(void) {
+    enum { PAGES = 256, ROUNDS = 3 };
+    char *heap = map(PAGES, PROT_RW);
+    for (int round = 0; round <= ROUNDS; round++) {
+        struct kine_counters before = counters();
+        for (int i = 0; i < PAGES; i++) {
+            tag(heap + i * PAGE, round);
+        }
+        struct kine_counters after = counters();
+        CHECK_EQ(after.cow_copies - before.cow_copies, 0);
+        CHECK_EQ(after.cow_flips - before.cow_flips, round == 0 ? 0 : PAGES);
+        CHECK_EQ(after.zero_fills - before.zero_fills, round == 0 ? PAGES : 0);
+        CHECK_EQ(status_of(nothing, NULL), 0);
+    }
+}
+
+static void k_sharers_make_k_minus_1_copies(void) {
+    enum { SHARERS = 8 };
+    char *page = map(1, PROT_RW);
+    struct gate turn[SHARERS], done = gate_new();
+    int pid[SHARERS];
+    tag(page, 100);
+    for (int i = 1; i < SHARERS; i++) {
+        turn[i] = gate_new();
+    }
+    for (int i = 1; i < SHARERS; i++) {
+        if ((pid[i] = spawn()) == 0) {
+            gate_wait(&turn[i]);  // the first turn only warms stack and data
+            gate_post(&done);
+            gate_wait(&turn[i]);
+            CHECK(tagged(page, 100));
+            *(volatile char *)page = (char)i;
+            gate_post(&done);
+            gate_wait(&turn[i]);
+            leave();
+        }
+        gate_post(&turn[i]);
+        gate_wait(&done);
+    }
+    CHECK_EQ(KINE_PM_COUNT(pagemap(page)), SHARERS);
+    struct kine_counters before = counters();
+    for (int i = 1; i < SHARERS; i++) {
+        gate_post(&turn[i]);
+        gate_wait(&done);
+    }
+    CHECK(tagged(page, 100));
+    *(volatile char *)page = 0;
+    struct kine_counters after = counters();
+    CHECK_EQ(after.cow_copies - before.cow_copies, SHARERS - 1);
+    CHECK_EQ(after.cow_flips - before.cow_flips, 1);
+    for (int i = 1; i < SHARERS; i++) {
+        gate_post(&turn[i]);
+        CHECK_EQ(reap(pid[i]), 0);
+    }
+}
+
+// What pagemap says of a page, without its frame number.
+static void check_bits(const volatile void *page, uint64_t bits, uint32_t count) {
+    const uint64_t all = KINE_PM_VALID | KINE_PM_READ | KINE_PM_WRITE | KINE_PM_EXEC | KINE_PM_USER
+        | KINE_PM_COW;
+    uint64_t word = pagemap(page);
+    CHECK_EQ(word & all, bits);
+    CHECK_EQ(KINE_PM_COUNT(word), count);
+}
+
+#define BITS_RO (KINE_PM_VALID | KINE_PM_USER | KINE_PM_READ)
+#define BITS_RX (BITS_RO | KINE_PM_EXEC)
+#define BITS_RW (BITS_RO | KINE_PM_WRITE)
+#define BITS_COW (BITS_RO | KINE_PM_COW)
+
+static const char constants[4 * PAGE] = "constants";
+
+static void only_formerly_writable_pages_are_marked(void) {
+    char *rw = map(3, PROT_RW), *none = map(1, PROT_NONE);
+    const volatile char *ro = constants + PAGE;
+    const volatile char *text = (const volatile char *)(uintptr_t)spawn_sleeper;
+    struct gate hold = gate_new();
+    (void)(*ro + *text);
+    uint32_t ro_count = KINE_PM_COUNT(pagemap(ro)), text_count = KINE_PM_COUNT(pagemap(text));
+    tag(rw, 1);
+    check_bits(rw, BITS_RW, 1);
+    int sleeper = spawn_sleeper(&hold);
+    int pid = spawn();
+    if (pid == 0) {
+        check_bits(rw, BITS_COW, 3);
+        check_bits(ro, BITS_RO, ro_count + 2);
+        leave();
+    }
+    CHECK_EQ(reap(pid), 0);
+    check_bits(rw, BITS_COW, 2);
+    check_bits(ro, BITS_RO, ro_count + 1);
+    check_bits(text, BITS_RX, text_count + 1);
+    gate_post(&hold);
+    CHECK_EQ(reap(sleeper), 0);
+    check_bits(rw, BITS_COW, 1);
+    tag(rw, 2);
+    check_bits(rw, BITS_RW, 1);
+    check_bits(ro, BITS_RO, ro_count);
+    CHECK_EQ(pagemap(none) & (KINE_PM_WRITE | KINE_PM_COW), 0);
+    CHECK_EQ(pagemap(rw + 2 * PAGE), 0);
+}
+
+static void a_copy_is_private_and_writable(void) {
+    char *page = map(1, PROT_RW);
+    struct gate hold = gate_new();
+    tag(page, 1);
+    int sleeper = spawn_sleeper(&hold);
+    uint32_t shared_frame = KINE_PM_FRAME(pagemap(page));
+    tag(page, 2);
+    check_bits(page, BITS_RW, 1);
+    CHECK(KINE_PM_FRAME(pagemap(page)) != shared_frame);
+    gate_post(&hold);
+    CHECK_EQ(reap(sleeper), 0);
+}
+
+// A count of eight bits would wrap here.
+static void three_hundred_sharers(void) {
+    enum { SHARERS = 300 };
+    static int pid[SHARERS];
+    char *page = map(1, PROT_RW);
+    struct gate hold = gate_new();
+    tag(page, 7);
+    for (int i = 0; i < SHARERS; i++) {
+        if ((pid[i] = spawn()) == 0) {
+            gate_wait(&hold);
+            CHECK(tagged(page, 7));
+            tag(page, i);
+            CHECK(tagged(page, i));
+            leave();
+        }
+    }
+    check_bits(page, BITS_COW, SHARERS + 1);
+    tag(page, 8);
+    for (int i = 0; i < SHARERS; i++) {
+        gate_post(&hold);
+    }
+    for (int i = 0; i < SHARERS; i++) {
+        CHECK_EQ(reap(pid[i]), 0);
+    }
+    CHECK(tagged(page, 8));
+}
+
+// Two thirds of the free memory, forked: impossible if fork copied.
+static void a_big_heap_forks_twice(void) {
+    struct sysinfo info;
+    CHECK_EQ(ksys_sysinfo(&info), 0);
+    size_t pages = info.freeram * info.mem_unit / PAGE * 2 / 3;
+    char *heap = map(pages, PROT_RW);
+    for (size_t i = 0; i < pages; i++) {
+        tag(heap + i * PAGE, i);
+    }
+    for (int round = 0; round < 2; round++) {
+        int pid = spawn();
+        if (pid == 0) {
+            for (size_t i = 0; i < pages; i += 16) {
+                CHECK(tagged(heap + i * PAGE, i));
+                tag(heap + i * PAGE, ~i);
+            }
+            leave();
+        }
+        CHECK_EQ(reap(pid), 0);
+    }
+    size_t wrong = 0;
+    for (size_t i = 0; i < pages; i++) {
+        wrong += !tagged(heap + i * PAGE, i);
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK_EQ(ksys_munmap(heap, pages * PAGE), 0);
+}
+
+TEST_MAIN(KINE_TEST(fork_copies_tables_not_data), KINE_TEST(sole_owner_flips_and_never_copies),
+          KINE_TEST(k_sharers_make_k_minus_1_copies),
+          KINE_TEST(only_formerly_writable_pages_are_marked),
+          KINE_TEST(a_copy_is_private_and_writable), KINE_TEST(three_hundred_sharers),
+          KINE_TEST(a_big_heap_forks_twice))

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// writers.c - the instructions and the kernel paths by which a child can write a shared page.
+#include "matrix.h"
+
+static void in_child(struct pages p, void (*act)(struct pages p)) {
+    bool same = untouched(p);
+    int pid = spawn();
+    if (pid == 0) {
+        act(p);
+        leave();
+    }
+    CHECK_EQ(reap(pid), 0);
+    CHECK(same && untouched(p));
+}
+
+static void amo(struct pages p) {
+    int64_t *word = (int64_t *)p.first;
+    int64_t before = *word;
+    CHECK_EQ(__atomic_fetch_add(word, 5, __ATOMIC_SEQ_CST), before);
+    CHECK_EQ(*word, before + 5);
+}
+
+static void lr_sc(struct pages p) {
+    int64_t *word = (int64_t *)p.second, before = *word, seen, failed;
+    do {
+        __asm__ volatile("lr.d %0, (%2)\n\taddi %1, %0, 3\n\tsc.d %1, %1, (%2)"
+                         : "=&r"(seen), "=&r"(failed)
+                         : "r"(word)
+                         : "memory");
+    } while (failed);
+    CHECK_EQ(seen, before);
+    CHECK_EQ(*word, before + 3);
+}
+
+// A store that begins in one page and ends in the next.
+static void straddling_store(struct pages p) {
+    char *at = p.second - 3;
+    uint64_t value = 0x1122334455667788, back;
+    __asm__ volatile("sd %0, 0(%1)" : : "r"(value), "r"(at) : "memory");
+    __asm__ volatile("ld %0, 0(%1)" : "=r"(back) : "r"(at) : "memory");
+    CHECK_EQ(back, value);
+}
+
+static void floating_store(struct pages p) {
+    __asm__ volatile("fcvt.d.l ft0, %0\n\tfsd ft0, 8(%1)"
+                     :
+                     : "r"(3l), "r"(p.first)
+                     : "ft0", "memory");
+    CHECK(*(volatile double *)(p.first + 8) == 3.0);
+}
+
+static void narrow_stores(struct pages p) {
+    for (int i = 0; i < 16; i++) {
+        ((volatile char *)p.first)[100 + i] = (char)i;
+    }
+    ((volatile uint16_t *)p.second)[50] = 0xbeef;
+    CHECK_EQ(((volatile uint16_t *)p.second)[50], 0xbeef);
+}
+
+static void copy_within(struct pages p) {
+    memset(p.first, 1, PAGE);
+    memmove(p.first + 100, p.first, PAGE);
+    CHECK(all_bytes(p.first, 1, PAGE + 100));
+}
+
+static void pipe_read(struct pages p) {
+    struct gate pipe = gate_new();
+    CHECK_EQ(ksys_write(pipe.ends[1], "0123456789", 10), 10);
+    CHECK_EQ(ksys_read(pipe.ends[0], p.second - 5, 10), 10);
+    CHECK(memcmp(p.second - 5, "0123456789", 10) == 0);
+}
+
+static void pipe_read_while_blocked(struct pages p) {
+    struct gate pipe = gate_new();
+    int writer = spawn();
+    if (writer == 0) {
+        nap(3 * MS);
+        ksys_write(pipe.ends[1], "late", 4);
+        leave();
+    }
+    CHECK_EQ(ksys_read(pipe.ends[0], p.first, 4), 4);
+    CHECK(memcmp(p.first, "late", 4) == 0);
+    CHECK_EQ(reap(writer), 0);
+}
+
+static void wait_status(struct pages p) {
+    int pid = spawn();
+    if (pid == 0) {
+        ksys_exit_group(77);
+    }
+    CHECK_EQ(ksys_wait4(pid, p.first + 40, 0, NULL), pid);
+    CHECK_EQ(*(int *)(p.first + 40), EXITED(77));
+}
+
+static void device_read(struct pages p) {
+    int fd = (int)ksys_openat(AT_FDCWD, "/dev/zero", O_RDONLY, 0);
+    memset(p.first, 5, PAGE);
+    CHECK_EQ(ksys_read(fd, p.first + 1, 2 * PAGE - 2), 2 * PAGE - 2);
+    CHECK(all_bytes(p.first + 1, 0, 2 * PAGE - 2));
+}
+
+// Reading a shared page in the kernel must not write it, nor make it writable.
+static void pipe_write(struct pages p) {
+    struct gate pipe = gate_new();
+    static char back[PAGE];
+    CHECK_EQ(ksys_write(pipe.ends[1], p.first, PAGE), PAGE);
+    CHECK_EQ(ksys_read(pipe.ends[0], back, PAGE), PAGE);
+    CHECK(memcmp(back, p.first, PAGE) == 0);
+}
+
+#define WRITER(name)                                                                               \
+    static void child_##name(struct pages p) {                                                     \
+        in_child(p, name);                                                                         \
+    }
+WRITER(amo)
+WRITER(lr_sc)
+WRITER(straddling_store)
+WRITER(floating_store)
+WRITER(narrow_stores)
+WRITER(copy_within)
+WRITER(pipe_read)
+WRITER(pipe_read_while_blocked)
+WRITER(wait_status)
+WRITER(device_read)
+WRITER(pipe_write)
+
+const struct action writers[] = {
+    {"amoadd", child_amo},
+    {"lr and sc", child_lr_sc},
+    {"a store across both pages", child_straddling_store},
+    {"a floating-point store", child_floating_store},
+    {"narrow stores", child_narrow_stores},
+    {"memmove within", child_copy_within},
+    {"read from a pipe", child_pipe_read},
+    {"read from a pipe, asleep first", child_pipe_read_while_blocked},
+    {"wait4's status", child_wait_status},
+    {"read from /dev/zero", child_device_read},
+    {"write to a pipe", child_pipe_write},
+};
+const int writer_count = COUNT(writers);

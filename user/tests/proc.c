@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+// proc.c - processes: births, deaths, parents, pids, signals without handlers.
+#include "common.h"
+#include <stdlib.h>
+
+static void statuses_are_packed_as_in_linux(void) {
+    const int codes[] = {0, 1, 42, 255, 256, -1, 0x12345};
+    for (int i = 0; i < COUNT(codes); i++) {
+        int pid = spawn();
+        if (pid == 0) {
+            i & 1 ? ksys_exit(codes[i]) : ksys_exit_group(codes[i]);
+        }
+        CHECK_EQ(reap(pid), EXITED(codes[i] & 255));
+    }
+}
+
+static void spin_for_ever(void *unused) {
+    (void)unused;
+    for (;;) {
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
+static void sleep_for_ever(void *unused) {
+    (void)unused;
+    for (;;) {
+        nap(1000000 * MS);
+    }
+}
+
+static void block_on_pipe(void *unused) {
+    (void)unused;
+    struct gate never = gate_new();
+    gate_wait(&never);
+}
+
+static void block_in_write(void *unused) {
+    (void)unused;
+    static char block[PAGE];
+    struct gate never = gate_new();
+    for (;;) {
+        ksys_write(never.ends[1], block, sizeof block);
+    }
+}
+
+static void block_in_wait(void *unused) {
+    (void)unused;
+    struct gate hold = gate_new();
+    if (spawn() == 0) {
+        ksys_close(hold.ends[1]);
+        char byte;
+        ksys_read(hold.ends[0], &byte, 1);  // ends when the parent is dead
+        leave();
+    }
+    reap(-1);
+}
+
+static void call_for_ever(void *unused) {
+    (void)unused;
+    for (;;) {
+        ksys_getppid();
+        ksys_sched_yield();
+    }
+}
+
+static void fault_for_ever(void *unused) {
+    (void)unused;
+    for (;;) {
+        char *at = map(16, PROT_RW);
+        for (int i = 0; i < 16; i++) {
+            at[i * PAGE] = 1;
+        }
+        unmap_pages(at, 16);
+    }
+}
+
+static void fork_for_ever(void *unused) {
+    (void)unused;
+    for (;;) {
+        status_of(nothing, NULL);
+    }
+}
+
+static void whatever_a_child_does_kill_ends_it(void) {
+    void (*const acts[])(void *) = {spin_for_ever, sleep_for_ever, block_on_pipe, block_in_write,
+                                    block_in_wait, call_for_ever, fault_for_ever, fork_for_ever};
+    const int signals[] = {SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGSEGV, SIGUSR1};
+    for (int i = 0; i < COUNT(acts) * 4; i++) {
+        int sig = i % 4 ? signals[i % COUNT(signals)] : SIGKILL;
+        int pid = spawn();
+        if (pid == 0) {
+            acts[i % COUNT(acts)](NULL);
+            leave();
+        }
+        nap((i % 5) * MS);
+        CHECK_EQ(ksys_kill(pid, sig), 0);
+        CHECK_EQ(reap(pid), KILLED(sig));
+    }
+}
+
+static void kill_checks_its_arguments(void) {
+    int pid = spawn();
+    if (pid == 0) {
+        sleep_for_ever(NULL);
+    }
+    CHECK_EQ(ksys_kill(pid, 0), 0);
+    CHECK_EQ(ksys_kill(pid, -1), -EINVAL);
+    CHECK_EQ(ksys_kill(pid, 65), -EINVAL);
+    CHECK_EQ(ksys_kill(0x3fffffff, SIGKILL), -ESRCH);
+    CHECK_EQ(ksys_kill(pid, SIGKILL), 0);
+    nap(20 * MS);
+    CHECK_EQ(ksys_kill(pid, 0), 0);  // a zombie still has its pid
+    CHECK_EQ(ksys_kill(pid, SIGTERM), 0);
+    CHECK_EQ(reap(pid), KILLED(SIGKILL));
+    CHECK_EQ(ksys_kill(pid, 0), -ESRCH);
+}
+
+static void a_process_can_kill_itself(void) {
+    int pid = spawn();
+    if (pid == 0) {
+        ksys_kill((int)ksys_getpid(), SIGKILL);
+        ksys_exit_group(3);  // not reached
+    }
+    CHECK_EQ(reap(pid), KILLED(SIGKILL));
+}
+
+static void wait4_chooses_its_child(void) {
+    int first = spawn();
+    if (first == 0) {
+        sleep_for_ever(NULL);
+    }
+    int second = spawn();
+    if (second == 0) {
+        ksys_exit_group(5);
+    }
+    int status = -1;
+    CHECK_EQ(ksys_wait4(first, &status, WNOHANG, NULL), 0);
+    CHECK_EQ(ksys_wait4(-1, &status, 0, NULL), second);
+    CHECK_EQ(status, EXITED(5));
+    CHECK_EQ(ksys_wait4(-1, &status, WNOHANG, NULL), 0);
+    CHECK_EQ(ksys_wait4(second, &status, 0, NULL), -ECHILD);
+    CHECK_EQ(ksys_wait4((int)ksys_getppid(), &status, 0, NULL), -ECHILD);
+    CHECK_EQ(ksys_wait4(1, &status, 0, NULL), -ECHILD);
+    CHECK_EQ(ksys_kill(first, SIGTERM), 0);
+    CHECK_EQ(ksys_wait4(first, NULL, 0, NULL), first);
+    CHECK_EQ(ksys_wait4(-1, &status, 0, NULL), -ECHILD);
+    CHECK_EQ(ksys_wait4(-1, &status, WNOHANG, NULL), -ECHILD);
+    CHECK_EQ(ksys_wait4(-1, &status, 0x10000000, NULL), -EINVAL);
+}
+
+static void a_grandchild_is_nobodys_child(void) {
+    struct gate hold = gate_new();
+    int pid = spawn();
+    if (pid == 0) {
+        int grandchild = spawn();
+        if (grandchild == 0) {
+            gate_wait(&hold);
+            leave();
+        }
+        ksys_exit_group(0);
+    }
+    CHECK_EQ(reap(pid), 0);
+    CHECK_EQ(reap(-1), -ECHILD);
+    gate_post(&hold);
+}
+
+static void orphans_get_a_living_parent(void) {
+    struct gate hold = gate_new(), answer = gate_new();
+    int me = (int)ksys_getpid();
+    int pid = spawn();
+    if (pid == 0) {
+        CHECK_EQ(ksys_getppid(), me);
+        int middle = (int)ksys_getpid();
+        if (spawn() == 0) {
+            CHECK_EQ(ksys_getppid(), middle);
+            gate_wait(&hold);
+            int parent = (int)ksys_getppid();
+            ksys_write(answer.ends[1], &parent, sizeof parent);
+        }
+        leave();
+    }
+    CHECK_EQ(reap(pid), 0);
+    gate_post(&hold);
+    int parent = 0;
+    CHECK_EQ(ksys_read(answer.ends[0], &parent, sizeof parent), sizeof parent);
+    CHECK(parent != pid && parent != me);
+    CHECK(parent == 1 || !have_kine());
+}
+
+// Each dies at once after its parent did, or before; init must reap them all.
+static void many_orphans_are_reaped(void) {
+    enum { FAMILIES = 40, ORPHANS = 8 };
+    struct gate alive = gate_new();
+    for (int i = 0; i < FAMILIES; i++) {
+        int pid = spawn();
+        if (pid == 0) {
+            for (int k = 0; k < ORPHANS; k++) {
+                if (spawn() == 0) {
+                    nap(k % 3 * MS);
+                    leave();
+                }
+            }
+            leave();
+        }
+        CHECK_EQ(reap(pid), 0);
+    }
+    char byte;
+    ksys_close(alive.ends[1]);  // the orphans hold the other copies: EOF when the last is gone
+    CHECK_EQ(ksys_read(alive.ends[0], &byte, 1), 0);
+}
+
+// All alive at one time.
+static void a_thousand_children(void) {
+    enum { CHILDREN = 1000 };
+    static int pid[CHILDREN];
+    struct gate hold = gate_new();
+    for (int i = 0; i < CHILDREN; i++) {
+        if ((pid[i] = spawn()) == 0) {
+            gate_wait(&hold);
+            ksys_exit_group(i & 127);
+        }
+        if (pid[i] < 0) {  // a small machine: be content with fewer
+            CHECK(i > 100 && pid[i] == -ENOMEM);
+            pid[i] = 0;
+            break;
+        }
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        gate_post(&hold);
+    }
+    for (int i = CHILDREN - 1; i >= 0; i--) {  // the youngest first
+        if (pid[i] > 0) {
+            CHECK_EQ(reap(pid[i]), EXITED(i & 127));
+        }
+    }
+    CHECK_EQ(reap(-1), -ECHILD);
+}
+
+static int by_number(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+// Eight workers fork at the same time; zombies keep their pids, so that all live at one moment.
+static void pids_are_unique_in_a_fork_storm(void) {
+    enum { WORKERS = 8, EACH = 40, ALL = WORKERS * EACH };
+    static int pids[ALL];
+    struct gate report = gate_new(), hold = gate_new();
+    int worker[WORKERS];
+    for (int w = 0; w < WORKERS; w++) {
+        if ((worker[w] = spawn()) == 0) {
+            for (int i = 0; i < EACH; i++) {
+                int pid = spawn();
+                if (pid == 0) {
+                    leave();
+                }
+                ksys_write(report.ends[1], &pid, sizeof pid);
+            }
+            gate_wait(&hold);
+            for (int i = 0; i < EACH; i++) {
+                CHECK_EQ(reap(-1), 0);
+            }
+            leave();
+        }
+    }
+    for (int i = 0; i < ALL; i++) {
+        CHECK_EQ(ksys_read(report.ends[0], &pids[i], sizeof pids[i]), sizeof pids[i]);
+    }
+    qsort(pids, ALL, sizeof pids[0], by_number);
+    for (int i = 1; i < ALL; i++) {
+        CHECK(pids[i] > 0 && pids[i] != pids[i - 1]);
+    }
+    for (int w = 0; w < WORKERS; w++) {
+        gate_post(&hold);
+    }
+    for (int w = 0; w < WORKERS; w++) {
+        CHECK_EQ(reap(worker[w]), 0);
+    }
+}
+
+static void clone_takes_only_fork(void) {
+    static char stack[64];
+    enum { CLONE_VM = 0x100, CLONE_THREAD = 0x10000 };
+    CHECK_EQ(ksys_clone(CLONE_VM | SIGCHLD, NULL, NULL, 0, NULL), -EINVAL);
+    CHECK_EQ(ksys_clone(CLONE_VM | CLONE_THREAD, stack + 64, NULL, 0, NULL), -EINVAL);
+    CHECK_EQ(ksys_clone(SIGCHLD, stack + 64, NULL, 0, NULL), -EINVAL);
+    CHECK_EQ(ksys_getpid(), ksys_gettid());
+}
+
+TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill_ends_it),
+          TEST(kill_checks_its_arguments), TEST(a_process_can_kill_itself),
+          TEST(wait4_chooses_its_child), TEST(a_grandchild_is_nobodys_child),
+          TEST(orphans_get_a_living_parent), TEST(many_orphans_are_reaped),
+          TEST(a_thousand_children), TEST(pids_are_unique_in_a_fork_storm),
+          KINE_TEST(clone_takes_only_fork))
