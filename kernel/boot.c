@@ -143,7 +143,7 @@ static void make_idle(struct hart *h) {
     h->idle->hart = h->index;
     h->current = h->idle;
     h->inject = &h->idle->inject;
-    h->idle->stack = (u64)boot_alloc(3 * KSTACK_SIZE);
+    h->idle->stack = (u64)boot_alloc(2 * KSTACK_STRIDE);
     h->idle->stack = ALIGN_UP(h->idle->stack, KSTACK_STRIDE) + KSTACK_STRIDE;
     h->kernel_sp = h->idle->stack;
 }

@@ -32,14 +32,25 @@ static __attribute__((format(printf, 1, 2))) void say(const char *format, ...) {
     console_write_unlocked(text, n);
 }
 
-// Frame-pointer chain: at fp-8 the return address, at fp-16 the caller's fp (psABI).
+extern char __image_start[], __text_end[];
+
+static bool is_text(u64 pc) {
+    return pc >= (u64)__image_start && pc < (u64)__text_end;
+}
+
+// Frame-pointer chain: at fp-8 the return address, at fp-16 the caller's fp (psABI). A function that
+// calls nobody has saved no return address: its caller's fp stands at fp-8.
 static void backtrace(u64 pc, u64 fp) {
     u64 offset;
     const char *name = symbol_of(pc, &offset);
     say("    %p %s+0x%lx\n", (void *)pc, name, offset);
     for (int depth = 0; depth < 24 && fp > 16 && kvm_readable(fp - 8) && kvm_readable(fp - 16); depth++) {
         u64 ra = *(u64 *)(fp - 8), next = *(u64 *)(fp - 16);
-        if (!ra) {
+        if (depth == 0 && !is_text(ra)) {
+            fp = ra;
+            continue;
+        }
+        if (!is_text(ra)) {
             break;
         }
         name = symbol_of(ra - 4, &offset);

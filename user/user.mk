@@ -66,10 +66,18 @@ $(user_members): FORCE
 .PHONY: FORCE
 FORCE:
 
+# Broken and odd ELF files for user/tests/badelf.c.
+user_elves := $(OUT)/user/elves
+$(user_elves)/.made: user/tests/mkelf.py
+	@mkdir -p $(@D)
+	$(user_q)$(PYTHON) user/tests/mkelf.py $(@D) > /dev/null
+	@touch $@
+
 user_files := etc/motd=user/etc/motd
-$(initrd): $(user_programs:.elf=.stripped) $(user_members) user/etc/motd user/mkinitrd.py
+$(initrd): $(user_programs:.elf=.stripped) $(user_members) user/etc/motd user/mkinitrd.py $(user_elves)/.made
 	@echo "  CPIO $@"
-	$(user_q)$(PYTHON) user/mkinitrd.py $@ $(user_packed) $(user_files)
+	$(user_q)$(PYTHON) user/mkinitrd.py $@ $(user_packed) $(user_files) \
+	    $$(cd $(user_elves) && ls | sed 's|.*|tests/elf/&=$(user_elves)/&|')
 
 user-clean:
 	rm -rf $(user_out) $(initrd)

@@ -165,26 +165,28 @@ static void a_grandchild_is_nobodys_child(void) {
 }
 
 static void orphans_get_a_living_parent(void) {
-    struct gate hold = gate_new(), answer = gate_new();
-    int me = (int)ksys_getpid();
+    struct gate hold = gate_new(), answer = gate_new(), seen = gate_new();
+    int me = (int)ksys_getpid(), parents[2] = {0, 0};
     int pid = spawn();
     if (pid == 0) {
         CHECK_EQ(ksys_getppid(), me);
-        int middle = (int)ksys_getpid();
         if (spawn() == 0) {
-            CHECK_EQ(ksys_getppid(), middle);
+            parents[0] = (int)ksys_getppid();
+            gate_post(&seen);
             gate_wait(&hold);
-            int parent = (int)ksys_getppid();
-            ksys_write(answer.ends[1], &parent, sizeof parent);
+            parents[1] = (int)ksys_getppid();
+            ksys_write(answer.ends[1], parents, sizeof parents);
+            leave();
         }
+        gate_wait(&seen);
         leave();
     }
     CHECK_EQ(reap(pid), 0);
     gate_post(&hold);
-    int parent = 0;
-    CHECK_EQ(ksys_read(answer.ends[0], &parent, sizeof parent), sizeof parent);
-    CHECK(parent != pid && parent != me);
-    CHECK(parent == 1 || !have_kine());
+    CHECK_EQ(ksys_read(answer.ends[0], parents, sizeof parents), sizeof parents);
+    CHECK_EQ(parents[0], pid);
+    CHECK(parents[1] != pid && parents[1] != me);
+    CHECK(parents[1] == 1 || !have_kine());
 }
 
 // Each dies at once after its parent did, or before; init must reap them all.

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// false.c - fail.
+int main(void) {
+    return 1;
+}
