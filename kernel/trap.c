@@ -50,7 +50,8 @@ static bool is_page_fault(u64 cause, enum access *access) {
     return cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE;
 }
 
-static noinline void die(u64 cause, u64 value, const struct trapframe *tf, int error) {
+static noinline void die(const struct trapframe *tf, int error) {
+    u64 cause = tf->cause, value = tf->value;
     static const char *const causes[] = {
         "misaligned fetch", "fetch access fault", "illegal instruction", "breakpoint",
         "misaligned load", "load access fault", "misaligned store", "store access fault",
@@ -78,40 +79,32 @@ static bool first_fp_use(struct trapframe *tf, u64 cause) {
     return true;
 }
 
-void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
-    struct thread *t = thread_self();
+static noinline void other_trap(struct trapframe *tf, u64 cause) {
     if (cause & CAUSE_INTERRUPT) {
         interrupt(cause, tf);
-    } else {
-        enum access access;
+    } else if (!first_fp_use(tf, cause)) {
         irq_enable();
-        int error = -EFAULT;
-        if (is_page_fault(cause, &access)) {
-            error = as_fault(t->proc->as, value, access);
-        } else if (first_fp_use(tf, cause)) {
-            error = 0;
-        }
-        if (unlikely(error)) {
-            die(cause, value, tf, error);
-        }
+        die(tf, -EFAULT);
         irq_disable();
-    }
-    if (unlikely(atomic_load_relaxed(&t->work))) {
-        sched_user_work();
     }
 }
 
-// Returns whether registers other than a0 have changed.
-bool trap_syscall(struct trapframe *tf) {
-    struct thread *t = thread_self();
-    irq_enable();
-    bool rewritten = syscall_dispatch(tf);
-    irq_disable();
-    if (unlikely(atomic_load_relaxed(&t->work))) {
-        sched_user_work();
-        return true;
+// Page faults first: the sole owner's write fault is the shortest thing that copy-on-write does.
+SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
+    enum access access;
+    if (likely(is_page_fault(cause, &access))) {
+        irq_enable();
+        int error = as_fault(proc_self()->as, value, access);
+        if (unlikely(error)) {
+            die((struct trapframe *)this_hart()->kernel_sp, error);
+        }
+        irq_disable();
+    } else {
+        other_trap(tf, cause);
     }
-    return rewritten;
+    if (unlikely(atomic_load_relaxed(&thread_self()->work))) {
+        sched_user_work();
+    }
 }
 
 void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {

@@ -29,7 +29,8 @@ struct as *as_create(void) {
     }
     mutex_init(&as->lock, RANK_AS);
     list_init(&as->regions);
-    kvm_copy_root(frame_kva(as->root));
+    as->table = frame_kva(as->root);
+    kvm_copy_root(as->table);
     return as;
 }
 
@@ -43,7 +44,7 @@ void as_destroy(struct as *as) {
         region_remove(as, r);
     }
     ASSERT(as->rss == 0, "rss %lu after the last region", as->rss);
-    kvm_clear_root(frame_kva(as->root));
+    kvm_clear_root(as->table);
     pt_free(as->root);
     cache_free(&as_cache, as);
 }

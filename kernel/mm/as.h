@@ -15,6 +15,7 @@
 struct as {
     struct mutex lock;
     frame_t root;
+    pte_t *table;  // the root, where the kernel sees it
     u64 harts;  // (a) bit i: hart i may hold translations
     struct list regions;
     struct region *hint;

@@ -75,7 +75,7 @@ void audit_begin(struct kine_audit *to) {
 }
 
 static void leaf(struct as *as, int pid, u64 va, pte_t e) {
-    frame_t f = frame_from_pa(pte_pa(e));
+    frame_t f = frame_of_pte(e);
     struct frame *r = frame_record(f);
     struct region *in = region_find(as, va);
     report->mappings++;
@@ -111,7 +111,7 @@ static void table(struct as *as, int pid, frame_t t, int level, u64 va) {
         if (level == 0) {
             leaf(as, pid, at, entries[i]);
         } else {
-            table(as, pid, frame_from_pa(pte_pa(entries[i])), level - 1, at);
+            table(as, pid, frame_of_pte(entries[i]), level - 1, at);
         }
     }
     if (live != r->live) {

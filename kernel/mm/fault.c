@@ -34,7 +34,8 @@ static bool fill(struct region *r, u64 va, void *page) {
     return n == 0 || r->backing->read(r->backing, r->file_off + at, page, n) == (long)n;
 }
 
-static int populate(struct as *as, struct region *r, u64 va) {
+// Kept out of line, as is break_shared: the shortest fault should not save registers for them.
+static noinline int populate(struct as *as, struct region *r, u64 va) {
     bool zero = !r->backing || va - r->start >= r->file_bytes;
     pte_t *e = pt_make(as, va);
     if (!e) {
@@ -63,9 +64,20 @@ static int populate(struct as *as, struct region *r, u64 va) {
     return 0;
 }
 
-static int break_cow(struct as *as, pte_t *e, u64 va) {
+static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
     pte_t old = *e;
-    frame_t f = frame_from_pa(pte_pa(old)), copy;
+    RACE_POINT("cow.break");
+    atomic_swap_relaxed(e, 0ul);
+    tlb_shootdown(as, va, 1);
+    atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W));
+    RACE_POINT("cow.drop");
+    frame_release(f);
+    COUNT(cow_copies);
+    return 0;
+}
+
+static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
+    frame_t f = frame_of_pte(*e), copy;
     switch (frame_break(f, &copy)) {
     case BREAK_SOLE:
         RACE_POINT("cow.flip");
@@ -74,21 +86,14 @@ static int break_cow(struct as *as, pte_t *e, u64 va) {
         COUNT(cow_flips);
         return 0;
     case BREAK_COPIED:
-        RACE_POINT("cow.break");
-        atomic_swap_relaxed(e, 0ul);
-        tlb_shootdown(as, va, 1);
-        atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W));
-        RACE_POINT("cow.drop");
-        frame_release(f);
-        COUNT(cow_copies);
-        return 0;
+        return break_shared(as, e, va, f, copy);
     default:
         return -ENOMEM;
     }
 }
 
 // => as->lock held
-static int fault_locked(struct as *as, u64 va, enum access access) {
+static always_inline int fault_locked(struct as *as, u64 va, enum access access) {
     pte_t *e = pt_find(as, va);
     if (e && *e & PTE_V) {
         if (permits(*e, access)) {  // somebody was faster, or the TLB was older
@@ -107,7 +112,7 @@ static int fault_locked(struct as *as, u64 va, enum access access) {
 
 int as_fault(struct as *as, u64 va, enum access access) {
     va = ALIGN_DOWN(va, PAGE_SIZE);
-    if (va >= USER_TOP) {
+    if (unlikely(va / USER_TOP)) {
         return -EFAULT;
     }
     COUNT(faults);

@@ -30,7 +30,7 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
             downgraded = true;
         }
         RACE_POINT("fork.get");
-        frame_get(frame_from_pa(pte_pa(e)));
+        frame_get(frame_of_pte(e));
         to[i] = e;
         copied++;
     }

@@ -60,6 +60,10 @@ static always_inline u64 kva_to_pa(const void *kva) {
 static always_inline frame_t frame_from_pa(u64 pa) {
     return (pa - frame_base) >> PAGE_SHIFT;
 }
+// The frame that a page table entry points at (its bits 53:10 are the physical page number).
+static always_inline frame_t frame_of_pte(u64 e) {
+    return (u32)(e >> 10) - (u32)(frame_base >> PAGE_SHIFT);
+}
 static always_inline void *frame_kva(frame_t f) {
     return pa_to_kva(frame_pa(f));
 }

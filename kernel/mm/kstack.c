@@ -73,7 +73,7 @@ static u32 stack_unhook(u64 top, frame_t *frames) {
     for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) {
         u64 *e = kvm_stack_entry(va, false);
         if (e && *e & PTE_V) {
-            frames[n++] = frame_from_pa(pte_pa(*e));
+            frames[n++] = frame_of_pte(*e);
             *e = 0;
         }
     }

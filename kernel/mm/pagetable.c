@@ -23,22 +23,6 @@ void pt_free(frame_t table) {
     }
 }
 
-static always_inline pte_t *table_at(pte_t e) {
-    return pa_to_kva(pte_pa(e));
-}
-
-pte_t *pt_find(struct as *as, u64 va) {
-    pte_t *table = frame_kva(as->root);
-    for (int level = PT_LEVELS - 1; level > 0; level--) {
-        pte_t e = table[pt_index(va, level)];
-        if (!(e & PTE_V)) {
-            return NULL;
-        }
-        table = table_at(e);
-    }
-    return &table[pt_index(va, 0)];
-}
-
 pte_t *pt_make(struct as *as, u64 va) {
     pte_t *table = frame_kva(as->root);
     for (int level = PT_LEVELS - 1; level > 0; level--) {
@@ -96,7 +80,7 @@ static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
         if (!(*e & PTE_V)) {
             continue;
         }
-        frame_t f = frame_from_pa(pte_pa(*e));
+        frame_t f = frame_of_pte(*e);
         write_once(*e, 0ul);
         r->live--;
         g->as->rss--;
@@ -123,7 +107,7 @@ static void clear_range(struct gather *g, pte_t *table, int level, u64 va, u64 e
         u64 next = MIN(ALIGN_DOWN(va, pt_span(level)) + pt_span(level), end);
         pte_t *e = &table[pt_index(va, level)];
         if (*e & PTE_V) {
-            frame_t lower = frame_from_pa(pte_pa(*e));
+            frame_t lower = frame_of_pte(*e);
             clear_range(g, frame_kva(lower), level - 1, va, next);
             if (frame_record(lower)->live == 0) {
                 write_once(*e, 0ul);

@@ -3,8 +3,26 @@
 #pragma once
 #include "mm/as.h"
 
+static always_inline pte_t *table_at(pte_t e) {
+    return pa_to_kva(pte_pa(e));
+}
+
 // The entry for va in its leaf table, or NULL if the table is not there.
-pte_t *pt_find(struct as *as, u64 va);
+static always_inline pte_t *pt_find(struct as *as, u64 va) {
+    pte_t e = as->table[pt_index(va, 2)];
+    if (unlikely(!(e & PTE_V))) {
+        return NULL;
+    }
+    e = table_at(e)[pt_index(va, 1)];
+    if (unlikely(!(e & PTE_V))) {
+        return NULL;
+    }
+    pte_t *leaf = &table_at(e)[pt_index(va, 0)];
+    if (!leaf) {
+        __builtin_unreachable();  // saves the callers' second test
+    }
+    return leaf;
+}
 // The same, building what is missing. NULL: no memory.
 pte_t *pt_make(struct as *as, u64 va) must_check;
 // Put a leaf into an empty entry. No fence: an entry that was invalid needs none on harts that do not

@@ -254,6 +254,7 @@ static void become(struct proc *p, struct image *im, const char *path) {
     memset(tf, 0, sizeof(*tf));
     tf->sp = im->sp;
     tf->sepc = im->entry;
+    atomic_or_relaxed(&p->thread->work, WORK_NEW_FRAME);
     tf->sstatus = SSTATUS_SPIE;
     COUNT(execs);
 }
@@ -282,5 +283,12 @@ long proc_exec_kernel(const char *path, char *const argv[], char *const envp[]) 
 long proc_exec(uaddr user_path, uaddr argv, uaddr envp) {
     char path[PATH_BYTES];
     long n = copy_in_string(path, user_path, sizeof(path));
-    return n < 0 ? n : exec(path, (struct strings){argv, NULL}, (struct strings){envp, NULL});
+    if (n < 0) {
+        return n;
+    }
+    long error = exec(path, (struct strings){argv, NULL}, (struct strings){envp, NULL});
+    if (!error) {
+        thread_trapframe(thread_self())->sepc -= 4;  // the way out of a call will add that
+    }
+    return error;
 }

@@ -17,7 +17,7 @@
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_PARKING, THREAD_PARKED, THREAD_DEAD };
 
 // Reasons to look up before returning to user mode.
-enum { WORK_RESCHED = 1, WORK_KILL = 2, WORK_QUIESCE = 4 };
+enum { WORK_RESCHED = 1, WORK_KILL = 2, WORK_QUIESCE = 4, WORK_NEW_FRAME = 8 };
 
 struct context {
     u64 ra, sp, s[12];

@@ -90,6 +90,8 @@ trap_entry:
     bnez a0, trap_return_user       // the call has rewritten registers
     j return_short
 1:  csrr a2, stval
+    sd a1, TF_CAUSE(sp)
+    sd a2, TF_VALUE(sp)
     call trap_from_user
 
 .globl trap_return_user             // interrupts are off, sp is the frame

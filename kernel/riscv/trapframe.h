@@ -17,7 +17,9 @@
 #define TF_T6 240
 #define TF_SEPC 248
 #define TF_SSTATUS 256
-#define TF_SIZE 272
+#define TF_CAUSE 264
+#define TF_VALUE 272
+#define TF_SIZE 288
 
 #define HART_KERNEL_SP 0
 #define HART_SCRATCH_SP 8
@@ -32,6 +34,7 @@ struct trapframe {
     u64 s2_11[10];
     u64 t3_6[4];
     u64 sepc, sstatus;
+    u64 cause, value;  // of a trap from user mode that is not a system call
     u64 pad;
 };
 _Static_assert(sizeof(struct trapframe) == TF_SIZE, "TF_SIZE");

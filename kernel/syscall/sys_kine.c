@@ -146,7 +146,7 @@ static u64 page_word(struct as *as, u64 va) {
     mutex_lock(&as->lock);
     pte_t *e = va < USER_TOP ? pt_find(as, va) : NULL;
     if (e && *e & PTE_V) {
-        frame_t f = frame_from_pa(pte_pa(*e));
+        frame_t f = frame_of_pte(*e);
         word = (*e & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_COW)) |
                (u64)MIN(frame_refs(f), 0xfffffu) << 12 | (u64)f << 32;
     }

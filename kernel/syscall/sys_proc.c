@@ -63,15 +63,15 @@ long sys_kill(int pid, int signal) {
     return pid_with(pid, kill_one, &signal) ? 0 : pid <= 0 ? -EINVAL : -ESRCH;
 }
 
-long sys_getpid(void) {
+SHORT long sys_getpid(void) {
     return proc_self()->pid;
 }
 
-long sys_getppid(void) {
+SHORT long sys_getppid(void) {
     return read_once(proc_self()->ppid);
 }
 
-long sys_gettid(void) {
+SHORT long sys_gettid(void) {
     return proc_self()->pid;
 }
 

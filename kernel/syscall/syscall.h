@@ -13,5 +13,7 @@
 #define S6(n, name, A, a, B, b, C, c, D, d, E, e, F, f) long sys_##name(A a, B b, C c, D d, E e, F f);
 #include "syscall/table.h"
 
-// Run the call that the frame asks for. true: it has rewritten registers other than a0.
-bool syscall_dispatch(struct trapframe *tf);
+#define CALL_MAX 1003
+
+// For functions on the shortest path: no frame pointer, so they do not show up in backtraces.
+#define SHORT __attribute__((optimize("omit-frame-pointer")))
