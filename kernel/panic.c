@@ -162,7 +162,7 @@ noreturn void panic(const char *format, ...) {
     va_end(ap);
     enter();
     say("\nPANIC: hart %u: %s\n", this_hart()->index, text);
-    finish((u64)__builtin_return_address(0), (u64)__builtin_frame_address(0));
+    finish((u64)__builtin_return_address(0) - 4, (u64)__builtin_frame_address(0));
 }
 
 noreturn void panic_trap(const struct trapframe *tf, u64 cause, u64 value) {

@@ -19,7 +19,9 @@ enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
 
 // => interrupts off
 static void interrupt(u64 cause, const struct trapframe *tf) {
-    u32 irq;
+    struct hart *h = this_hart();
+    u32 irq, base = h->irq_base;
+    h->irq_base = h->nheld;
     switch (cause & ~CAUSE_INTERRUPT) {
     case IRQ_SOFT:
         ipi_clear();
@@ -41,6 +43,7 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
     default:
         panic("interrupt %lu", cause & ~CAUSE_INTERRUPT);
     }
+    h->irq_base = base;
 }
 
 static bool is_page_fault(u64 cause, enum access *access) {

@@ -115,7 +115,6 @@ int as_fault(struct as *as, u64 va, enum access access) {
     if (unlikely(va / USER_TOP)) {
         return -EFAULT;
     }
-    COUNT(faults);
     mutex_lock(&as->lock);
     int result = fault_locked(as, va, access);
     mutex_unlock(&as->lock);

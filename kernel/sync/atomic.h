@@ -48,7 +48,7 @@
 // Unprivileged spec 8.3: a constrained LR/SC loop, so it makes progress.
 #define ATOMIC_CAS(name, type, w, aq, rl)                                                          \
     static always_inline bool name(type *p, type expected, type desired) {                        \
-        type old;                                                                                  \
+        i64 old, want = sizeof(type) == 4 ? (i64)(i32)expected : (i64)expected;                    \
         u64 failed;                                                                                \
         __asm__ volatile("1: lr." w aq " %0, %2\n"                                                 \
                          "   bne %0, %z3, 2f\n"                                                    \
@@ -56,10 +56,9 @@
                          "   bnez %1, 1b\n"                                                        \
                          "2:"                                                                      \
                          : "=&r"(old), "=&r"(failed), "+A"(*p)                                     \
-                         : "rJ"((i64)(sizeof(type) == 4 ? (i64)(i32)expected : (i64)expected)),    \
-                           "rJ"(desired)                                                           \
+                         : "rJ"(want), "rJ"(desired)                                               \
                          : "memory");                                                              \
-        return old == expected;                                                                    \
+        return old == want; /* lr.w sign-extends */                                                \
     }
 #else
 #define ATOMIC_CAS(name, type, w, aq, rl)                                                          \

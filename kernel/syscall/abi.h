@@ -23,7 +23,7 @@ struct kine_audit {
 // The order is part of the interface: new ones go last.
 #define KINE_COUNTERS(X)                                                                           \
     X(syscalls)      /* system calls */                                                            \
-    X(faults)        /* page faults taken, user and kernel on its behalf */                        \
+    X(faults)        /* page faults resolved: the sum of the next five */                          \
     X(cow_copies)    /* copy-on-write faults that copied a frame */                                \
     X(cow_flips)     /* ... that found a sole owner and only set W */                              \
     X(zero_fills)    /* demand-zero faults */                                                      \

@@ -62,6 +62,7 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
             ((u64 *)&sum)[c] += read_once(from[c]);
         }
     }
+    sum.faults = sum.cow_copies + sum.cow_flips + sum.zero_fills + sum.file_fills + sum.spurious;
     return copy_out(out, &sum, MIN(len, sizeof(sum)));
 }
 

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""boot.py - run one command in a guest, show its console, exit with its status.
+
+    stress/boot.py --smp 8 --refs cas --check -- /tests/cow
+A hang exits with 124.
+"""
+import argparse
+import sys
+
+import qemu
+
+
+def parser():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--smp", type=int, default=8)
+    p.add_argument("--mem", default="1G")
+    p.add_argument("--refs", default="cas", choices=["cas", "freelock", "biglock"])
+    p.add_argument("--check", action="store_true", help="the kernel built with CHECK=1")
+    p.add_argument("--icount", action="store_true", help="count instructions (one thread, exact)")
+    p.add_argument("--cpu", default="", help="text behind -cpu rv64,")
+    p.add_argument("--machine", default="", help="text behind -machine virt,")
+    p.add_argument("--append", default="", help="bootargs before the command")
+    p.add_argument("command", nargs="*")
+    return p
+
+
+def main():
+    args = parser().parse_args()
+    guest = qemu.Guest(qemu.command_line(args))
+    for line in guest.lines():
+        print(line, flush=True)
+    if guest.verdict == "hang" or guest.process is None:
+        print(f"boot.py: {guest.verdict}", *guest.log[-60:], sep="\n")
+        return 124
+    return guest.status if guest.status >= 0 else 125
+
+
+if __name__ == "__main__":
+    sys.exit(main())

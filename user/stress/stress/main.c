@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// main.c - run workloads with several workers each, audit every frame after each of them.
+//
+//     stress list | stress WORKLOAD|all [seed=N] [workers=N] [rounds=N] [pages=N] [time=S] [delay=N]
+//
+// With time= the list is gone through again with the next seed until the time is over.
+#include "sharing.h"
+#include <kine.h>
+#include <ktap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const struct workload workloads[] = {
+    {"forkstorm", run_forkstorm, "many short children"},
+    {"writers", run_writers, "parent and children write the same pages at once"},
+    {"chain", run_chain, "generations that exit before their children"},
+    {"tree", run_tree, "a tree of processes, each with its own tags"},
+    {"exitorder", run_exitorder, "three sharers exit in every order"},
+    {"soleowner", run_soleowner, "the last sharer rewrites without a copy"},
+    {"kernelwrite", run_kernelwrite, "the kernel writes into shared pages"},
+    {"brk", run_brk, "the heap grows and shrinks after fork"},
+    {"execstorm", run_execstorm, "fork and exec"},
+    {"killstorm", run_killstorm, "kill at random moments"},
+    {"oom", run_oom, "memory run down to nothing"},
+    {"mix", run_mix, "all of these, moving from hart to hart"},
+};
+const int nworkloads = sizeof(workloads) / sizeof(workloads[0]);
+
+static int tests, failures;
+
+static uint64_t option(int argc, char **argv, const char *name, uint64_t fallback) {
+    size_t n = strlen(name);
+    for (int i = 2; i < argc; i++) {
+        if (!strncmp(argv[i], name, n) && argv[i][n] == '=') {
+            return strtoull(argv[i] + n + 1, NULL, 0);
+        }
+    }
+    return fallback;
+}
+
+static int run_workers(const struct workload *w, const struct params *p) {
+    pid_t pids[64];
+    int bad = 0;
+    for (int i = 0; i < p->workers; i++) {
+        if ((pids[i] = fork()) == 0) {
+            seed_random(p->seed, i);
+            _exit(w->run(p, i) != 0);
+        }
+    }
+    for (int i = 0; i < p->workers; i++) {
+        int code = pids[i] > 0 ? reap_child(pids[i]) : 0;
+        // Where memory is run down on purpose, a worker may be the one that has to die.
+        bool allowed = !strcmp(w->name, "oom") && code == KILLED(9);
+        if (code && !allowed) {
+            ktap_comment("worker %d ended with %d", i, code);
+            bad++;
+        }
+    }
+    return bad;
+}
+
+static void run_one(const struct workload *w, const struct params *p) {
+    struct kine_audit before = {0}, after = {0};
+    kine_audit(&before);
+    int bad = run_workers(w, p);
+    long errors = kine_audit(&after);
+    // Orphans of killed workers may still be on their way out: exact now, and the same a little later.
+    for (int i = 0; !errors && i < 200 && after.user + after.table != before.user + before.table; i++) {
+        usleep(10000);
+        errors = kine_audit(&after);
+    }
+    if (errors > 0) {
+        ktap_comment("audit: %ld errors: %s", errors, after.first);
+        bad++;
+    }
+    if (errors >= 0 && after.user + after.table != before.user + before.table) {
+        ktap_comment("user frames %d -> %d, tables %d -> %d", (int)before.user, (int)after.user,
+                     (int)before.table, (int)after.table);
+        bad++;
+    }
+    tests++;
+    failures += bad != 0;
+    ktap_comment("beat %s %d", w->name, tests);
+    char line[160];
+    int n = snprintf(line, sizeof(line), "%sok %d - %s seed=%lu workers=%d rounds=%d pages=%d\n",
+                     bad ? "not " : "", tests, w->name, (unsigned long)p->seed, p->workers, p->rounds,
+                     p->pages);
+    if (write(1, line, n) != n) {
+        _exit(1);
+    }
+}
+
+static time_t seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+int main(int argc, char **argv) {
+    const char *which = argc > 1 ? argv[1] : "list";
+    if (!strcmp(which, "list")) {
+        for (int i = 0; i < nworkloads; i++) {
+            printf("%-12s %s\n", workloads[i].name, workloads[i].what);
+        }
+        return 0;
+    }
+    struct params p = {option(argc, argv, "seed", 1), option(argc, argv, "workers", 8),
+                       option(argc, argv, "rounds", 20), option(argc, argv, "pages", 32)};
+    p.workers = p.workers < 1 ? 1 : p.workers > 64 ? 64 : p.workers;
+    uint64_t delay = option(argc, argv, "delay", 0);
+    time_t end = seconds() + option(argc, argv, "time", 0);
+    write(1, "KTAP version 1\n", 15);
+    do {
+        if (delay) {
+            kine_ctl(KINE_DELAY, p.seed, delay);
+        }
+        for (int i = 0; i < nworkloads; i++) {
+            if (!strcmp(which, "all") || !strcmp(which, workloads[i].name)) {
+                run_one(&workloads[i], &p);
+            }
+        }
+        p.seed++;
+    } while (seconds() < end);
+    char line[32];
+    write(1, line, snprintf(line, sizeof(line), "1..%d\n", tests));
+    return failures || !tests;
+}
