@@ -63,14 +63,79 @@ $(KOUT)/kernel.elf: $(KOBJ) kernel/kernel.ld kernel/mksymbols.py
 include user/user.mk
 
 # ---- running ----
+comma := ,
+VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHECK) CPU=$(CPU) MACHINE=$(MACHINE)
 QEMU_RUN = $(QEMU) -machine virt$(if $(MACHINE),$(comma)$(MACHINE)) $(if $(CPU),-cpu rv64$(comma)$(CPU)) \
            -bios default -nographic -smp $(SMP) -m $(MEM) -kernel $(KOUT)/kernel.elf \
            -initrd $(OUT)/initrd.cpio -append "seed=$(SEED)"
-comma := ,
+GDB_PORT := 26000
 
-qemu: all
-	@echo "Ctrl-A X quits QEMU, Ctrl-A C is its monitor, Ctrl-T shows the harts."
+.PHONY: kernels check stress bench report doctor lint
+qemu: deps all
+	@echo "$(VARS)"
+	@echo "Ctrl-A X quits QEMU, Ctrl-A C is its monitor, Ctrl-T shows the harts, exit powers off."
 	$(QEMU_RUN)
+
+qemu-gdb: deps all
+	@echo "waiting for: make gdb (port $(GDB_PORT))"
+	$(QEMU_RUN) -S -gdb tcp::$(GDB_PORT)
+
+gdb:
+	gdb-multiarch -iex "set auto-load no" -ex "set architecture riscv:rv64" \
+	    -ex "target remote :$(GDB_PORT)" -ex "info threads" $(KOUT)/kernel.elf
+
+kernels:
+	+@for refs in cas freelock biglock; do for check in 0 1; do \
+	    $(MAKE) --no-print-directory REFS=$$refs CHECK=$$check kernel || exit 1; done; done
+
+check: deps kernels $(OUT)/initrd.cpio
+	@echo "# $(VARS)"
+	@$(PYTHON) stress/check.py
+
+lint: kernel
+	@$(PYTHON) stress/lint.py
+
+stress: deps kernels $(OUT)/initrd.cpio
+	@echo "# $(VARS)"
+	@$(PYTHON) stress/run.py --time $(TIME) --seed $(SEED) --smp $(SMP)
+
+bench: deps kernels $(OUT)/initrd.cpio
+	@$(PYTHON) bench/run.py --no-build
+
+# The main job: stress, then the benchmarks, then the page.
+report: deps kernels $(OUT)/initrd.cpio
+	@echo "# $(VARS)"
+	@$(PYTHON) stress/run.py --time $(TIME) --seed $(SEED) --smp 8
+	@$(PYTHON) bench/run.py --no-build
+	@$(PYTHON) bench/report.py
+	@echo "report: $(OUT)/report/index.html"
+
+doctor:
+	@$(PYTHON) stress/doctor.py
+
+# ---- what has to be there ----
+PACKAGES := make gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
+            qemu-system-misc gdb-multiarch python3 python3-pytest
+deps:
+	@missing=""; for p in $(PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q "ok installed" || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "missing packages:$$missing"; \
+	if ! command -v apt-get > /dev/null; then echo "install these (Debian's names), then go on"; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo > /dev/null; then sudo=sudo; \
+	else echo "as root: apt-get install$$missing"; exit 1; fi; \
+	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -q -y --no-install-recommends $$missing
+
+help:
+	@echo "make report      the main job: stress on eight harts, benchmarks, out/report/index.html"
+	@echo "make check       every test; ends with 'N passed, N failed'"
+	@echo "make qemu        a shell on Kine      make qemu-gdb, make gdb   with the debugger"
+	@echo "make stress      a seeded campaign    make bench                benchmarks only"
+	@echo "make doctor      is all there?        make lint, clean, deps"
+	@echo "variables: $(VARS) V=$(V)"
+	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points"
+	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
 clean:
 	rm -rf $(OUT)

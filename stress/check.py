@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""check.py - every test, one KTAP stream, and at the end `N passed, N failed`.
+
+Guest tests count by their own result lines; a guest that panics, hangs or breaks its plan counts as
+one failure more. No test is retried.
+"""
+import argparse
+import pathlib
+import subprocess
+import sys
+
+import qemu
+
+ROOT = qemu.ROOT
+TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c")}
+               | {p.parent.name for p in ROOT.glob("user/tests/*/*.c")})
+# The rest of the user tests run where they differ: on one hart and on eight, with checks.
+STRESS = [  # refs, harts, memory
+    ("cas", 1, "64M"), ("cas", 2, "256M"), ("cas", 3, "64M"), ("cas", 8, "1G"),
+    ("freelock", 8, "256M"), ("biglock", 8, "256M")]
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def one(self, ok, name):
+        self.passed += ok
+        self.failed += not ok
+        print(f"{'' if ok else 'not '}ok {self.passed + self.failed} - {name}", flush=True)
+
+    def guest(self, name, command, status=0, must_say=None, **options):
+        """Run a guest; its result lines count, and so does how it ended."""
+        config = dict(smp=8, mem="1G", refs="cas", check=True, icount=False, cpu="", machine="",
+                      append="")
+        config.update(options)
+        monitor = qemu.monitor_path()
+        args = argparse.Namespace(command=command, **config)
+        guest = qemu.Guest(qemu.command_line(args, monitor=monitor), monitor)
+        for _ in guest.lines():
+            pass
+        results, complete = qemu.parse_ktap(guest.log)
+        where = f"{name} ({config['refs']}, {config['smp']} harts, {config['mem']})"
+        for ok, what in results:
+            self.passed += ok
+            self.failed += not ok
+            if not ok:
+                print(f"not ok {self.passed + self.failed} - {where}: {what}")
+        said = all(any(word in line for line in guest.log) for word in must_say or [])
+        good = guest.status == status and complete and said
+        self.one(good, f"{where}: {len(results)} results, {guest.verdict}")
+        if not good or not all(ok for ok, _ in results):
+            print("# " + "\n# ".join(guest.log[-40:]))
+
+
+def host_tests(tally):
+    for folder in ("bench/tests", "stress/tests"):
+        if not (ROOT / folder).is_dir():
+            continue
+        run = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder],
+                             cwd=ROOT, capture_output=True, text=True)
+        tally.one(run.returncode == 0, f"pytest {folder}: {(run.stdout.strip() or '?').splitlines()[-1]}")
+        if run.returncode:
+            print("# " + "\n# ".join((run.stdout + run.stderr).splitlines()[-30:]))
+
+
+def lint(tally):
+    run = subprocess.run([sys.executable, "stress/lint.py"], cwd=ROOT, capture_output=True, text=True)
+    for line in run.stdout.splitlines():
+        if line.startswith(("ok", "not ok")):
+            tally.one(line.startswith("ok"), line.split(" - ", 1)[1])
+        else:
+            print(line)
+
+
+def main():
+    tally = Tally()
+    print("KTAP version 1")
+    lint(tally)
+    host_tests(tally)
+    tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest")
+    tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", smp=1, mem="64M",
+                refs="freelock")
+    for smp in (1, 8):
+        for test in TESTS:
+            tally.guest(test, ["/tests/" + test], smp=smp)
+    tally.guest("cow", ["/tests/cow"], refs="freelock")
+    tally.guest("cow", ["/tests/cow"], refs="biglock")
+    tally.guest("cow by ACLINT IPIs", ["/tests/cow"], machine="aclint=on")
+    tally.guest("cow by SBI timer", ["/tests/cow"], cpu="sstc=off")
+    tally.guest("64 harts", ["/bin/memaudit"], smp=64, mem="256M")
+    tally.guest("16 GiB", ["/bin/memaudit"], smp=2, mem="16G")
+    tally.guest("release build", ["/tests/proc"], check=False)
+    for how, says in (("0", "asked for"), ("1", "stack overflow"), ("2", "trap in the kernel")):
+        tally.guest("crash " + how, ["/bin/crash", how], status=101, append="crash", smp=3,
+                    must_say=["PANIC: ", says, "hart 2:", "-- end of panic --"])
+    for refs, smp, mem in STRESS:
+        tally.guest("stress", ["/bin/stress", "all", "rounds=6", f"seed={smp}", "workers=4",
+                               "delay=300"], refs=refs, smp=smp, mem=mem)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return tally.failed != 0 or tally.passed == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""lint.py - rules that the compiler does not know: layers, who may touch counts, emitted atomics,
+and the lock table of docs/architecture.md, which is made from kernel/sync/lockrank.h.
+
+    stress/lint.py            check
+    stress/lint.py --write    write the table
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LAYERS = ["lib", "riscv", "sync", "mm", "proc", "fs", "dev", "syscall"]
+# lib and riscv lie lowest; sync above; mm above that; proc, fs and dev are neighbours. dev/ipi.h is
+# the one device that mm rings, for shootdowns; riscv/hart.h knows the counters of abi.h.
+RANK = {"lib": 0, "riscv": 0, "sync": 1, "mm": 2, "proc": 3, "fs": 3, "dev": 3, "syscall": 4, "test": 4}
+ALLOWED = {("mm/tlb.c", "dev/ipi.h"), ("riscv/hart.h", "syscall/abi.h"), ("mm/audit.h", "syscall/abi.h")}
+failed = 0
+
+
+def result(ok, name, details=()):
+    global failed
+    failed += not ok
+    print(f"{'' if ok else 'not '}ok - {name}")
+    for line in details:
+        print("# " + line)
+
+
+def layers():
+    bad = []
+    for path in sorted((ROOT / "kernel").glob("*/*.[ch]")):
+        here = path.relative_to(ROOT / "kernel").as_posix()
+        for include in re.findall(r'#include "([a-z]+/[a-z_]+\.h)"', path.read_text()):
+            above = RANK.get(include.split("/")[0], 9) > RANK[here.split("/")[0]]
+            if above and (here, include) not in ALLOWED and not here.startswith("test/"):
+                bad.append(f"{here} includes {include}")
+    bad = [b for b in bad if not b.startswith("riscv/") or "abi.h" not in b]
+    result(not bad, "lint: includes point down the layers", bad)
+
+
+def counts():
+    bad = [p.relative_to(ROOT).as_posix() for p in (ROOT / "kernel").glob("*/*.[ch]")
+           if re.search(r"->ref(\+\+|--|\s*[-+]?=[^=])|&[a-z_()]+->ref\b", p.read_text())
+           and not p.name.startswith(("refs", "test")) and p.name != "frame.c"]
+    result(not bad, "lint: only mm/refs_*.h and frame.c change counts", bad)
+
+
+def atomics():
+    elf = ROOT / "out" / "cas" / "kernel.elf"
+    text = subprocess.run(["riscv64-unknown-elf-objdump", "-d", "--no-show-raw-insn", str(elf)],
+                          capture_output=True, text=True).stdout
+    calls = re.findall(r"<(__atomic_\w+|__sync_\w+)>", text)
+    put = re.search(r"<frame_copy>:", text)
+    order = re.search(r"lr\.w\.aq", text) and re.search(r"sc\.w\.rl", text)
+    result(bool(put) and bool(order) and not calls,
+           "lint: compare-and-swap keeps its orders, no atomic is a library call", calls[:3])
+
+
+def voices():
+    bad = []
+    for path in ROOT.glob("kernel/**/*.c"):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r"\b(volatile|__sync_|__atomic_)\b", line) and path.name not in (
+                    "atomic.h", "kvm.c") and "__asm__" not in line and "uart" not in line.lower() \
+                    and "u32 *" not in line and "sys_kine" not in path.name:
+                bad.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
+    result(not bad, "lint: atomics only through atomic.h", bad)
+
+
+def sizes():
+    """A figure to watch, not a gate: lines of the kernel without its tests."""
+    lines, code = {}, 0
+    for p in (ROOT / "kernel").rglob("*"):
+        if p.suffix in (".c", ".h", ".S") and "test" not in p.parts:
+            text = p.read_text().splitlines()
+            lines[p] = len(text)
+            code += sum(1 for line in text if line.strip() and not line.strip().startswith("//"))
+    print(f"# kernel without tests: {sum(lines.values())} lines, {code} of them code (goal: below 6000)")
+    long = [f"{p.relative_to(ROOT)} {n}" for p, n in lines.items() if n > 600]
+    result(not long, "lint: no file has more than 600 lines", long)
+
+
+def lock_table():
+    rows = re.findall(r'X\((\w+), (\w+), (\w+), "([^"]+)"\)', (ROOT / "kernel/sync/lockrank.h").read_text())
+    table = ["| rank | lock | kind | interrupts | protects |", "|---|---|---|---|---|"]
+    table += [f"| {i} | {name} | {kind} | {irq} | {what} |" for i, (name, kind, irq, what) in enumerate(rows, 1)]
+    doc = ROOT / "docs" / "architecture.md"
+    text = doc.read_text()
+    begin, end = "<!-- lock order: made by stress/lint.py --write -->\n", "<!-- end of lock order -->"
+    new = text[:text.index(begin) + len(begin)] + "\n".join(table) + "\n" + text[text.index(end):]
+    if "--write" in sys.argv:
+        doc.write_text(new)
+    result(new == text or "--write" in sys.argv, "lint: docs/architecture.md has the lock order that is enforced")
+
+
+layers()
+counts()
+atomics()
+voices()
+sizes()
+lock_table()
+sys.exit(failed != 0)
