@@ -81,32 +81,26 @@ int run_writers(const struct params *p, int worker) {
     return bad;
 }
 
-// Generations: each child forks the next and exits before it; the last one must see every tag.
-static void generation(char *base, int pages, int depth, int fd, uint32_t writer) {
-    if (below(2)) {
-        tag_write(base, depth % pages, writer, depth);
-    } else {
-        volatile char c = base[(depth % pages) * PAGE];
-        (void)c;
-        tag_write(base, depth % pages, writer, depth);
-    }
-    if (depth == 0) {
-        int wrong = 0;
-        for (int i = 0; i < pages && i < 8; i++) {
-            wrong += tag_check(base, i, writer, i);
+// Generations: each process forks the next and exits before it; the last one must see every tag.
+static _Noreturn void generations(char *base, int pages, int depth, int fd, uint32_t writer) {
+    for (; depth >= 0; depth--) {
+        if (below(2)) {
+            (void)*(volatile char *)(base + (depth % pages) * PAGE);
         }
-        char result = wrong ? 'x' : 'o';
-        _exit(write(fd, &result, 1) != 1);
+        tag_write(base, depth % pages, writer, depth);
+        pid_t pid = depth ? spawn_child() : 0;
+        if (pid < 0) {
+            _exit(write(fd, "-", 1) != 1);
+        }
+        if (pid > 0) {
+            _exit(0);
+        }
     }
-    pid_t pid = spawn_child();
-    if (pid < 0) {
-        char result = '-';
-        _exit(write(fd, &result, 1) != 1);
+    int wrong = 0;
+    for (int i = 0; i < 8; i++) {
+        wrong += tag_check(base, i, writer, i);
     }
-    if (pid > 0) {
-        _exit(0);
-    }
-    generation(base, pages, depth - 1, fd, writer);
+    _exit(write(fd, wrong ? "x" : "o", 1) != 1);
 }
 
 int run_chain(const struct params *p, int worker) {
@@ -120,7 +114,7 @@ int run_chain(const struct params *p, int worker) {
         }
         pid_t pid = spawn_child();
         if (pid == 0) {
-            generation(base, pages, 7, fd[1], 10 + worker);
+            generations(base, pages, 7, fd[1], 10 + worker);
         }
         close(fd[1]);
         bad += pid > 0 && (read(fd[0], &result, 1) != 1 || result == 'x');
