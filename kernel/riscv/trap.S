@@ -8,59 +8,15 @@
 #include "config.h"
 #include "riscv/trapframe.h"
 
-.macro save_caller_saved
-    sd ra, TF_RA(sp)
-    sd gp, TF_GP(sp)
-    sd t0, TF_T0(sp)
-    sd t1, TF_T1(sp)
-    sd t2, TF_T2(sp)
-    sd a0, TF_A0+0(sp)
-    sd a1, TF_A0+8(sp)
-    sd a2, TF_A0+16(sp)
-    sd a3, TF_A0+24(sp)
-    sd a4, TF_A0+32(sp)
-    sd a5, TF_A0+40(sp)
-    sd a6, TF_A0+48(sp)
-    sd a7, TF_A0+56(sp)
-    sd t3, TF_T3+0(sp)
-    sd t4, TF_T3+8(sp)
-    sd t5, TF_T3+16(sp)
-    sd t6, TF_T3+24(sp)
+// Register x<i> stands at 8 * (i - 1): struct trapframe. x2 (sp) and x4 (tp) go by other ways.
+.macro regs op, list:vararg
+    .irp i, \list
+    \op x\i, 8*(\i-1)(sp)
+    .endr
 .endm
-
-.macro callee_saved op
-    \op s0, TF_S0(sp)
-    \op s1, TF_S1(sp)
-    \op s2, TF_S2+0(sp)
-    \op s3, TF_S2+8(sp)
-    \op s4, TF_S2+16(sp)
-    \op s5, TF_S2+24(sp)
-    \op s6, TF_S2+32(sp)
-    \op s7, TF_S2+40(sp)
-    \op s8, TF_S2+48(sp)
-    \op s9, TF_S2+56(sp)
-    \op s10, TF_S2+64(sp)
-    \op s11, TF_S2+72(sp)
-.endm
-
-.macro restore_caller_saved_but_sp
-    ld ra, TF_RA(sp)
-    ld t0, TF_T0(sp)
-    ld t1, TF_T1(sp)
-    ld t2, TF_T2(sp)
-    ld a0, TF_A0+0(sp)
-    ld a1, TF_A0+8(sp)
-    ld a2, TF_A0+16(sp)
-    ld a3, TF_A0+24(sp)
-    ld a4, TF_A0+32(sp)
-    ld a5, TF_A0+40(sp)
-    ld a6, TF_A0+48(sp)
-    ld a7, TF_A0+56(sp)
-    ld t3, TF_T3+0(sp)
-    ld t4, TF_T3+8(sp)
-    ld t5, TF_T3+16(sp)
-    ld t6, TF_T3+24(sp)
-.endm
+#define CALLER_SAVED 1,5,6,7,10,11,12,13,14,15,16,17,28,29,30,31
+#define CALLEE_SAVED 8,9,18,19,20,21,22,23,24,25,26,27
+#define GP 3
 
 .section .text
 .balign 4
@@ -71,8 +27,7 @@ trap_entry:
 
     sd sp, HART_SCRATCH_SP(tp)
     ld sp, HART_KERNEL_SP(tp)
-    save_caller_saved
-    callee_saved sd
+    regs sd, GP, CALLER_SAVED, CALLEE_SAVED
     ld t0, HART_SCRATCH_SP(tp)
     csrrw t1, sscratch, zero
     csrr t2, sepc
@@ -96,19 +51,18 @@ trap_entry:
 
 .globl trap_return_user             // interrupts are off, sp is the frame
 trap_return_user:
-    callee_saved ld
+    regs ld, CALLEE_SAVED
     j return_tail
 return_short:
-    ld s0, TF_S0(sp)
+    regs ld, 8
 return_tail:
     ld t0, TF_SEPC(sp)
     ld t1, TF_SSTATUS(sp)
     csrw sepc, t0
     csrw sstatus, t1
     csrw sscratch, tp
-    ld gp, TF_GP(sp)
     ld tp, TF_TP(sp)
-    restore_caller_saved_but_sp
+    regs ld, GP, CALLER_SAVED
     ld sp, TF_SP(sp)
     sret
 
@@ -121,8 +75,7 @@ from_kernel:
     andi t0, t0, 1
     beqz t0, overflow
     ld t0, HART_SCRATCH_T0(tp)
-    save_caller_saved
-    callee_saved sd
+    regs sd, GP, CALLER_SAVED, CALLEE_SAVED
     ld t0, HART_SCRATCH_SP(tp)
     csrr t2, sepc
     csrr t3, sstatus
@@ -138,9 +91,7 @@ from_kernel:
     ld t1, TF_SSTATUS(sp)
     csrw sepc, t0
     csrw sstatus, t1
-    callee_saved ld
-    ld gp, TF_GP(sp)
-    restore_caller_saved_but_sp
+    regs ld, GP, CALLEE_SAVED, CALLER_SAVED
     ld sp, TF_SP(sp)                // tp stays: it is this hart, whoever was interrupted
     sret
 
@@ -151,38 +102,20 @@ overflow:
     ld sp, HART_EMERGENCY_SP(tp)
     call trap_stack_overflow
 
+.macro context op, at
+    \op ra, 0(\at)
+    \op sp, 8(\at)
+    .irp i, 0,1,2,3,4,5,6,7,8,9,10,11
+    \op s\i, 16+8*\i(\at)
+    .endr
+.endm
+
 // struct thread *context_switch(struct context *from, struct context *to, struct thread *prev):
 // returns when someone switches back, with that one's `prev`.
 .globl context_switch
 context_switch:
-    sd ra, 0(a0)
-    sd sp, 8(a0)
-    sd s0, 16(a0)
-    sd s1, 24(a0)
-    sd s2, 32(a0)
-    sd s3, 40(a0)
-    sd s4, 48(a0)
-    sd s5, 56(a0)
-    sd s6, 64(a0)
-    sd s7, 72(a0)
-    sd s8, 80(a0)
-    sd s9, 88(a0)
-    sd s10, 96(a0)
-    sd s11, 104(a0)
-    ld ra, 0(a1)
-    ld sp, 8(a1)
-    ld s0, 16(a1)
-    ld s1, 24(a1)
-    ld s2, 32(a1)
-    ld s3, 40(a1)
-    ld s4, 48(a1)
-    ld s5, 56(a1)
-    ld s6, 64(a1)
-    ld s7, 72(a1)
-    ld s8, 80(a1)
-    ld s9, 88(a1)
-    ld s10, 96(a1)
-    ld s11, 104(a1)
+    context sd, a0
+    context ld, a1
     mv a0, a2
     ret
 

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: MIT
-// trapframe.h - the registers of whoever was interrupted. Shared with trap.S.
+// trapframe.h - the registers of whoever was interrupted: x1 .. x31, then four CSRs. Shared with trap.S.
 #pragma once
-#define TF_RA 0
 #define TF_SP 8
-#define TF_GP 16
 #define TF_TP 24
-#define TF_T0 32
-#define TF_T1 40
-#define TF_T2 48
-#define TF_S0 56
-#define TF_S1 64
-#define TF_A0 72
-#define TF_A7 128
-#define TF_S2 136
-#define TF_T3 216
-#define TF_T6 240
 #define TF_SEPC 248
 #define TF_SSTATUS 256
 #define TF_CAUSE 264
@@ -38,8 +26,6 @@ struct trapframe {
     u64 pad;
 };
 _Static_assert(sizeof(struct trapframe) == TF_SIZE, "TF_SIZE");
-_Static_assert(offsetof(struct trapframe, a) == TF_A0, "TF_A0");
-_Static_assert(offsetof(struct trapframe, s2_11) == TF_S2, "TF_S2");
-_Static_assert(offsetof(struct trapframe, t3_6) == TF_T3, "TF_T3");
+_Static_assert(offsetof(struct trapframe, t3_6) == 8 * (28 - 1), "x28");
 _Static_assert(offsetof(struct trapframe, sepc) == TF_SEPC, "TF_SEPC");
 #endif
