@@ -28,7 +28,7 @@ KSRC := $(filter-out kernel/mm/freelist_%.c,$(wildcard kernel/*.c kernel/*/*.c))
 KASM := $(wildcard kernel/riscv/*.S)
 KOBJ := $(KSRC:kernel/%.c=$(KOUT)/%.o) $(KASM:kernel/%.S=$(KOUT)/%.S.o)
 KISA := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
-KFLAGS := $(KISA) -std=gnu11 -O2 -g -ffreestanding -fno-omit-frame-pointer -fno-common -fno-pic \
+KFLAGS := $(KISA) --specs=picolibc.specs -std=gnu11 -O2 -g -ffreestanding -fno-omit-frame-pointer -fno-common -fno-pic \
           -fno-tree-loop-distribute-patterns -fno-stack-protector -msmall-data-limit=0 -Ikernel \
           -Wall -Wextra -Wmissing-prototypes -Wno-missing-prototypes \
           -DREFS_$(shell echo $(REFS) | tr a-z A-Z) -DVERSION='"0.1"' \
@@ -47,7 +47,9 @@ $(KOUT)/%.S.o: kernel/%.S Makefile
 	$(Q)$(CC) $(KFLAGS) -D__ASSEMBLER__ -MMD -c $< -o $@
 
 # Linked twice: the second time with the names of what the first one placed.
-KLD := $(CC) -march=rv64imac -mabi=lp64 -nostdlib -static -Wl,--no-relax,--no-warn-rwx-segments \
+# picolibc's printf is taken without floating point, for which there are no registers in the kernel.
+KLD := $(CC) -march=rv64imac -mabi=lp64 --specs=picolibc.specs -nostartfiles -static \
+       -Wl,--no-relax,--no-warn-rwx-segments,--defsym=vfprintf=__i_vfprintf \
        -Wl,-z,max-page-size=4096 -T kernel/kernel.ld
 $(KOUT)/kernel.elf: $(KOBJ) kernel/kernel.ld kernel/mksymbols.py
 	$(if $(Q),@echo "  LD  $@")

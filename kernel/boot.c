@@ -87,7 +87,6 @@ static void number_harts(u64 hartid) {
         struct hart *h = boot_alloc(sizeof(*h));
         h->index = i;
         h->hartid = machine.hartids[i];
-        h->rng = 0x9e3779b97f4a7c15ul * (i + 1);
         h->next_pid = i ? 1 : 0;  // the first pid of hart 0 is 1: init
         harts[i] = h;
     }
@@ -149,21 +148,12 @@ static void make_idle(struct hart *h) {
 }
 
 static void seed_from_bootargs(void) {
-    static const char *const words[] = {"seed=", "delay="};
-    for (const char *p = machine.bootargs; *p && strncmp(p, " -- ", 4); p++) {
-        u64 value;
-        for (u32 w = 0; w < ARRAY_LEN(words); w++) {
-            const char *at = p + strlen(words[w]);
-            if (strncmp(p, words[w], strlen(words[w])) == 0 && parse_u64(&at, &value)) {
-                for (u32 i = 0; i < nharts; i++) {
-                    if (w == 0) {
-                        harts[i]->rng = (value + 1) * 0x9e3779b97f4a7c15ul + i + 1;
-                    } else {
-                        harts[i]->delay = value;
-                    }
-                }
-            }
-        }
+    u64 seed = 0, delay = 0;
+    fdt_bootarg("seed=", &seed);
+    fdt_bootarg("delay=", &delay);
+    for (u32 i = 0; i < nharts; i++) {
+        harts[i]->rng = (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1;
+        harts[i]->delay = delay;
     }
 }
 

@@ -24,10 +24,10 @@ static u32 request;   // (a) NOTHING, STOP, SHOW
 static u32 panicking; // (a) 1 + index of the hart that panics
 
 static __attribute__((format(printf, 1, 2))) void say(const char *format, ...) {
-    char text[256];
+    char text[PRINT_BYTES];
     va_list ap;
     va_start(ap, format);
-    int n = fmt_v(text, sizeof(text), format, ap);
+    usize n = print_line(text, sizeof(text), format, ap);
     va_end(ap);
     console_write_unlocked(text, n);
 }
@@ -155,10 +155,10 @@ static void enter(void) {
 }
 
 noreturn void panic(const char *format, ...) {
-    char text[256];
+    char text[PRINT_BYTES];
     va_list ap;
     va_start(ap, format);
-    fmt_v(text, sizeof(text), format, ap);
+    print_line(text, sizeof(text), format, ap);
     va_end(ap);
     enter();
     say("\nPANIC: hart %u: %s\n", this_hart()->index, text);

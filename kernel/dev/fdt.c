@@ -124,7 +124,7 @@ static void chosen_node(const struct node *n) {
     machine.initrd = number(n, "linux,initrd-start");
     machine.initrd_end = number(n, "linux,initrd-end");
     if (args) {
-        strcopy(machine.bootargs, (const char *)args->data, sizeof(machine.bootargs));
+        strlcpy(machine.bootargs, (const char *)args->data, sizeof(machine.bootargs));
     }
 }
 
@@ -217,4 +217,26 @@ void fdt_read(const void *dtb, u64 dtb_pa) {
         panic("device tree: %u memory ranges, %u harts, timebase %lu", machine.nmemory,
               machine.nharts, machine.timebase);
     }
+}
+
+// Decimal; anything else ends it.
+static u64 parse_number(const char *p) {
+    u64 v = 0;
+    while (*p >= '0' && *p <= '9') {
+        v = v * 10 + *p++ - '0';
+    }
+    return v;
+}
+
+bool fdt_bootarg(const char *word, u64 *number) {
+    for (const char *p = machine.bootargs; *p && strncmp(p, "-- ", 3); p += *p == ' ') {
+        if (strncmp(p, word, strlen(word)) == 0) {
+            if (number) {
+                *number = parse_number(p + strlen(word));
+            }
+            return true;
+        }
+        p += strcspn(p, " ");
+    }
+    return false;
 }

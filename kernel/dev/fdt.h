@@ -27,3 +27,5 @@ extern struct machine machine;
 
 // => dtb: kernel address. Panics with the reason when the tree is of no use.
 void fdt_read(const void *dtb, u64 dtb_pa);
+// Is there a boot argument, before the command, that begins with `word`? And the number behind it.
+bool fdt_bootarg(const char *word, u64 *number);

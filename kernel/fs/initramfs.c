@@ -34,7 +34,7 @@ static struct inode *add(struct inode *dir, const char *name, usize len, u32 mod
     i->parent = dir ? dir : i;
     i->mode = mode;
     i->ino = next_ino++;
-    strcopy(i->name, name, MIN(len + 1, NAME_BYTES));
+    strlcpy(i->name, name, MIN(len + 1, NAME_BYTES));
     if (dir) {
         struct inode **at = &dir->children;
         while (*at && strcmp((*at)->name, i->name) < 0) {

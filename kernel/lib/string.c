@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// string.c - plain loops; pages are moved a cache line at a time, because copying and zeroing them
-// is most of what a fault costs.
+// string.c - moving memory. picolibc's memcpy and memset go byte by byte, so these two are our own; pages
+// are moved a cache line at a time, because copying and zeroing them is most of what a fault costs.
 #include "lib/string.h"
 
 void *memset(void *d, int c, usize n) {
@@ -33,83 +33,6 @@ void *memcpy(void *d, const void *s, usize n) {
         *p++ = *q++;
     }
     return d;
-}
-
-void *memmove(void *d, const void *s, usize n) {
-    u8 *p = d;
-    const u8 *q = s;
-    if (p <= q || p >= q + n) {
-        return memcpy(d, s, n);
-    }
-    while (n--) {
-        p[n] = q[n];
-    }
-    return d;
-}
-
-int memcmp(const void *a, const void *b, usize n) {
-    const u8 *p = a, *q = b;
-    for (; n; n--, p++, q++) {
-        if (*p != *q) {
-            return *p - *q;
-        }
-    }
-    return 0;
-}
-
-usize strnlen(const char *s, usize max) {
-    usize n = 0;
-    while (n < max && s[n]) {
-        n++;
-    }
-    return n;
-}
-
-usize strlen(const char *s) {
-    return strnlen(s, ~0ul);
-}
-
-int strncmp(const char *a, const char *b, usize n) {
-    for (; n; n--, a++, b++) {
-        if (*a != *b || !*a) {
-            return (u8)*a - (u8)*b;
-        }
-    }
-    return 0;
-}
-
-int strcmp(const char *a, const char *b) {
-    return strncmp(a, b, ~0ul);
-}
-
-char *strcopy(char *d, const char *s, usize n) {
-    usize len = strnlen(s, n - 1);
-    memcpy(d, s, len);
-    d[len] = 0;
-    return d;
-}
-
-bool parse_u64(const char **s, u64 *out) {
-    const char *p = *s;
-    u64 base = 10, v = 0;
-    if (p[0] == '0' && p[1] == 'x') {
-        base = 16;
-        p += 2;
-    }
-    const char *first = p;
-    for (;; p++) {
-        u64 digit = *p >= '0' && *p <= '9' ? *p - '0' : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10 : 99;
-        if (digit >= base) {
-            break;
-        }
-        v = v * base + digit;
-    }
-    if (p == first) {
-        return false;
-    }
-    *s = p;
-    *out = v;
-    return true;
 }
 
 void page_zero(void *page) {

@@ -22,7 +22,7 @@ static __attribute__((format(printf, 1, 2))) void error(const char *format, ...)
     va_list ap;
     va_start(ap, format);
     if (!report->errors++) {
-        fmt_v(report->first, sizeof(report->first), format, ap);
+        vsnprintf(report->first, sizeof(report->first), format, ap);
     }
     va_end(ap);
 }

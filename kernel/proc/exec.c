@@ -248,7 +248,7 @@ static void become(struct proc *p, struct image *im, const char *path) {
     for (const char *c = path; *c; c++) {
         name = *c == '/' ? c + 1 : name;
     }
-    strcopy(p->name, name, sizeof(p->name));
+    strlcpy(p->name, name, sizeof(p->name));
     p->thread->fp_used = false;
     struct trapframe *tf = thread_trapframe(p->thread);
     memset(tf, 0, sizeof(*tf));

@@ -150,13 +150,13 @@ static void *first_process(void *unused) {
 }
 
 void proc_start_init(const char *command_line) {
-    strcopy(boot_command, command_line, sizeof(boot_command));
+    strlcpy(boot_command, command_line, sizeof(boot_command));
     struct proc *p = proc_create(first_process, NULL);
     if (!p || !pid_assign(p) || !(p->files = fd_table_create())) {
         panic("no memory for the first process");
     }
     p->cwd = inode_root();
-    strcopy(p->name, "init", sizeof(p->name));
+    strlcpy(p->name, "init", sizeof(p->name));
     proc_init_process = p;
     sched_ready(p->thread);
 }

@@ -187,7 +187,7 @@ static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u
     d.ino = st.ino;
     d.reclen = len;
     d.type = (st.mode & S_IFMT) >> 12;
-    strcopy(d.name, name, sizeof(d.name));
+    strlcpy(d.name, name, sizeof(d.name));
     long error = copy_out(to, &d, len);
     return error ? error : (long)len;
 }

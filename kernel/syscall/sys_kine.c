@@ -66,19 +66,6 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
     return copy_out(out, &sum, MIN(len, sizeof(sum)));
 }
 
-static bool allowed(const char *word) {
-    usize len = strlen(word);
-    for (const char *p = machine.bootargs; *p; p++) {
-        if (strncmp(p, word, len) == 0) {
-            return true;
-        }
-        if (strncmp(p, " -- ", 4) == 0) {
-            break;
-        }
-    }
-    return false;
-}
-
 static noinline u64 recurse(u64 depth) {
     volatile u64 pad[32];
     pad[depth % 32] = depth;
@@ -86,7 +73,7 @@ static noinline u64 recurse(u64 depth) {
 }
 
 static long crash(u64 how) {
-    if (!allowed("crash")) {
+    if (!fdt_bootarg("crash", NULL)) {
         return -EPERM;
     }
     if (how == 1) {
@@ -118,7 +105,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
         mutex_unlock(&audit_lock);
         return a;
     case KINE_SELFTEST:
-        return allowed("selftest") ? test_run_all() : -EPERM;
+        return fdt_bootarg("selftest", NULL) ? test_run_all() : -EPERM;
     case KINE_CRASH:
         return crash(a);
     case KINE_NHARTS:
