@@ -49,7 +49,7 @@ $(KOUT)/%.S.o: kernel/%.S Makefile
 # Linked twice: the second time with the names of what the first one placed.
 # picolibc's printf is taken without floating point, for which there are no registers in the kernel.
 KLD := $(CC) -march=rv64imac -mabi=lp64 --specs=picolibc.specs -nostartfiles -static \
-       -Wl,--no-relax,--no-warn-rwx-segments,--defsym=vfprintf=__i_vfprintf \
+       -Wl,--no-relax,--no-gc-sections,--no-warn-rwx-segments -DPICOLIBC_INTEGER_PRINTF_SCANF \
        -Wl,-z,max-page-size=4096 -T kernel/kernel.ld
 $(KOUT)/kernel.elf: $(KOBJ) kernel/kernel.ld kernel/mksymbols.py
 	$(if $(Q),@echo "  LD  $@")

@@ -24,7 +24,6 @@ struct hart *harts[HART_MAX];
 u32 nharts;
 
 extern char __image_start[], __image_end[], _secondary_entry[];
-void sys_kine_boot(void);
 
 static struct hart boot_hart;  // until the device tree says how many there are
 static u32 online;
@@ -216,7 +215,6 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     proc_boot();
     file_boot();
     pipe_boot();
-    sys_kine_boot();
     for (u32 i = 0; i < nharts; i++) {
         sched_init_hart(harts[i]);
         make_idle(harts[i]);

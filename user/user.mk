@@ -14,7 +14,9 @@ user_q := $(if $(filter 1,$(V)),,@)
 user_out := $(OUT)/user
 initrd := $(OUT)/initrd.cpio
 
+ifeq ($(.DEFAULT_GOAL),)
 .DEFAULT_GOAL := user-all
+endif
 .PHONY: user-all user-clean
 user-all: $(initrd)
 

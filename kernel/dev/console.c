@@ -26,8 +26,8 @@ static volatile u8 *uart;
 static struct spin tx_lock = SPIN_INIT(CONSOLE);
 
 static struct spin rx_lock = SPIN_INIT(TTYBUF);
-static struct waitq rx_wait;
-static struct mutex read_lock;
+static struct waitq rx_wait = WAITQ_INIT(rx_wait);
+static struct mutex read_lock = MUTEX_INIT(read_lock, TTY);
 static char line[LINE_BYTES];
 static u32 line_tail, line_done, line_head;  // read up to; complete up to; typed up to (free-running)
 
@@ -64,8 +64,6 @@ void console_init(void) {
 }
 
 void console_listen(void) {
-    waitq_init(&rx_wait);
-    mutex_init(&read_lock, RANK_TTY);
     if (uart) {
         uart[FCR] = 7;  // FIFOs on and empty
         uart[IER] = 1;  // receive interrupts

@@ -12,9 +12,6 @@ struct frame *frame_table;
 u64 frame_base;
 u32 frame_count;
 
-static frame_t hoard;
-static u64 hoard_count;
-
 void frame_init(u64 base, u32 count, struct frame *table) {
     frame_base = base;
     frame_count = count;
@@ -91,29 +88,4 @@ void refs_misused(frame_t f, u32 ref, const char *what) {
         panic("frame %u: %s on a count of 0 (class %u)", f, what, frame_record(f)->class);
     }
     atomic_store_relaxed(&frame_record(f)->ref, REF_SATURATED);
-}
-
-u64 frame_hoard(void) {
-    u64 n = 0;
-    for (frame_t f; (f = frame_alloc_raw(FRAME_KERNEL)); n++) {
-        frame_record(f)->next = hoard;
-        hoard = f;
-    }
-    hoard_count += n;
-    return n;
-}
-
-u64 frame_unhoard(void) {
-    u64 n = 0;
-    for (; hoard; n++) {
-        frame_t f = hoard;
-        hoard = frame_record(f)->next;
-        frame_release(f);
-    }
-    hoard_count -= n;
-    return n;
-}
-
-u64 frame_hoarded(void) {
-    return hoard_count;
 }

@@ -89,7 +89,3 @@ frame_t frame_alloc_raw(enum frame_class class) must_check;
 
 // Boot: memory [base, base + count pages) exists, records stand at `table`.
 void frame_init(u64 base, u32 count, struct frame *table);
-// The test hoard (KINE_HOARD): take every free frame; give them all back on the calling hart.
-u64 frame_hoard(void);
-u64 frame_unhoard(void);
-u64 frame_hoarded(void);

@@ -15,6 +15,7 @@ struct mutex {
     struct waitq waiters;
 };
 
+#define MUTEX_INIT(m, r) {0, RANK_##r, NULL, WAITQ_INIT((m).waiters)}
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_wait(struct mutex *m);  // the slow path of mutex_lock
 void mutex_wake(struct mutex *m);  // and of mutex_unlock

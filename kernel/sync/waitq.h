@@ -26,6 +26,7 @@ struct waiter {
     bool queued;
 };
 
+#define WAITQ_INIT(q) {SPIN_INIT(WAITQ), LIST_INIT((q).waiters)}
 void waitq_init(struct waitq *q);
 void waitq_add(struct waitq *q, struct waiter *w);
 void waitq_again(struct waitq *q, struct waiter *w);

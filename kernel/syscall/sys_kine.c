@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sys_kine.c - Kine's own calls (abi.h): the audit, counters, and test control.
-#include "dev/fdt.h"
+// sys_kine.c - Kine's own calls (abi.h): the audit, counters, a look at page tables.
 #include "dev/power.h"
 #include "fs/file.h"
 #include "lib/errno.h"
@@ -18,12 +17,8 @@
 #include "syscall/syscall.h"
 #include "test/test.h"
 
-static struct mutex audit_lock;
+static struct mutex audit_lock = MUTEX_INIT(audit_lock, AUDIT);
 static struct kine_audit last_audit;
-
-void sys_kine_boot(void) {
-    mutex_init(&audit_lock, RANK_AUDIT);
-}
 
 static void audit_proc(struct proc *p, void *unused) {
     (void)unused;
@@ -35,7 +30,7 @@ static void audit_proc(struct proc *p, void *unused) {
 static void audit_all(void *unused) {
     audit_begin(&last_audit);
     pid_each(audit_proc, unused);
-    audit_end(cache_frames() + kstack_frames() + pipe_frames() + frame_hoarded());
+    audit_end(cache_frames() + kstack_frames() + pipe_frames() + test_hoarded());
 }
 
 long sys_kine_audit(uaddr to, usize len) {
@@ -66,67 +61,18 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
     return copy_out(out, &sum, MIN(len, sizeof(sum)));
 }
 
-static noinline u64 recurse(u64 depth) {
-    volatile u64 pad[32];
-    pad[depth % 32] = depth;
-    return depth > 100000 ? 0 : recurse(depth + 1) + pad[depth % 32];
-}
-
-static long crash(u64 how) {
-    if (!fdt_bootarg("crash", NULL)) {
-        return -EPERM;
-    }
-    if (how == 1) {
-        return recurse(0);
-    }
-    if (how == 2) {
-        return *(volatile u64 *)(DIRECT_BASE - 8);
-    }
-    panic("asked for, by pid %d", proc_self()->pid);
-}
-
 long sys_kine_ctl(int op, usize a, usize b) {
-    struct inject *in = &thread_self()->inject;
-    u64 seen = in->seen;
     switch (op) {
     case KINE_POWEROFF:
         power_off(a & 0xff);
-    case KINE_FAIL_NTH:
-        *in = (struct inject){0, a};
-        return seen;
-    case KINE_HOARD:
-        mutex_lock(&audit_lock);
-        a = frame_hoard();
-        mutex_unlock(&audit_lock);
-        return a;
-    case KINE_UNHOARD:
-        mutex_lock(&audit_lock);
-        a = frame_unhoard();
-        mutex_unlock(&audit_lock);
-        return a;
-    case KINE_SELFTEST:
-        return fdt_bootarg("selftest", NULL) ? test_run_all() : -EPERM;
-    case KINE_CRASH:
-        return crash(a);
     case KINE_NHARTS:
         return nharts;
-    case KINE_DELAY:
-#ifdef CHECK
-        for (u32 i = 0; i < nharts; i++) {
-            write_once(harts[i]->rng, (a + 1) * 0x9e3779b97f4a7c15ul + i + 1);
-            write_once(harts[i]->delay, MIN(b, 1000000ul));
-        }
-        return 0;
-#else
-        (void)b;
-        return -ENOSYS;
-#endif
     case KINE_RSS:
         return proc_self()->as->rss;
     case KINE_FREE:
         return freelist_count();
     }
-    return -EINVAL;
+    return test_ctl(op, a, b);
 }
 
 static u64 page_word(struct as *as, u64 va) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// test.h - the kernel's unit tests, which run inside the guest (CHECK builds).
+// test.h - what tests can ask of the kernel from inside.
 #pragma once
 #include "lib/types.h"
-// Run them all, KTAP on the console. Returns how many failed, or -ENOSYS in other builds.
-long test_run_all(void);
+
+long test_run_all(void);                  // the unit tests: how many failed
+long test_ctl(int op, u64 a, u64 b);      // kine_ctl's test control (abi.h), else -EINVAL
+u64 test_hoarded(void);                   // frames that KINE_HOARD has taken
