@@ -5,6 +5,9 @@
 //            the upper half of its slot. A freed stack stays mapped in the pool of the hart that freed
 //            it. When a pool is full, a batch is unmapped: entries cleared, one shootdown of the
 //            kernel's half on all harts, frames freed; the addresses go back to their owner.
+// Fences     A hart may keep an entry that was invalid when it looked (Privileged spec 10.2.1), and a
+//            fault on a kernel stack is the end. So whoever gets a stack fences its addresses
+//            (kstack_alloc), and so does each hart that begins to run on it (sched.c).
 // Locking    a pool's loose stacks are its hart's own; the free addresses are under the lock.
 #include "mm/kstack.h"
 #include "lib/print.h"
@@ -80,8 +83,14 @@ static u32 stack_unhook(u64 top, frame_t *frames) {
     return n;
 }
 
-// Map the stack of a new slot. The addresses were never valid since the last shootdown that covered
-// them, so nothing stale can be left; not even an invalid entry that a hart has kept: fence.
+void kstack_fence(u64 top) {
+    for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) {
+        __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
+    }
+}
+
+// Map the stack of a new slot. The addresses were not valid since the last shootdown that covered
+// them, so no hart holds an old translation.
 static bool stack_map(struct kstack_pool *p, u64 top) {
     for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) {
         p->tables += kvm_stack_entry(va, false) == NULL;
@@ -91,7 +100,7 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
         if (!f) {
             frame_t frames[STACK_PAGES];
             u32 n = stack_unhook(top, frames);
-            tlb_fence_page(top - KSTACK_SIZE);
+            kstack_fence(top);
             while (n) {
                 frame_release(frames[--n]);
             }
@@ -99,15 +108,11 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
         }
         *e = pte_make(frame_pa(f), PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D);
     }
-    tlb_fence_page(top - KSTACK_SIZE);
+    p->stacks++;
     return true;
 }
 
-u64 kstack_alloc(void) {
-    struct kstack_pool *p = this_hart()->kstacks;
-    if (p->nloose) {
-        return frame_inject_failure() ? 0 : p->loose[--p->nloose];
-    }
+static u64 make_stack(struct kstack_pool *p) {
     u64 slot = slot_take(p);
     if (!slot) {
         return 0;
@@ -117,7 +122,18 @@ u64 kstack_alloc(void) {
         slot_give(top);
         return 0;
     }
-    p->stacks++;
+    return top;
+}
+
+u64 kstack_alloc(void) {
+    struct kstack_pool *p = this_hart()->kstacks;
+    if (p->nloose && frame_inject_failure()) {
+        return 0;
+    }
+    u64 top = p->nloose ? p->loose[--p->nloose] : make_stack(p);
+    if (top) {
+        kstack_fence(top);
+    }
     return top;
 }
 

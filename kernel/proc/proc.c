@@ -40,6 +40,7 @@ static struct thread *thread_create(struct proc *p, void *(*start)(void *), void
     t->work = 0;
     t->proc = p;
     t->stack = stack;
+    t->stack_hart = HART_MAX;
     t->hart = this_hart()->index;
     t->affinity = ~0ul >> (64 - nharts);
     t->inject = (struct inject){0, 0};

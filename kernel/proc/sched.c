@@ -15,6 +15,7 @@
 #include "dev/timer.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "mm/kstack.h"
 #include "mm/kvm.h"
 #include "proc/proc.h"
 #include "riscv/csr.h"
@@ -205,6 +206,10 @@ static void switch_to(struct thread *next) {
     h->kernel_sp = next->stack - TF_SIZE;
     h->inject = &next->inject;
     next->hart = h->index;
+    if (next->stack_hart != h->index) {
+        next->stack_hart = h->index;
+        kstack_fence(next->stack);
+    }
     atomic_store_relaxed(&next->state, THREAD_RUNNING);
     as_switch(next->proc ? next->proc->as : NULL);
     COUNT(switches);

@@ -29,6 +29,7 @@ struct thread {
     u32 work;      // (a) WORK_*
     struct proc *proc;
     u64 stack;     // top of the kernel stack
+    u32 stack_hart;  // the hart that has run on it last: another one fences first (kstack.c)
     u32 hart;      // where it ran last
     u64 affinity;  // bit i: may run on hart i
     struct list run_link;
