@@ -15,7 +15,13 @@ CC := $(CROSS)gcc
 QEMU ?= qemu-system-riscv64
 PYTHON := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 OUT := out
-KOUT := $(OUT)/$(REFS)$(if $(filter 1,$(CHECK)),-check)
+
+# Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
+TOOLS := CHECK RACE LOCKDEP KASAN UBSAN GHOST TRACK
+ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
+empty :=
+KNAME := $(subst $(empty) $(empty),-,$(strip $(REFS) $(shell echo $(ON) | tr A-Z a-z) $(MUTANT)))
+KOUT := $(OUT)/$(KNAME)
 Q := $(if $(filter 1,$(V)),,@)
 
 .DEFAULT_GOAL := all
@@ -31,8 +37,8 @@ KISA := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 KFLAGS := $(KISA) --specs=picolibc.specs -std=gnu11 -O2 -g -ffreestanding -fno-omit-frame-pointer -fno-common -fno-pic \
           -fno-tree-loop-distribute-patterns -fno-stack-protector -msmall-data-limit=0 -Ikernel \
           -Wall -Wextra -Wmissing-prototypes -Wno-missing-prototypes \
-          -DREFS_$(shell echo $(REFS) | tr a-z A-Z) -DVERSION='"0.1"' \
-          $(if $(filter 1,$(CHECK)),-DCHECK -DCHECK_NAME='" check"',-DCHECK_NAME='""')
+          -DREFS_$(shell echo $(REFS) | tr a-z A-Z) -DVERSION='"0.1"' -DKERNEL_NAME='"$(KNAME)"' \
+          $(ON:%=-D%) $(if $(MUTANT),-DMUTANT_$(MUTANT))
 
 kernel: $(KOUT)/kernel.elf
 

@@ -193,7 +193,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     hart_tp = &boot_hart;
     harts[0] = &boot_hart;
     print_set_sink(sbi_sink);
-    kprintf("\nKine " VERSION ": refs " REFS_NAME CHECK_NAME ", boot hart %lu\n", hartid);
+    kprintf("\nKine " VERSION ": " KERNEL_NAME ", boot hart %lu\n", hartid);
     fdt_read(pa_to_kva(dtb_pa), dtb_pa);
     find_usable_memory();
     number_harts(hartid);

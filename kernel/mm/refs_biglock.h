@@ -4,7 +4,6 @@
 #pragma once
 #include "sync/spin.h"
 extern struct spin refs_lock;
-#define REFS_NAME "biglock"
 #define REFS_LOCK refs_lock
 #include "mm/refs_locked.h"
 

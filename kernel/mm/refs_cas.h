@@ -10,7 +10,6 @@
 //            O5 frame_get_unless_free acquires on success: it pairs with the allocator's release.
 // Overflow   frame_get past 0x7fffffff saturates; a saturated count stays so (frame.h).
 #pragma once
-#define REFS_NAME "cas"
 
 static inline void frame_get(frame_t f) {
     u32 old = atomic_add_relaxed(&frame_record(f)->ref, 1u);  // O1

@@ -4,7 +4,6 @@
 #pragma once
 #include "sync/spin.h"
 extern struct spin frames_lock;
-#define REFS_NAME "freelock"
 #define REFS_LOCK frames_lock
 #include "mm/refs_locked.h"
 
