@@ -3,11 +3,13 @@
 """boot.py - run one command in a guest, show its console, exit with its status.
 
     stress/boot.py --smp 8 --refs cas --check -- /tests/cow
-A hang exits with 124.
+A hang exits with 124, after the state of all harts.
 """
 import argparse
+import shlex
 import sys
 
+import harts
 import qemu
 
 
@@ -25,13 +27,34 @@ def parser():
     return p
 
 
+def config(command=(), **options):
+    """What the parser makes of these options; `config(["/bin/true"], smp=2, check=True)`."""
+    return argparse.Namespace(**{**vars(parser().parse_args([])), **options, "command": list(command)})
+
+
+def parse_command(text):
+    """The configuration back from a line of command_of."""
+    return parser().parse_args(shlex.split(text)[1:])
+
+
+def command_of(args):
+    """The line that boots this very guest."""
+    words, default = ["stress/boot.py"], vars(parser().parse_args([]))
+    for name, value in vars(args).items():
+        if name != "command" and value != default[name]:
+            words.append(f"--{name}" + ("" if value is True else f"={value}"))
+    return shlex.join(words + ["--"] + args.command)
+
+
 def main():
     args = parser().parse_args()
-    guest = qemu.Guest(qemu.command_line(args))
+    guest = qemu.boot(args)
     for line in guest.lines():
         print(line, flush=True)
     if guest.verdict == "hang" or guest.process is None:
-        print(f"boot.py: {guest.verdict}", *guest.log[-60:], sep="\n")
+        symbols = harts.Symbols(qemu.kernel_path(args.refs, args.check))
+        print(f"boot.py: {guest.verdict} {guest.why}", *guest.log[-60:],
+              *harts.describe(harts.parse(guest.registers), symbols), sep="\n")
         return 124
     return guest.status if guest.status >= 0 else 125
 

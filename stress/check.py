@@ -5,14 +5,16 @@
 Guest tests count by their own result lines; a guest that panics, hangs or breaks its plan counts as
 one failure more. No test is retried.
 """
-import argparse
-import pathlib
 import subprocess
 import sys
 
+import boot
+import failure
+import ktap
 import qemu
 
 ROOT = qemu.ROOT
+SAVED = ROOT / "out" / "check"
 TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c")}
                | {p.parent.name for p in ROOT.glob("user/tests/*/*.c")})
 # The rest of the user tests run where they differ: on one hart and on eight, with checks.
@@ -32,16 +34,12 @@ class Tally:
 
     def guest(self, name, command, status=0, must_say=None, **options):
         """Run a guest; its result lines count, and so does how it ended."""
-        config = dict(smp=8, mem="1G", refs="cas", check=True, icount=False, cpu="", machine="",
-                      append="")
-        config.update(options)
-        monitor = qemu.monitor_path()
-        args = argparse.Namespace(command=command, **config)
-        guest = qemu.Guest(qemu.command_line(args, monitor=monitor), monitor)
+        config = boot.config(command, **{"check": True, **options})
+        guest = qemu.boot(config, keep_memory=True, beats=command[0] == "/bin/stress")
         for _ in guest.lines():
             pass
-        results, complete = qemu.parse_ktap(guest.log)
-        where = f"{name} ({config['refs']}, {config['smp']} harts, {config['mem']})"
+        results, complete = ktap.parse(guest.log)
+        where = f"{name} ({config.refs}, {config.smp} harts, {config.mem})"
         for ok, what in results:
             self.passed += ok
             self.failed += not ok
@@ -51,7 +49,10 @@ class Tally:
         good = guest.status == status and complete and said
         self.one(good, f"{where}: {len(results)} results, {guest.verdict}")
         if not good or not all(ok for ok, _ in results):
+            place = failure.save(SAVED / f"{self.passed + self.failed}-{name.replace(' ', '-')}", config, guest)
             print("# " + "\n# ".join(guest.log[-40:]))
+            print(f"# saved in {place}; again: {boot.command_of(config)}")
+        guest.memory.close()
 
 
 def host_tests(tally):

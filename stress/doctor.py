@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """doctor.py - versions of the tools, a smoke boot, and the line that mends what is missing."""
-import argparse
 import shutil
 import subprocess
 import sys
 import time
 
+import boot
 import qemu
 
 TOOLS = {"qemu-system-riscv64": "qemu-system-misc", "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
@@ -33,10 +33,8 @@ def main():
     if not qemu.kernel_path().exists() or not (qemu.ROOT / "out" / "initrd.cpio").exists():
         print("mend it: make")
         return 1
-    args = argparse.Namespace(smp=8, mem="256M", refs="cas", check=False, icount=False, cpu="",
-                              machine="", append="", command=["/bin/memaudit"])
     start = time.monotonic()
-    guest = qemu.Guest(qemu.command_line(args), busy_limit=20, idle_limit=10)
+    guest = qemu.boot(boot.config(["/bin/memaudit"], mem="256M"), busy_limit=20, idle_limit=10)
     for _ in guest.lines():
         pass
     print(f"smoke boot: {guest.verdict} in {time.monotonic() - start:.1f} s")

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: MIT
 """qemu.py - one guest: its command line, its console, and whether it still makes progress.
 
-A guest hangs when it prints nothing new although its virtual harts have used much CPU time since
-(busy hang), or when it has been idle and silent for long (lost wake-up). Wall-clock time alone says
-nothing: the host may be loaded.
+A guest hangs when it makes no progress although its virtual harts have used much CPU time since
+(busy hang, livelock), or when it has been idle for long (lost wake-up). Wall-clock time alone says
+nothing: the host may be loaded, so time in which QEMU waited for a CPU is not idle time.
+Progress is a line on the console, or where beats are expected, a result or a beat that counts on.
 """
 import os
 import pathlib
-import re
 import select
-import socket
 import subprocess
-import tempfile
 import time
 
+import ktap
+from memory import Memory
+from monitor import Monitor
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUSY_LIMIT = 90.0   # seconds of CPU time without a line
-IDLE_LIMIT = 60.0   # seconds of wall time without a line and almost without CPU time
+BUSY_LIMIT = 90.0   # seconds of CPU time without progress
+IDLE_LIMIT = 60.0   # seconds of wall time without progress and almost without CPU time
+EXPLAIN_LIMIT = 5.0  # seconds for a hung guest to answer ^T
+LINE_BYTES, LOG_LINES = 1 << 16, 200_000
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -24,23 +28,27 @@ def kernel_path(refs="cas", check=False):
     return ROOT / "out" / (refs + ("-check" if check else "")) / "kernel.elf"
 
 
-def command_line(args, console=("-nographic",), monitor=None):
-    """args: smp, mem, refs, check, icount, cpu, machine, append, command (list)."""
+def command_line(args, *devices):
+    """args as boot.py's parser makes them; devices add to the machine and to the options."""
     words = [args.append] if args.append else []
     if args.command:
         words += ["--"] + ['"%s"' % w if " " in w else w for w in args.command]
-    line = [os.environ.get("QEMU", "qemu-system-riscv64"), "-machine",
-            ",".join(["virt"] + ([args.machine] if args.machine else [])), "-bios", "default",
-            "-smp", str(args.smp), "-m", args.mem, "-kernel",
+    machine = ["virt"] + [m for m in (args.machine, *(d.machine for d in devices if d)) if m]
+    line = [os.environ.get("QEMU", "qemu-system-riscv64"), "-machine", ",".join(machine),
+            "-bios", "default", "-smp", str(args.smp), "-m", args.mem, "-kernel",
             str(kernel_path(args.refs, args.check)), "-initrd", str(ROOT / "out" / "initrd.cpio"),
-            "-append", " ".join(words), *console]
+            "-append", " ".join(words), "-nographic"]
     if args.cpu:
         line += ["-cpu", "rv64," + args.cpu]
     if args.icount:
         line += ["-icount", "shift=0"]
-    if monitor:
-        line += ["-qmp", f"unix:{monitor},server=on,wait=off"]
-    return line
+    return line + [option for d in devices if d for option in d.options()]
+
+
+def boot(args, keep_memory=False, extra=(), **limits):
+    """A guest with a monitor; with keep_memory its RAM can still be read when it is gone."""
+    monitor, memory = Monitor(), Memory(args.mem) if keep_memory else None
+    return Guest(command_line(args, monitor, memory) + list(extra), monitor, memory, **limits)
 
 
 def cpu_seconds(pid):
@@ -52,119 +60,123 @@ def cpu_seconds(pid):
         return None
 
 
-class Guest:
-    """Runs QEMU; `lines()` yields console lines until it ends. Afterwards: status, log, verdict."""
+def queued_seconds(pid):
+    """How long its threads stood in line for a CPU: a starved guest is not an idle one."""
+    total = 0
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total += int(path.read_text().split()[1])
+        except (OSError, IndexError):
+            pass  # the thread has just ended, or the kernel keeps no such record
+    return total / 1e9
 
-    def __init__(self, argv, monitor=None, busy_limit=BUSY_LIMIT, idle_limit=IDLE_LIMIT):
-        self.monitor, self.busy_limit, self.idle_limit = monitor, busy_limit, idle_limit
-        self.log, self.status, self.verdict = [], None, "running"
+
+class Guest:
+    """Runs QEMU; `lines()` yields console lines until it ends. Afterwards: status, log, verdict
+    (ok, failed, panic, hang, crash, "cannot start: ..."), and of a hang: why, registers."""
+
+    def __init__(self, argv, monitor=None, memory=None, beats=False, busy_limit=BUSY_LIMIT,
+                 idle_limit=IDLE_LIMIT, explain_limit=EXPLAIN_LIMIT):
+        self.argv, self.monitor, self.memory, self.beats = argv, monitor, memory, beats
+        self.busy_limit, self.idle_limit, self.explain_limit = busy_limit, idle_limit, explain_limit
+        self.log, self.status, self.verdict, self.why, self.registers = [], None, "running", "", ""
+        self.rest, self.last_beat, self.process = b"", None, None
+        fds = ([monitor.theirs.fileno()] if monitor else []) + ([memory.fd] if memory else [])
         try:
             self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=subprocess.STDOUT)
+                                            stderr=subprocess.STDOUT, bufsize=0, pass_fds=fds)
         except OSError as error:
-            self.process, self.verdict = None, f"cannot start: {error}"
+            self.verdict = f"cannot start: {error}"
+        if monitor:
+            monitor.started()
+        self._progress()
 
     def lines(self):
         if not self.process:
             return
-        fd, rest = self.process.stdout.fileno(), b""
-        last_line, last_cpu = time.monotonic(), 0.0
-        while True:
-            ready, _, _ = select.select([fd], [], [], 1.0)
-            if ready:
-                piece = os.read(fd, 65536)
-                if not piece:
-                    break
-                *complete, rest = (rest + piece).split(b"\n")
-                if complete:
-                    last_line, last_cpu = time.monotonic(), cpu_seconds(self.process.pid) or 0.0
-                for raw in complete:
-                    line = raw.decode("utf-8", "replace").rstrip("\r")
-                    self.log.append(line)
-                    yield line
-            elif self._hangs(last_line, last_cpu):
-                self.verdict = "hang"
-                break
-        if rest:
-            self.log.append(rest.decode("utf-8", "replace").rstrip("\r"))
-            yield self.log[-1]
-        self._finish()
+        try:
+            yield from self._until_end()
+            self._finish()
+        finally:  # also when the caller stops listening
+            self.process.kill()
+            self.status = self.process.wait()
+            if self.monitor:
+                self.monitor.close()
 
-    def _hangs(self, last_line, last_cpu):
-        used = (cpu_seconds(self.process.pid) or last_cpu) - last_cpu
-        silent = time.monotonic() - last_line
-        return used > self.busy_limit or (silent > self.idle_limit and used < 0.1 * silent)
+    def _until_end(self):
+        tick = min(1.0, self.busy_limit / 4, self.idle_limit / 4)
+        next_look = time.monotonic() + tick
+        while True:
+            ready, _, _ = select.select([self.process.stdout], [], [], tick)
+            if ready:
+                piece = os.read(self.process.stdout.fileno(), 65536)
+                yield from self._take(piece)
+                if not piece:
+                    return
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + tick
+                if self._hangs():
+                    self.verdict = "hang"
+                    yield from self._take(b"")
+                    return
+
+    def _take(self, piece):
+        """Cut the bytes into lines; an empty piece means that the rest is the last line."""
+        *complete, self.rest = (self.rest + piece).split(b"\n")
+        if self.rest and (not piece or len(self.rest) > LINE_BYTES):
+            complete, self.rest = complete + [self.rest], b""
+        lines = [raw.decode("utf-8", "replace").rstrip("\r") for raw in complete]
+        for line in lines:
+            if not self.beats or ktap.is_progress(line, self.last_beat):
+                self._progress()
+            beat = ktap.BEAT.match(line)
+            self.last_beat = beat.group(1) if beat else self.last_beat
+            self.log.append(line)
+            yield line
+        if len(self.log) > LOG_LINES:
+            self.log[LOG_LINES // 4:LOG_LINES // 2] = ["[lines dropped here: too many]"]
+
+    def _progress(self):
+        pid = self.process.pid if self.process else 0
+        self.since, self.cpu, self.queued = time.monotonic(), cpu_seconds(pid) or 0.0, queued_seconds(pid)
+
+    def _hangs(self):
+        pid = self.process.pid
+        used = max(0.0, (cpu_seconds(pid) or 0.0) - self.cpu)
+        silent = time.monotonic() - self.since
+        if used > self.busy_limit:
+            self.why = f"busy: no progress in {used:.0f} s of CPU time"
+        elif silent > self.idle_limit and used + queued_seconds(pid) - self.queued < 0.1 * silent:
+            self.why = f"idle: no progress in {silent:.0f} s"
+        return bool(self.why)
 
     def _finish(self):
         if self.verdict == "hang":
-            self._explain_hang()
-            self.process.kill()
-        self.status = self.process.wait()
-        text = "\n".join(self.log)
-        if self.verdict == "hang":
-            return
-        if "PANIC: " in text:
+            return self._explain()
+        try:
+            self.status = self.process.wait(timeout=self.idle_limit)
+        except subprocess.TimeoutExpired:
+            self.verdict, self.why = "hang", "the console is closed, but QEMU does not end"
+            return None
+        if any("PANIC: " in line for line in self.log):
             self.verdict = "panic"
         elif self.status < 0:
             self.verdict = "crash"
         else:
             self.verdict = "ok" if self.status == 0 else "failed"
+        return None
 
-    def _explain_hang(self):
-        """^T on the console, then the registers of all harts by the monitor."""
+    def _explain(self):
+        """^T on the console while the harts run, then they stop and show their registers."""
         try:
             self.process.stdin.write(b"\x14")
-            self.process.stdin.flush()
-            deadline = time.monotonic() + 5
-            while time.monotonic() < deadline:
-                ready, _, _ = select.select([self.process.stdout], [], [], 0.5)
-                if ready:
-                    text = os.read(self.process.stdout.fileno(), 65536).decode("utf-8", "replace")
-                    self.log += text.replace("\r", "").split("\n")
         except OSError:
-            pass
+            pass  # it no longer listens: what the monitor says must do
+        deadline, piece = time.monotonic() + self.explain_limit, b"?"
+        while piece and time.monotonic() < deadline and "-- end of harts --" not in self.log[-9:]:
+            if select.select([self.process.stdout], [], [], 0.2)[0]:
+                piece = os.read(self.process.stdout.fileno(), 65536)
+                list(self._take(piece))
         if self.monitor:
-            self.log += monitor_command(self.monitor, "info registers -a").split("\n")
-
-
-def monitor_command(path, command):
-    """A command of QEMU's human monitor through QMP; its output, or why there is none."""
-    import json
-    try:
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(10)
-            s.connect(path)
-            f = s.makefile("rw")
-            f.readline()
-            for request in ({"execute": "qmp_capabilities"},
-                            {"execute": "human-monitor-command",
-                             "arguments": {"command-line": command}}):
-                f.write(json.dumps(request) + "\n")
-                f.flush()
-                answer = json.loads(f.readline())
-                while "event" in answer:
-                    answer = json.loads(f.readline())
-            return str(answer.get("return", answer))
-    except (OSError, ValueError) as error:
-        return f"monitor: {error}"
-
-
-def monitor_path():
-    return os.path.join(tempfile.mkdtemp(prefix="kine-"), "qmp")
-
-
-RESULT = re.compile(r"^\s*(not ok|ok) (\d+)(?: - |\s+)?(.*)$")
-
-
-def parse_ktap(lines):
-    """[(ok, name)] of the result lines and whether every plan is kept; other lines don't matter."""
-    results, planned, seen = [], 0, 0
-    for line in lines:
-        plan = re.match(r"^\s*1\.\.(\d+)\s*$", line)
-        if plan:
-            planned += int(plan.group(1))
-        match = RESULT.match(line)
-        if match:
-            seen += 1
-            results.append((match.group(1) == "ok", match.group(3).strip()))
-    return results, planned == seen
+            self.monitor.command("stop")
+            self.registers = self.monitor.command("info registers -a")
