@@ -12,9 +12,9 @@ TIMEOUT = 10.0
 class Monitor:
     machine = ""
 
-    def __init__(self, timeout=TIMEOUT):
+    def __init__(self):
         self.ours, self.theirs = socket.socketpair()
-        self.ours.settimeout(timeout)
+        self.ours.settimeout(TIMEOUT)
         self.stream = None
 
     def options(self):

@@ -81,6 +81,7 @@ class Guest:
         self.busy_limit, self.idle_limit, self.explain_limit = busy_limit, idle_limit, explain_limit
         self.log, self.status, self.verdict, self.why, self.registers = [], None, "running", "", ""
         self.rest, self.last_beat, self.process = b"", None, None
+        self.moved, self.before = True, (time.monotonic(), 0.0, 0.0)
         fds = ([monitor.theirs.fileno()] if monitor else []) + ([memory.fd] if memory else [])
         try:
             self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -89,7 +90,6 @@ class Guest:
             self.verdict = f"cannot start: {error}"
         if monitor:
             monitor.started()
-        self._progress()
 
     def lines(self):
         if not self.process:
@@ -127,26 +127,26 @@ class Guest:
             complete, self.rest = complete + [self.rest], b""
         lines = [raw.decode("utf-8", "replace").rstrip("\r") for raw in complete]
         for line in lines:
-            if not self.beats or ktap.is_progress(line, self.last_beat):
-                self._progress()
+            self.moved |= not self.beats or ktap.is_progress(line, self.last_beat)
             beat = ktap.BEAT.match(line)
             self.last_beat = beat.group(1) if beat else self.last_beat
             self.log.append(line)
             yield line
         if len(self.log) > LOG_LINES:
-            self.log[LOG_LINES // 4:LOG_LINES // 2] = ["[lines dropped here: too many]"]
-
-    def _progress(self):
-        pid = self.process.pid if self.process else 0
-        self.since, self.cpu, self.queued = time.monotonic(), cpu_seconds(pid) or 0.0, queued_seconds(pid)
+            self.log[LOG_LINES // 4:-LOG_LINES // 2] = ["[lines dropped here: too many]"]
 
     def _hangs(self):
+        """Looked at once a tick: what has been used since the last tick that saw progress?"""
         pid = self.process.pid
-        used = max(0.0, (cpu_seconds(pid) or 0.0) - self.cpu)
-        silent = time.monotonic() - self.since
+        now = time.monotonic(), cpu_seconds(pid), queued_seconds(pid)
+        if now[1] is None:  # QEMU has ended: its last words are still to come
+            return False
+        if self.moved:
+            self.moved, self.before = False, now
+        silent, used, queued = (b - a for a, b in zip(self.before, now))
         if used > self.busy_limit:
             self.why = f"busy: no progress in {used:.0f} s of CPU time"
-        elif silent > self.idle_limit and used + queued_seconds(pid) - self.queued < 0.1 * silent:
+        elif silent > self.idle_limit and used + queued < 0.1 * silent:
             self.why = f"idle: no progress in {silent:.0f} s"
         return bool(self.why)
 
