@@ -3,7 +3,8 @@
 // symbolic backtrace of every hart. No lock is taken: output goes to the UART unlocked.
 //
 // Others are stopped by IPI; a hart that spins for a lock with interrupts off looks at the flag in its
-// wait loop. One that does not answer within a fifth of a second is said not to.
+// wait loop. One that does not answer within a fifth of a second is said not to. With "hold" in the
+// bootargs everything then stays as it is, for a debugger.
 #include "panic.h"
 #include "dev/console.h"
 #include "dev/fdt.h"
@@ -136,6 +137,9 @@ static noreturn void finish(u64 pc, u64 fp) {
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");
+    while (fdt_bootarg("hold", NULL)) {
+        cpu_pause();
+    }
     power_off(EXIT_STATUS);
 }
 
