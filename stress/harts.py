@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""harts.py - registers with names: where every hart of a stopped guest is, by the kernel's symbols."""
+"""harts.py - registers with names: where every hart of a stopped guest is, by the kernel's symbols.
+
+A kernel that no longer takes interrupts cannot say where its harts are; their registers and the
+frame pointers in the guest's memory can (psABI: at fp-8 the return address, at fp-16 the caller's fp;
+a function that calls nobody has saved no return address, its caller's fp stands at fp-8).
+"""
 import bisect
 import re
 import subprocess
@@ -19,11 +24,15 @@ class Symbols:
         code = [(int(r[0], 16), r[2]) for r in rows if len(r) == 3 and r[1] in "tT"]
         self.starts, self.names = [c[0] for c in code], [c[1] for c in code]
 
-    def name(self, address):
-        """function+offset; an address outside of the kernel's text is the user's or the firmware's."""
-        i = bisect.bisect(self.starts, address) - 1
-        if i < 0 or i == len(self.starts) - 1 or address < 1 << 63:
+    def is_text(self, address):
+        return len(self.starts) > 1 and max(self.starts[0], 1 << 63) <= address < self.starts[-1]
+
+    def name(self, address, back=0):
+        """function+offset; an address outside of the kernel's text is the user's or the firmware's.
+        back=4 for a return address: behind a call that never returns another function may begin."""
+        if not self.is_text(address - back):
             return f"0x{address:x}"
+        i = bisect.bisect(self.starts, address - back) - 1
         return f"{self.names[i]}+0x{address - self.starts[i]:x}"
 
 
@@ -43,10 +52,24 @@ def panic_pcs(log):
     return [{"pc": int(match.group(1), 16)} for match in found if match]
 
 
-def describe(harts, symbols):
+def backtrace(hart, symbols, word_at):
+    """Code addresses, innermost first; word_at reads the guest's memory."""
+    found, fp = [hart["pc"]], hart.get("x8", 0)
+    if symbols.is_text(hart["pc"]) and not symbols.is_text(word_at(fp - 8)):
+        found, fp = found + [hart.get("x1", 0)], word_at(fp - 8)
+    while len(found) < 24 and symbols.is_text(found[0]) and symbols.is_text(word_at(fp - 8)):
+        found, fp = found + [word_at(fp - 8)], word_at(fp - 16)
+    return found
+
+
+def describe(harts, symbols, word_at=lambda va: 0):
     """By QEMU's numbers; the kernel numbers its boot hart 0."""
-    return [f"CPU#{i}: pc {symbols.name(h['pc'])}, ra {symbols.name(h.get('x1', 0))}, "
-            f"sp 0x{h.get('x2', 0):x}" for i, h in enumerate(harts)]
+    lines = []
+    for i, hart in enumerate(harts):
+        lines.append(f"CPU#{i}: sp 0x{hart.get('x2', 0):x}, ra {symbols.name(hart.get('x1', 0), 4)}")
+        pcs = backtrace(hart, symbols, word_at)
+        lines += [f"    {symbols.name(pc, 4 if n else 0)}" for n, pc in enumerate(pcs)]
+    return lines
 
 
 def page_table(memory, symbols):

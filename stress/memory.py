@@ -48,6 +48,16 @@ class Memory:
         piece = os.pread(self.fd, 8 * n, pa - RAM_BASE) if pa >= RAM_BASE else b""
         return struct.unpack(f"<{n}Q", piece) if len(piece) == 8 * n else (0,) * n
 
+    def word_at(self, table, va):
+        """The word at a kernel address, through its Sv39 table; 0 where nothing is mapped."""
+        for shift in (30, 21, 12):
+            pte = self.words(table + 8 * (va >> shift & 511), 1)[0]
+            table = (pte >> 10 & PPN) << 12
+            if not pte & V or pte & LEAF:
+                break
+        inside = (1 << shift) - 1
+        return self.words(table & ~inside | va & inside, 1)[0] if pte & V else 0
+
     def mappings(self, table, level=2, va=0):
         """[(virtual, physical, bytes)] of the kernel's half of an Sv39 table, neighbours joined."""
         runs = []

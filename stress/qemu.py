@@ -21,6 +21,7 @@ BUSY_LIMIT = 90.0   # seconds of CPU time without progress
 IDLE_LIMIT = 60.0   # seconds of wall time without progress and almost without CPU time
 EXPLAIN_LIMIT = 5.0  # seconds for a hung guest to answer ^T
 LINE_BYTES, LOG_LINES = 1 << 16, 200_000
+END_OF_PANIC, PANIC_STATUS = "-- end of panic --", 101  # kernel/panic.c
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -28,9 +29,9 @@ def kernel_path(refs="cas", check=False):
     return ROOT / "out" / (refs + ("-check" if check else "")) / "kernel.elf"
 
 
-def command_line(args, *devices):
+def command_line(args, *devices, hold=False):
     """args as boot.py's parser makes them; devices add to the machine and to the options."""
-    words = [args.append] if args.append else []
+    words = ["hold"] * hold + [args.append] * bool(args.append)
     if args.command:
         words += ["--"] + ['"%s"' % w if " " in w else w for w in args.command]
     machine = ["virt"] + [m for m in (args.machine, *(d.machine for d in devices if d)) if m]
@@ -46,9 +47,11 @@ def command_line(args, *devices):
 
 
 def boot(args, keep_memory=False, extra=(), **limits):
-    """A guest with a monitor; with keep_memory its RAM can still be read when it is gone."""
+    """A guest with a monitor; with keep_memory its RAM can still be read when it is gone, and its
+    registers after a panic, too: the kernel waits for that instead of powering off."""
     monitor, memory = Monitor(), Memory(args.mem) if keep_memory else None
-    return Guest(command_line(args, monitor, memory) + list(extra), monitor, memory, **limits)
+    line = command_line(args, monitor, memory, hold=keep_memory) + list(extra)
+    return Guest(line, monitor, memory, hold=keep_memory, **limits)
 
 
 def cpu_seconds(pid):
@@ -73,11 +76,12 @@ def queued_seconds(pid):
 
 class Guest:
     """Runs QEMU; `lines()` yields console lines until it ends. Afterwards: status, log, verdict
-    (ok, failed, panic, hang, crash, "cannot start: ..."), and of a hang: why, registers."""
+    (ok, failed, panic, hang, crash, "cannot start: ..."), and of a hang or a panic: why, registers."""
 
-    def __init__(self, argv, monitor=None, memory=None, beats=False, busy_limit=BUSY_LIMIT,
+    def __init__(self, argv, monitor=None, memory=None, beats=False, hold=False, busy_limit=BUSY_LIMIT,
                  idle_limit=IDLE_LIMIT, explain_limit=EXPLAIN_LIMIT):
-        self.argv, self.monitor, self.memory, self.beats = argv, monitor, memory, beats
+        self.argv, self.monitor, self.memory = argv, monitor, memory
+        self.beats, self.hold, self.held = beats, hold, False
         self.busy_limit, self.idle_limit, self.explain_limit = busy_limit, idle_limit, explain_limit
         self.log, self.status, self.verdict, self.why, self.registers = [], None, "running", "", ""
         self.rest, self.last_beat, self.process = b"", None, None
@@ -99,7 +103,8 @@ class Guest:
             self._finish()
         finally:  # also when the caller stops listening
             self.process.kill()
-            self.status = self.process.wait()
+            status = self.process.wait()
+            self.status = PANIC_STATUS if self.held else status
             if self.monitor:
                 self.monitor.close()
 
@@ -111,7 +116,7 @@ class Guest:
             if ready:
                 piece = os.read(self.process.stdout.fileno(), 65536)
                 yield from self._take(piece)
-                if not piece:
+                if not piece or self.held:
                     return
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + tick
@@ -130,6 +135,7 @@ class Guest:
             self.moved |= not self.beats or ktap.is_progress(line, self.last_beat)
             beat = ktap.BEAT.match(line)
             self.last_beat = beat.group(1) if beat else self.last_beat
+            self.held |= self.hold and line == END_OF_PANIC  # it waits now to be looked at
             self.log.append(line)
             yield line
         if len(self.log) > LOG_LINES:
@@ -151,20 +157,22 @@ class Guest:
         return bool(self.why)
 
     def _finish(self):
+        panics = [line.split("PANIC: ", 1)[1] for line in self.log if "PANIC: " in line]
         if self.verdict == "hang":
-            return self._explain()
+            self._explain()
+        elif self.held:
+            self._show_registers()
+        else:
+            self._wait()
+        if panics:
+            self.verdict, self.why = "panic", "; ".join(panics[:1] + [self.why] * bool(self.why))
+
+    def _wait(self):
         try:
-            self.status = self.process.wait(timeout=self.idle_limit)
+            status = self.process.wait(timeout=self.idle_limit)
+            self.verdict = "crash" if status < 0 else "failed" if status else "ok"
         except subprocess.TimeoutExpired:
             self.verdict, self.why = "hang", "the console is closed, but QEMU does not end"
-            return None
-        if any("PANIC: " in line for line in self.log):
-            self.verdict = "panic"
-        elif self.status < 0:
-            self.verdict = "crash"
-        else:
-            self.verdict = "ok" if self.status == 0 else "failed"
-        return None
 
     def _explain(self):
         """^T on the console while the harts run, then they stop and show their registers."""
@@ -177,6 +185,11 @@ class Guest:
             if select.select([self.process.stdout], [], [], 0.2)[0]:
                 piece = os.read(self.process.stdout.fileno(), 65536)
                 list(self._take(piece))
+        self._show_registers()
+
+    def _show_registers(self):
+        """Of all harts, stopped at once; nothing from a QEMU that is gone or mute."""
         if self.monitor:
             self.monitor.command("stop")
-            self.registers = self.monitor.command("info registers -a")
+            answer = self.monitor.command("info registers -a")
+            self.registers = answer if "CPU#" in answer else ""
