@@ -10,14 +10,13 @@ kept in out/stress/failures/, with the one command that runs it again. No guest 
 it pass: a failure is a failure.
 """
 import argparse
-import collections
 import contextlib
 import itertools
 import json
 import os
 import pathlib
 import random
-import subprocess
+import signal
 import sys
 import time
 
@@ -25,19 +24,19 @@ import boot
 import failure
 import ktap
 import qemu
+import summary
 from nemesis import Nemesis
 
 OUT = qemu.ROOT / "out" / "stress"
-rerun = boot.command_of
 
 
 def configurations(args):
     """An endless, seeded sequence of guests: every design meets every pair of memory and harts."""
     rng = random.Random(args.seed)
     refs, works = args.refs.split(","), args.workload.split(",")
-    pairs = list(itertools.product(args.smp.split(","), args.mem.split(",")))
+    pairs = list(itertools.product(args.mem.split(","), args.smp.split(",")))
     for number in itertools.count():
-        smp, mem = pairs[(number // len(refs) + number % len(refs)) % len(pairs)]
+        mem, smp = pairs[(number // len(refs) + number % len(refs)) % len(pairs)]
         machine = rng.choice(["", "aclint=on"])
         command = ["/bin/stress", works[number // len(refs) % len(works)], f"seed={args.seed + number}",
                    f"workers={rng.choice([2, 4, 8])}", f"rounds={rng.choice([8, 16, 24])}",
@@ -48,14 +47,17 @@ def configurations(args):
 
 def run_one(config, say=lambda line: None, **limits):
     """Run a guest to its end; it passes only if all that it planned was done and is ok."""
-    guest = qemu.boot(config, keep_memory=True, beats=config.command[:1] == ["/bin/stress"], **limits)
+    beats = config.command[:1] == ["/bin/stress"]
+    guest = qemu.boot(config, keep_memory=True, beats=beats, **limits)
     nemesis = Nemesis(guest.process.pid, str(config.command)) if guest.process else contextlib.nullcontext()
     with nemesis:
         for line in guest.lines():
             say(line)
     results, complete = ktap.parse(guest.log)
-    if guest.verdict == "ok" and not (complete and results and all(ok for ok, _ in results)):
-        guest.verdict = "truncated"
+    if guest.verdict == "ok" and not (complete and results):
+        guest.verdict, guest.why = "truncated", "the log does not keep its plan"
+    elif guest.verdict == "ok" and not all(ok for ok, _ in results):
+        guest.verdict = "failed"
     return guest, results
 
 
@@ -64,84 +66,85 @@ def run_and_keep(config, folder, say=lambda line: None, **facts):
     guest, results = run_one(config, say)
     place = None
     if guest.verdict != "ok":
+        bad = [name for ok, name in results if not ok]
+        guest.why = guest.why or (f"not ok: {bad[0]}" if bad else f"status {guest.status}")
         word = guest.verdict.split(":")[0].replace(" ", "-")
         place = failure.save(f"{folder}-{word}", config, guest, **facts)
-    guest.memory.close()
+    if guest.memory:
+        guest.memory.close()
     return guest, results, place
 
 
-def host(args):
-    """What the figures depend on."""
-    version = "missing"
-    with contextlib.suppress(OSError, IndexError):
-        version = subprocess.run([os.environ.get("QEMU", "qemu-system-riscv64"), "--version"],
-                                 capture_output=True, text=True).stdout.splitlines()[0]
-    return {"cores": len(os.sched_getaffinity(0)), "load": os.getloadavg(), "qemu": version,
-            "variables": vars(args), "seed": args.seed}
+class Live:
+    """One line that changes, at the bottom of a terminal; elsewhere nothing: a log is no screen."""
+
+    def __init__(self, deadline):
+        self.deadline, self.on = deadline, sys.stdout.isatty()
+
+    def say(self, line):
+        if self.on and line.startswith("# beat"):
+            left = max(0, self.deadline - time.monotonic())
+            print(f"\r{line[2:50]:<50}{left:6.0f} s left ", end="", flush=True)
+
+    def clear(self):
+        if self.on:
+            print("\r\033[K", end="")
 
 
-def claim(failed, guests, workloads):
-    """What so many independent runs prove. Without a failure: the rule of three."""
-    if failed or not guests:
-        return f"{failed} of {guests} guests failed, {workloads} workloads"
-    bound = " and ".join(f"p < {3 / n:.2g} per {what}" for n, what in
-                         ((guests, "guest"), (workloads, "workload")) if n >= 3)
-    return f"0 of {guests} guests failed, {workloads} workloads" + (f": {bound} at 95 %" if bound else
-                                                                   ": too few to say more")
+def report(number, name, guest, place):
+    """The KTAP line of one guest; of a failure also why, and how to have it again."""
+    print(f"{'not ' if place else ''}ok {number} - {name}" + (f" # {guest.verdict}" if place else ""))
+    if place:
+        print(f"# {guest.why}\n# again: {failure.rerun(place)}")
+    sys.stdout.flush()
 
 
-def summary(args, rows, seconds):
-    """The contents of results.json."""
-    counts = collections.defaultdict(lambda: {"ok": 0, "failed": 0})
-    for row in rows:
-        for ok, name in row["results"]:
-            counts[name.split(" ")[0]]["ok" if ok else "failed"] += 1
-    failed = sum(r["verdict"] != "ok" for r in rows)
-    return {**host(args), "seconds": round(seconds, 1), "verdict": "failed" if failed else "ok",
-            "claim": claim(failed, len(rows), sum(len(r["results"]) for r in rows)), "failed": failed,
-            "workloads": counts,
-            "runs": [{k: len(v) if k == "results" else v for k, v in r.items()} for r in rows]}
-
-
-def campaign(args):
-    def say(line):
-        if line.startswith("# beat"):
-            left = max(0, deadline - time.monotonic())
-            sys.stderr.write(f"\r{line[2:60]:<40} {left:5.0f} s left ")
-
-    start, rows = time.monotonic(), []
-    deadline, least = start + args.time, max(len(args.refs.split(",")), len(args.smp.split(",")))
+def campaign(args, rows):
+    """Adds a row for every guest that has ended."""
+    deadline = time.monotonic() + args.time
+    least = max(len(args.refs.split(",")), len(args.smp.split(",")))
+    live = Live(deadline)
     for number, config in enumerate(configurations(args), 1):
         began = time.monotonic()
-        guest, results, place = run_and_keep(config, OUT / "failures" / f"{args.seed}-{number}", say,
-                                             seed=args.seed, number=number)
+        guest, results, place = run_and_keep(config, OUT / "failures" / f"{args.seed}-{number}", live.say,
+                                             seed=args.seed, number=number, host=summary.host())
         name = f"{config.refs} smp={config.smp} mem={config.mem} " + " ".join(config.command[1:])
-        sys.stderr.write("\r" + " " * 60 + "\r")
-        print(f"{'not ' if place else ''}ok {number} - {name}" + (f" # {guest.verdict}" if place else ""))
-        if place:
-            print(f"# {guest.why or 'status ' + str(guest.status)}; saved in "
-                  f"{os.path.relpath(place, qemu.ROOT)}; again: {rerun(config)}")
-        sys.stdout.flush()
-        rows.append({"name": name, "verdict": guest.verdict, "results": results,
-                     "seconds": round(time.monotonic() - began, 1), "rerun": rerun(config)})
+        live.clear()
+        report(number, name, guest, place)
+        rows.append({"name": name, "verdict": guest.verdict, "why": guest.why, "results": results,
+                     "seconds": round(time.monotonic() - began, 1),
+                     "rerun": failure.rerun(place) if place else boot.command_of(config)})
         if guest.process is None or time.monotonic() >= deadline and number >= least:
-            return rows, time.monotonic() - start
+            return
+
+
+def run_campaign(args):
+    """A campaign that is interrupted has still shown something."""
+    start, rows = time.monotonic(), []
+    result = {"host": summary.host(), "variables": vars(args), "seed": args.seed, "interrupted": False}
+    try:
+        campaign(args, rows)
+    except KeyboardInterrupt:
+        result["interrupted"] = True
+    result |= {**summary.of_rows(rows), "seconds": round(time.monotonic() - start, 1),
+               "load_after": os.getloadavg()}
+    (OUT / "results.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(f"1..{len(rows)}\n# {result['claim']}" + (" (interrupted)" if result["interrupted"] else ""))
+    return result["verdict"] != "ok"
 
 
 def replay(args):
     """Run a saved configuration again and again; nothing but the luck of timing differs."""
     path = pathlib.Path(args.replay)
     config = boot.parse_command((path / "command" if path.is_dir() else path).read_text())
-    print(f"# {rerun(config)}", flush=True)
+    print(f"# {boot.command_of(config)}", flush=True)
     failed = 0
     for number in range(1, args.times + 1):
         guest, _, place = run_and_keep(config, OUT / "replays" / f"{number}", replay=number)
         failed += place is not None
-        print(f"{'not ' if place else ''}ok {number} - {guest.verdict}"
-              + (f" # saved in {os.path.relpath(place, qemu.ROOT)}" if place else ""), flush=True)
-    bound = f": p < {3 / args.times:.2g} at 95 %" if not failed and args.times >= 3 else ""
-    print(f"1..{args.times}\n# {failed} of {args.times} times it failed{bound}")
-    return failed
+        report(number, guest.verdict, guest, place)
+    print(f"1..{args.times}\n# {summary.claim(failed, args.times)}")
+    return failed != 0
 
 
 def parser():
@@ -159,15 +162,10 @@ def parser():
 
 def main():
     args = parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
     OUT.mkdir(parents=True, exist_ok=True)
     print("KTAP version 1", flush=True)
-    if args.replay:
-        return replay(args) != 0
-    rows, seconds = campaign(args)
-    result = summary(args, rows, seconds)
-    (OUT / "results.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(f"1..{len(rows)}\n# {result['claim']}")
-    return result["failed"] != 0
+    return replay(args) if args.replay else run_campaign(args)
 
 
 if __name__ == "__main__":
