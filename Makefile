@@ -76,7 +76,9 @@ VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHE
 QEMU_RUN = $(QEMU) -machine virt$(if $(MACHINE),$(comma)$(MACHINE)) $(if $(CPU),-cpu rv64$(comma)$(CPU)) \
            -bios default -nographic -smp $(SMP) -m $(MEM) -kernel $(KOUT)/kernel.elf \
            -initrd $(OUT)/initrd.cpio -append "seed=$(SEED)"
-GDB_PORT := 26000
+GDB_PORT ?= 26000
+GDB_AT ?= localhost:$(GDB_PORT)
+GDBFLAGS ?=
 
 .PHONY: kernels check stress bench report doctor lint
 qemu: deps all
@@ -90,7 +92,7 @@ qemu-gdb: deps all
 
 gdb:
 	gdb-multiarch -iex "set auto-load no" -ex "set architecture riscv:rv64" \
-	    -ex "target remote :$(GDB_PORT)" -ex "info threads" $(KOUT)/kernel.elf
+	    -ex "target remote $(GDB_AT)" -ex "info threads" $(GDBFLAGS) $(KOUT)/kernel.elf
 
 kernels:
 	+@for refs in cas freelock biglock; do for check in 0 1; do \
