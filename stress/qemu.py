@@ -185,6 +185,7 @@ class Guest:
             if select.select([self.process.stdout], [], [], 0.2)[0]:
                 piece = os.read(self.process.stdout.fileno(), 65536)
                 list(self._take(piece))
+        time.sleep(0.1)  # until the harts have left the interrupt that showed them
         self._show_registers()
 
     def _show_registers(self):
