@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""doctor.py - versions of the tools, a smoke boot, and the line that mends what is missing."""
+"""doctor.py - is all there that Kine needs? Versions of the tools, a smoke boot of a few seconds, and
+the line that mends what is missing. Exit status 1 if something is."""
+import importlib.util
+import os
+import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -9,38 +14,58 @@ import time
 import boot
 import qemu
 
-TOOLS = {"qemu-system-riscv64": "qemu-system-misc", "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
-         "riscv64-unknown-elf-ld": "binutils-riscv64-unknown-elf", "gdb-multiarch": "gdb-multiarch",
-         "make": "make"}
+CROSS = "riscv64-unknown-elf"
+TOOLS = {"make": "make", f"{CROSS}-gcc": f"gcc-{CROSS}", f"{CROSS}-ld": f"binutils-{CROSS}",
+         os.environ.get("QEMU", "qemu-system-riscv64"): "qemu-system-misc", "gdb-multiarch": "gdb-multiarch"}
+LIBC = pathlib.Path("/usr/lib/picolibc") / CROSS
+
+
+def version(tool):
+    """The first line of its --version; None if it is not there, or does not run."""
+    path = shutil.which(tool)
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20) if path else None
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return (done.stdout.splitlines() or ["?"])[0] if done and done.returncode == 0 else None
+
+
+def missing_packages():
+    """Says what is there; returns Debian's names of what is not."""
+    found = [(tool, package, version(tool)) for tool, package in TOOLS.items()]
+    pytest = importlib.util.find_spec("pytest") is not None
+    found += [("python3", "python3", platform.python_version()),
+              ("pytest", "python3-pytest", "found" if pytest else None),
+              ("picolibc", f"picolibc-{CROSS}", "found" if any(LIBC.rglob("libc.a")) else None)]
+    for tool, _, what in found:
+        print(f"{tool:24} {what or 'missing'}")
+    return [package for _, package, what in found if not what]
+
+
+def smoke_boot():
+    """One guest that accounts for its frames; true if all is well."""
+    start = time.monotonic()
+    guest = qemu.boot(boot.config(["/bin/memaudit"], smp=2, mem="256M"), busy_limit=20, idle_limit=10)
+    for _ in guest.lines():
+        pass
+    if guest.verdict != "ok":
+        print(*guest.log[-20:], guest.why, sep="\n")
+    print(f"{'smoke boot':24} {guest.verdict} in {time.monotonic() - start:.1f} s")
+    return guest.verdict == "ok"
 
 
 def main():
-    missing = []
-    for tool, package in TOOLS.items():
-        path = shutil.which(tool)
-        if not path:
-            missing.append(package)
-            print(f"{tool}: missing")
-            continue
-        text = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
-        print(f"{tool}: {text.splitlines()[0] if text else '?'}")
-    if not subprocess.run(["find", "/usr/lib/picolibc/riscv64-unknown-elf", "-name", "libc.a"],
-                          capture_output=True).stdout:
-        missing.append("picolibc-riscv64-unknown-elf")
+    missing = missing_packages()
     if missing:
         print("mend it: apt-get install " + " ".join(missing))
         return 1
     if not qemu.kernel_path().exists() or not (qemu.ROOT / "out" / "initrd.cpio").exists():
-        print("mend it: make")
+        print("no kernel yet\nmend it: make")
         return 1
-    start = time.monotonic()
-    guest = qemu.boot(boot.config(["/bin/memaudit"], mem="256M"), busy_limit=20, idle_limit=10)
-    for _ in guest.lines():
-        pass
-    print(f"smoke boot: {guest.verdict} in {time.monotonic() - start:.1f} s")
-    if guest.verdict != "ok":
-        print("\n".join(guest.log[-20:]))
-    return guest.verdict != "ok"
+    if not smoke_boot():
+        print("mend it: make clean all; if it fails again: stress/boot.py -- /bin/memaudit")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
