@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: MIT
 """check.py - every test, one KTAP stream, and at the end `N passed, N failed`.
 
-Guest tests count by their own result lines; a guest that panics, hangs or breaks its plan counts as
-one failure more. No test is retried.
+Guest tests count by their own result lines, host tests by pytest's report, figures by their targets;
+a guest that panics, hangs or breaks its plan, or a tool that ends badly, counts as one failure more.
+No test is retried. Only exact figures are judged: instructions, not seconds.
 """
+import re
+import signal
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import boot
 import failure
@@ -21,6 +25,7 @@ TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c")}
 STRESS = [  # refs, harts, memory
     ("cas", 1, "64M"), ("cas", 2, "256M"), ("cas", 3, "64M"), ("cas", 8, "1G"),
     ("freelock", 8, "256M"), ("biglock", 8, "256M")]
+NOT_OK = {"failure", "error", "skipped"}  # pytest's: what has not been tested has not passed
 
 
 class Tally:
@@ -32,6 +37,14 @@ class Tally:
         self.failed += not ok
         print(f"{'' if ok else 'not '}ok {self.passed + self.failed} - {name}", flush=True)
 
+    def many(self, where, results):
+        """Results [(ok, name)] of one suite: only those that are not ok get a line."""
+        for ok, what in results:
+            self.passed += ok
+            self.failed += not ok
+            if not ok:
+                print(f"not ok {self.passed + self.failed} - {where}: {what}")
+
     def guest(self, name, command, status=0, must_say=None, **options):
         """Run a guest; its result lines count, and so does how it ended."""
         config = boot.config(command, **{"check": True, **options})
@@ -40,30 +53,47 @@ class Tally:
             pass
         results, complete = ktap.parse(guest.log)
         where = f"{name} ({config.refs}, {config.smp} harts, {config.mem})"
-        for ok, what in results:
-            self.passed += ok
-            self.failed += not ok
-            if not ok:
-                print(f"not ok {self.passed + self.failed} - {where}: {what}")
+        self.many(where, results)
         said = all(any(word in line for line in guest.log) for word in must_say or [])
         good = guest.status == status and complete and said
         self.one(good, f"{where}: {len(results)} results, {guest.verdict}")
         if not good or not all(ok for ok, _ in results):
             place = failure.save(SAVED / f"{self.passed + self.failed}-{name.replace(' ', '-')}", config, guest)
             print("# " + "\n# ".join(guest.log[-40:]))
-            print(f"# saved in {place}; again: {boot.command_of(config)}")
+            print(f"# again: {failure.rerun(place)}")
         guest.memory.close()
+
+
+def tool(*words):
+    """Run a Python program of ours; its exit status and all that it said."""
+    run = subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True)
+    return run.returncode, run.stdout
 
 
 def host_tests(tally):
     for folder in ("bench/tests", "stress/tests"):
-        if not (ROOT / folder).is_dir():
-            continue
-        run = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder],
-                             cwd=ROOT, capture_output=True, text=True)
-        tally.one(run.returncode == 0, f"pytest {folder}: {(run.stdout.strip() or '?').splitlines()[-1]}")
-        if run.returncode:
-            print("# " + "\n# ".join((run.stdout + run.stderr).splitlines()[-30:]))
+        report = SAVED / (folder.replace("/", "-") + ".xml")
+        report.unlink(missing_ok=True)
+        status, text = tool("-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", folder)
+        cases = ElementTree.parse(report).iter("testcase") if report.exists() else []
+        results = [(not any(part.tag in NOT_OK for part in case), case.get("name")) for case in cases]
+        tally.many(folder, results)
+        tally.one(status == 0, f"pytest {folder}: {len(results)} results")
+        if status:
+            print("# " + "\n# ".join(text.splitlines()[-60:]))
+
+
+def figures(tally):
+    status, text = tool("bench/run.py", "--view", "instructions", "--no-build", "--out",
+                        str(SAVED / "instructions"))
+    rows = re.findall(r"^  (\S.*?)  +(.*)  (met|MISSED|not measured)$", text, re.M)
+    exact = [row for row in rows if "workers over" not in row[0]]
+    tally.many("instructions", [(verdict == "met", f"{name} {' '.join(numbers.split())}")
+                                for name, numbers, verdict in exact])
+    tally.one(status == 0 and len(exact) > 0, f"bench instructions: {len(exact)} results")
+    if status:
+        print("# " + "\n# ".join(text.splitlines()[-30:]))
 
 
 def lint(tally):
@@ -77,9 +107,12 @@ def lint(tally):
 
 def main():
     tally = Tally()
+    SAVED.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
     print("KTAP version 1")
     lint(tally)
     host_tests(tally)
+    figures(tally)
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest")
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", smp=1, mem="64M",
                 refs="freelock")
