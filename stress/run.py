@@ -37,12 +37,12 @@ def configurations(args):
     pairs = list(itertools.product(args.mem.split(","), args.smp.split(",")))
     for number in itertools.count():
         mem, smp = pairs[(number // len(refs) + number % len(refs)) % len(pairs)]
-        machine = rng.choice(["", "aclint=on"])
+        machine, cpu = rng.choice(["", "aclint=on"]), rng.choice(["", "sstc=off"])
         command = ["/bin/stress", works[number // len(refs) % len(works)], f"seed={args.seed + number}",
                    f"workers={rng.choice([2, 4, 8])}", f"rounds={rng.choice([8, 16, 24])}",
                    f"pages={rng.choice([8, 32, 100])}", f"delay={rng.choice([0, 100, 1000])}"]
         yield boot.config(command, smp=int(smp), mem=mem, refs=refs[number % len(refs)], check=True,
-                          machine=machine)
+                          machine=machine, cpu=cpu, append=f"seed={args.seed + number}")
 
 
 def run_one(config, say=lambda line: None, **limits):

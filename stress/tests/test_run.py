@@ -164,7 +164,8 @@ def test_configurations_vary_and_repeat_by_seed():
     assert len({(c.refs, c.smp, c.mem) for c in configs}) == 27  # every design, hart and memory
     words = [set(word) for word in zip(*(c.command for c in configs))]
     assert [len(w) for w in words[:3]] == [1, 1, 27]
-    assert all(len(w) == 3 for w in words[3:]) and len({c.machine for c in configs}) == 2
+    assert all(len(w) == 3 for w in words[3:]) 
+    assert len({(c.machine, c.cpu) for c in configs}) == 4 and len({c.append for c in configs}) == 27
     assert len({c.smp for c in configs[:3]}) == 3  # already in a short one
 
 
