@@ -55,12 +55,9 @@ def boot(args, keep_memory=False, extra=(), **limits):
 
 
 def cpu_seconds(pid):
-    """CPU time of the process and all of its threads, or None when it is gone."""
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-    except (OSError, IndexError):
-        return None
+    """CPU time of a child and all of its threads; it can be read until the child is waited for."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def queued_seconds(pid):
@@ -145,8 +142,6 @@ class Guest:
         """Looked at once a tick: what has been used since the last tick that saw progress?"""
         pid = self.process.pid
         now = time.monotonic(), cpu_seconds(pid), queued_seconds(pid)
-        if now[1] is None:  # QEMU has ended: its last words are still to come
-            return False
         if self.moved:
             self.moved, self.before = False, now
         silent, used, queued = (b - a for a, b in zip(self.before, now))
