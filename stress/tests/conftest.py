@@ -11,9 +11,10 @@ import boot
 import monitor
 import qemu
 
-LIMITS = {"busy_limit": 0.4, "idle_limit": 0.8, "explain_limit": 0.3}
+LIMITS = {"busy_limit": 0.4, "idle_limit": 0.8, "explain_limit": 0.15}
 PRELUDE = """#!{python} -IS
 import os, signal, sys, time
+signal.alarm(60)  # it ends by itself if the test is killed
 def say(text):
     os.write(1, text if isinstance(text, bytes) else text.encode())
 def spin():
@@ -29,7 +30,7 @@ def fake(tmp_path, monkeypatch):
         path.write_text(PRELUDE.format(python=sys.executable) + source)
         path.chmod(0o755)
         monkeypatch.setenv("QEMU", str(path))
-    monkeypatch.setattr(monitor, "TIMEOUT", 0.3)
+    monkeypatch.setattr(monitor, "TIMEOUT", 0.15)
     return install
 
 

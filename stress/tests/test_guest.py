@@ -59,13 +59,13 @@ def test_hang_in_mid_line_keeps_the_piece(run):
 
 
 def test_slow_but_alive_is_no_hang(run):
-    guest = run("for i in range(8): time.sleep(0.3); say('%d\\n' % i)")
-    assert (guest.verdict, len(guest.log)) == ("ok", 8)
+    guest = run("for i in range(5): time.sleep(0.3); say('%d\\n' % i)")
+    assert (guest.verdict, len(guest.log)) == ("ok", 5)
 
 
 def test_starved_is_not_idle(run, monkeypatch):
     monkeypatch.setattr(qemu, "queued_seconds", lambda pid: time.monotonic())
-    assert run("time.sleep(2); say('late\\n')").verdict == "ok"
+    assert run("time.sleep(1.3); say('late\\n')").verdict == "ok"
 
 
 def test_queued_seconds_grow_when_there_are_more_threads_than_cpus(monkeypatch):
@@ -101,7 +101,7 @@ def test_livelock_that_prints(run, source):
 
 
 def test_beats_that_count_are_progress(run):
-    guest = run(LOOP + "for i in range(12): say('# beat mix %d\\n' % i); work(0.1)", beats=True, idle_limit=60)
+    guest = run(LOOP + "for i in range(8): say('# beat mix %d\\n' % i); work(0.1)", beats=True, idle_limit=60)
     assert guest.verdict == "ok"
 
 

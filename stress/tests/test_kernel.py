@@ -45,7 +45,8 @@ def test_panic_keeps_registers_and_a_backtrace_of_every_hart(panic):
     traces = text.split("\n\n")[0].split("CPU#")[1:]
     assert len(traces) == 3
     assert sum("test_ctl+0x" in t and "trap_syscall+0x" in t for t in traces) == 1
-    assert sum("panic_poll+0x" in t for t in traces) == 2
+    assert sum("panic_poll+0x" in t and "_entry+0x" in t for t in traces) == 2  # to the bottom
+    assert all(re.match(r"\d: sp 0x\w+, ra \S+\n    [a-z_]+\+0x", t) for t in traces)
     assert len(re.findall(r" x31/t6 +[0-9a-f]{16}", text)) == 3
 
 
@@ -55,8 +56,9 @@ def test_gdb_reads_the_memory_of_a_panic(panic):
     text = gdb("-ex", "thread apply all backtrace", "-ex", "print nharts", "-ex", "print harts[2]->index",
                "-ex", "print harts[1]->current->proc", "kernel.elf", "memory.core", cwd=panic)
     assert re.findall(r"^\$\d = (.*)$", text, re.M)[:2] == ["3", "2"]
-    assert len(re.findall(r"^Thread \d ", text, re.M)) == 3
-    assert re.search(r"finish .* at kernel/panic\.c", text) and "test_ctl (op=" in text
+    threads = re.split(r"(?m)^Thread \d ", text)[1:]
+    assert len(threads) == 3 and sum("panic_poll (" in t for t in threads) == 2
+    assert sum("finish (" in t and "test_ctl (op=" in t for t in threads) == 1
 
 
 def test_hung_kernel_shows_all_harts(tmp_path):
