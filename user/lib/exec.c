@@ -28,7 +28,7 @@ int execvp(const char *file, char *const argv[]) {
     if (!dir) {
         dir = "/bin:/tests";
     }
-    while (*dir) {
+    while (*dir && *file) {
         char path[EXEC_MAX_PATH];
         int len = (int)strcspn(dir, ":");
         if (snprintf(path, sizeof path, "%.*s/%s", len, dir, file) < (int)sizeof path) {
