@@ -1,34 +1,38 @@
 // SPDX-License-Identifier: MIT
-// cat.c - copy files, or the standard input, to the standard output.
+// cat [file...] - copy files, or the standard input (also as -), to the standard output.
 #include <fcntl.h>
-#include <stdio.h>
+#include <string.h>
+#include <tool.h>
 #include <unistd.h>
 
 static int copy(int fd, const char *name) {
     char buf[4096];
     ssize_t n;
     while ((n = read(fd, buf, sizeof(buf))) > 0) {
-        if (write(1, buf, n) != n) {
-            return 1;
+        if (write(1, buf, (size_t)n) != n) {
+            return tool_error("cat", "standard output");
         }
     }
-    if (n < 0) {
-        perror(name);
+    return n < 0 ? tool_error("cat", name) : 0;
+}
+
+static int copy_file(const char *name) {
+    if (strcmp(name, "-") == 0) {
+        return copy(0, name);
     }
-    return n < 0;
+    int fd = open(name, O_RDONLY);
+    if (fd < 0) {
+        return tool_error("cat", name);
+    }
+    int failed = copy(fd, name);
+    close(fd);
+    return failed;
 }
 
 int main(int argc, char **argv) {
-    int failed = argc > 1 ? 0 : copy(0, "standard input");
+    int failed = argc > 1 ? 0 : copy_file("-");
     for (int i = 1; i < argc; i++) {
-        int fd = open(argv[i], O_RDONLY);
-        if (fd < 0) {
-            perror(argv[i]);
-            failed = 1;
-            continue;
-        }
-        failed |= copy(fd, argv[i]);
-        close(fd);
+        failed |= copy_file(argv[i]);
     }
     return failed;
 }

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
-// sleep.c - do nothing for so many seconds.
-#include <stdlib.h>
+// sleep seconds - do nothing for so long.
+#include <limits.h>
+#include <tool.h>
 #include <unistd.h>
 
 int main(int argc, char **argv) {
-    return argc > 1 ? (int)sleep(atoi(argv[1])) : 2;
+    long seconds;
+    if (argc != 2 || !tool_number(argv[1], 0, &seconds) || seconds > UINT_MAX) {
+        return tool_usage("sleep SECONDS");
+    }
+    return sleep((unsigned)seconds) != 0;
 }
