@@ -75,8 +75,9 @@ $(user_elves)/.made: user/tests/mkelf.py
 	$(user_q)$(PYTHON) user/tests/mkelf.py $(@D) > /dev/null
 	@touch $@
 
-user_files := etc/motd=user/etc/motd
-$(initrd): $(user_programs:.elf=.stripped) $(user_members) user/etc/motd user/mkinitrd.py $(user_elves)/.made
+user_texts := user/etc/motd user/tests/example.sh
+user_files := $(foreach text,$(user_texts),$(patsubst user/%,%,$(text))=$(text))
+$(initrd): $(user_programs:.elf=.stripped) $(user_members) $(user_texts) user/mkinitrd.py $(user_elves)/.made
 	@echo "  CPIO $@"
 	$(user_q)$(PYTHON) user/mkinitrd.py $@ $(user_packed) $(user_files) \
 	    $$(cd $(user_elves) && ls | sed 's|.*|tests/elf/&=$(user_elves)/&|')
