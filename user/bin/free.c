@@ -14,6 +14,7 @@ int main(int argc, char **argv) {
     }
     unsigned long total = info.totalram * info.mem_unit >> 10;
     unsigned long unused = info.freeram * info.mem_unit >> 10;
-    printf("%10s %10s %10s\n%10lu %10lu %10lu\n", "total", "used", "free", total, total - unused, unused);
+    printf("%10s %10s %10s\n", "total", "used", "free");
+    printf("%10lu %10lu %10lu\n", total, total - unused, unused);
     return 0;
 }

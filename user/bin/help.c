@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 int main(void) {
-    printf("a | b   a ; b   a && b   a || b   a &   ( a )   < > >> 2> 2>&1 >&2   # comment\n"
-           "'...' \"...\" \\c   NAME=value   $NAME ${NAME} $? $!   cd exit unset wait   ls /bin /tests\n"
-           "at the console: DEL erases, ^U erases the line, ^D ends the input, ^T shows the harts\n");
+    puts("a | b   a ; b   a && b   a || b   a &   ( a )   < > >> 2> 2>&1 >&2   # comment\n"
+         "'...' \"...\" \\c   NAME=value   $NAME ${NAME} $? $!   cd exit unset wait\n"
+         "programs: ls /bin /tests\n"
+         "keys: DEL erases, ^U erases the line, ^D ends the input, ^T shows the harts");
     return 0;
 }

@@ -29,7 +29,8 @@ static int change(pid_t pid, const char *name, const cpu_set_t *set) {
 int main(int argc, char **argv) {
     cpu_set_t set;
     long pid;
-    if (argc > 2 && strcmp(argv[1], "-p") == 0 && argc < 5 && tool_number(argv[argc - 1], 0, &pid)) {
+    bool running = argc > 2 && argc < 5 && strcmp(argv[1], "-p") == 0;
+    if (running && tool_number(argv[argc - 1], 0, &pid)) {
         if (argc == 3) {
             return show((pid_t)pid, argv[2]);
         }

@@ -21,7 +21,8 @@ enum { OUTPUT_MAX = 8192 };
 static const struct script *current;
 static char output[OUTPUT_MAX];
 
-static inline __attribute__((noreturn)) void become_shell(const struct gate *in, const struct gate *out) {
+static inline __attribute__((noreturn)) void become_shell(const struct gate *in,
+                                                          const struct gate *out) {
     const char *argv[] = {"/bin/sh", current->text ? "-c" : NULL, current->text, NULL};
     const char *env[] = {"PATH=/bin:/tests", NULL};
     ksys_dup3(in->ends[0], 0, 0);
@@ -71,7 +72,8 @@ static inline void show_output(const char *text) {
     }
 }
 
-static void run_script(void) {
+// Run `current` and leave what it printed in `output`. Returns its wait status.
+static int start_script(void) {
     struct gate in = gate_new(), out = gate_new();
     if (current->input) {
         long len = (long)strlen(current->input);
@@ -84,7 +86,13 @@ static void run_script(void) {
     ksys_close(in.ends[1]);
     ksys_close(out.ends[1]);
     read_output(out.ends[0]);
-    CHECK_EQ(reap(pid), EXITED(current->status));
+    ksys_close(in.ends[0]);
+    ksys_close(out.ends[0]);
+    return reap(pid);
+}
+
+static void run_script(void) {
+    CHECK_EQ(start_script(), EXITED(current->status));
     if (!says(output, current->says)) {
         checks_failed++;
         ktap_comment("it printed");
@@ -104,15 +112,19 @@ static inline const char *script_name(const struct script *s) {
     return name;
 }
 
-// Run all scripts, or the one whose number is `only`. Returns main's exit status.
-static inline int run_scripts(const struct script *scripts, int count, int only) {
+// Run all scripts and then the test `more` (or NULL), or only the one of that number. Returns
+// main's exit status.
+static inline int run_scripts(const struct script *scripts, int count, const struct test *more,
+                              int only) {
     bool kine = have_kine();
-    ktap_plan(only >= 0 ? 1 : count);
+    int total = count + (more != NULL);
+    ktap_plan(only >= 0 ? 1 : total);
     status_of(nothing, NULL);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < total; i++) {
         if (only < 0 || only == i) {
-            current = &scripts[i];
-            const struct test t = {script_name(current), run_script, false};
+            current = i < count ? &scripts[i] : NULL;
+            const struct test t = {current ? script_name(current) : more->name,
+                                   current ? run_script : more->run, false};
             ktap_ok(run_one(&t, kine), "%d: %s", i, t.name);
         }
     }

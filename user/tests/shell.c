@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// shell.c - the shell's grammar, statuses, redirections, background jobs and messages. See script.h.
+// shell.c - the shell's grammar, statuses, redirections, background jobs and messages, and that no
+// text brings it down. See script.h.
 #include "script.h"
 #include <stdlib.h>
 
 #define FIVE(x) x x x x x
 #define LETTERS_64 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl"
 #define BYTES_1000 FIVE(FIVE(FIVE("8 bytes_")))
+#define READ_ONLY "sh: /newfile: read-only file system\n"
 #define WORDS_125 FIVE(FIVE(FIVE("w ")))
 
 static const struct script scripts[] = {
@@ -104,14 +106,15 @@ static const struct script scripts[] = {
     {"> /dev/null", "", 0, NULL},
     {"> /dev/null echo a", "", 0, NULL},
     {"cat < /nosuch; echo $?", "sh: /nosuch: no such file or directory\n1\n", 0, NULL},
-    {"echo a > /newfile; echo $?", "sh: /newfile: read-only file system\n1\n", 0, NULL},
+    {"echo a > /newfile; echo $?", READ_ONLY "1\n", 0, NULL},
     {"echo a > /etc/motd; echo $?", "sh: /etc/motd: read-only file system\n1\n", 0, NULL},
     {"< /nosuch", "sh: /nosuch: no such file or directory\n", 1, NULL},
     {"cd /nosuch 2> /dev/null; echo $?; cd /bin > /dev/null; pwd", "1\n/bin\n", 0, NULL},
     {"x=1 > /newfile; echo $x; exit 3 > /newfile; echo here",
-     "sh: /newfile: read-only file system\n1\nsh: /newfile: read-only file system\nhere\n", 0, NULL},
+     READ_ONLY "1\n" READ_ONLY "here\n", 0, NULL},
     {"cat << x", "sh: syntax: a redirection to nowhere\n", 2, NULL},
-    {"echo " FIVE("> /dev/null ") FIVE("> /dev/null "), "sh: syntax: too many redirections\n", 2, NULL},
+    {"echo " FIVE("> /dev/null ") FIVE("< /dev/null "),
+     "sh: syntax: too many redirections\n", 2, NULL},
     // cd
     {"cd /bin; pwd; cd ..; pwd; cd /tests/elf; cd; pwd", "/bin\n/\n/\n", 0, NULL},
     {"cd /nosuch; echo $?; pwd", "sh: /nosuch: no such file or directory\n1\n/\n", 0, NULL},
@@ -133,7 +136,8 @@ static const struct script scripts[] = {
     {"echo a | cat & wait", "a\n", 0, NULL},
     {"cat & wait; echo done", "done\n", 0, "this is not for the background\n"},
     {"wait; wait 1; echo $?", "127\n", 0, NULL},
-    {"wait x; echo $?; wait 0", "sh: x: wait wants a process\n2\nsh: 0: wait wants a process\n", 2, NULL},
+    {"wait x; echo $?; wait 0",
+     "sh: x: wait wants a process\n2\nsh: 0: wait wants a process\n", 2, NULL},
     {"sleep 1000 < /dev/null > /dev/null & kill $!; wait $!", "", 143, NULL},
     {"x=3 exit 4 & wait $!; echo $?", "4\n", 0, NULL},
     {"sleep 1000 & kill $!; wait $!; echo $?; (kill $! ; echo $?)",
@@ -167,9 +171,40 @@ static const struct script scripts[] = {
     {"sh /bin", "sh: /bin: is a directory\n", 127, NULL},
     {"sh -c", "sh: usage: sh [-c TEXT | FILE]\n", 2, NULL},
     {"sh /tests/example.sh", "a script\n1 2 3\nin the end 4\n", 4, NULL},
+    // hostile texts
+    {"sh /bin/sh > /dev/null 2>&1; sh < /bin/ls > /dev/null 2>&1; echo alive", "alive\n", 0, NULL},
+    {"sh /dev/zero", "sh: /dev/zero: too long\n", 126, NULL},
+    {"a='" BYTES_1000 "'; (" FIVE(FIVE("echo -n $a$a$a; ")) "echo; echo echo b) | sh",
+     "sh: input: a line is too long\nb\n", 0, NULL},
+    {"a='" BYTES_1000 "'; " FIVE("a=$a$a; "), "sh: syntax: too much text in a command\n", 2, NULL},
     {"sh -c 'echo a; sh -c \"echo b; sh -c \\\"echo c\\\"\"'", "a\nb\nc\n", 0, NULL},
 };
 
+// Texts put together at random: whatever they mean, the shell ends with a status of its own.
+static void random_texts_end_with_a_status(void) {
+    static const char *const pieces[] = {
+        "true", "false ", "echo a", "(", ")", " && ", " || ", " | ", " & ", ";", "\n", "'", "\"",
+        "$", "${", "$x", "$?", "$!", " < ", " > ", " 2>&1 ", "/dev/null", "#", "\\", "x=1 ", "}",
+        "cd /bin ", "wait ", "exit ", " nosuch ", "unset x ", "\x01\xff", ">&2 ", "(true)", " ",
+    };
+    static char text[256];
+    const struct script one = {text, "", 0, NULL};
+    current = &one;
+    srand(1);
+    for (int round = 0; round < 150; round++) {
+        text[0] = 0;
+        for (int i = rand() % 12; i >= 0; i--) {
+            strcat(text, pieces[rand() % COUNT(pieces)]);
+        }
+        int status = start_script();
+        if ((status & 0xff) != 0 || status > EXITED(127)) {
+            checks_failed++;
+            ktap_comment("%s: status 0x%x", text, (unsigned)status);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
-    return run_scripts(scripts, COUNT(scripts), argc > 1 ? atoi(argv[1]) : -1);
+    const struct test more = TEST(random_texts_end_with_a_status);
+    return run_scripts(scripts, COUNT(scripts), &more, argc > 1 ? atoi(argv[1]) : -1);
 }

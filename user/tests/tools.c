@@ -52,7 +52,7 @@ static const struct script scripts[] = {
     {"seq 3 | head -n 9; seq 3 | tail -n 9", "1\n2\n3\n1\n2\n3\n", 0, NULL},
     {"seq 3 | head -n 0; seq 3 | tail -n 0", "", 0, NULL},
     {"echo -n 'a\nb' | tail -n 1", "b\n", 0, NULL},
-    {"seq 100000 | tail -n 3 | head -n 1", "99998\n", 0, NULL},
+    {"seq 20000 | tail -n 3 | head -n 1", "19998\n", 0, NULL},
     {"head -n 1 /tests/example.sh /etc/motd | wc -l", "      2\n", 0, NULL},
     {"head -n x", "usage: head [-n N | -N] [FILE...]\n", 2, NULL},
     {"tail -n", "usage: tail [-n N | -N] [FILE...]\n", 2, NULL},
@@ -76,10 +76,9 @@ static const struct script scripts[] = {
     {"uptime", "up @:@:@, @ processes\n", 0, NULL},
     {"uptime x", "usage: uptime\n", 2, NULL},
     {"uname", "Kine @ multicore copy-on-write riscv64\n", 0, NULL},
-    {"memaudit", "frames @ = free @ + user @ + table @ + kernel @\nmappings @, shared frames @, errors 0\n",
-     0, NULL},
-    {"counters | head -n 1 | grep -c '^syscalls  *[^ ]'", "0\n", 1, NULL},
-    {"counters | grep -c '^[a-z]'", "0\n", 1, NULL},
+    {"memaudit",
+     "frames @ = free @ + user @ + table @ + kernel @\n"
+     "mappings @, shared frames @, errors 0\n", 0, NULL},
     {"counters | head -n 1 | grep -c '^syscalls '", "1\n", 0, NULL},
     {"nproc; nproc --all; taskset 1 nproc --all", nproc_says, 0, NULL},
     {"nproc x", "usage: nproc [--all]\n", 2, NULL},
@@ -126,10 +125,11 @@ static const struct script scripts[] = {
     // files
     {"stat /", "/: folder, mode 0755, 0 bytes, inode @\n", 0, NULL},
     {"stat /etc/motd /dev/null",
-     "/etc/motd: file, mode 0644, @ bytes, inode @\n/dev/null: device, mode 0666, 0 bytes, inode @\n",
-     0, NULL},
-    {"stat /nosuch /etc", "stat: /nosuch: no such file or directory\n/etc: folder, mode 0755, 0 bytes, inode @\n",
-     1, NULL},
+     "/etc/motd: file, mode 0644, @ bytes, inode @\n"
+     "/dev/null: device, mode 0666, 0 bytes, inode @\n", 0, NULL},
+    {"stat /nosuch /etc",
+     "stat: /nosuch: no such file or directory\n"
+     "/etc: folder, mode 0755, 0 bytes, inode @\n", 1, NULL},
     {"stat", "usage: stat PATH...\n", 2, NULL},
     {"pwd", "/\n", 0, NULL},
     {"cd /tests/elf; cd ../..; cd bin; pwd", "/bin\n", 0, NULL},
@@ -143,7 +143,8 @@ static const struct script scripts[] = {
     {"ls -x", "ls: invalid option -- `-x'\nusage: ls [-l] [PATH...]\n", 2, NULL},
     {"ls -l /etc", "-644        57 motd\n", 0, NULL},
     {"cat /etc/motd", "Kine. Type `help` for the commands, `exit` to power off.\n", 0, NULL},
-    {"cat /nosuch /etc/motd | wc -l", "cat: /nosuch: no such file or directory\n      1\n", 0, NULL},
+    {"cat /nosuch /etc/motd | wc -l",
+     "cat: /nosuch: no such file or directory\n      1\n", 0, NULL},
     {"cat /bin", "cat: /bin: is a directory\n", 1, NULL},
     {"cat", "a\nb", 0, "a\nb"},
     {"echo a | cat /dev/null - /dev/null", "a\n", 0, NULL},
@@ -154,11 +155,12 @@ static const struct script scripts[] = {
     {"echo -n a; echo; echo; echo -n", "a\n\n", 0, NULL},
     // wc
     {"echo 'a b\nc' | wc", "      2       3       6\n", 0, NULL},
-    {"echo 'a b\nc' | wc -l; echo a b | wc -w; echo a b | wc -c", "      2\n      2\n      4\n", 0, NULL},
+    {"echo 'a b\nc' | wc -l; echo a b | wc -w; echo a b | wc -c",
+     "      2\n      2\n      4\n", 0, NULL},
     {"wc < /dev/null", "      0       0       0\n", 0, NULL},
     {"wc -l /nosuch /etc/motd; wc -l /bin",
-     "wc: /nosuch: no such file or directory\n      1 /etc/motd\n      0 /bin\nwc: /bin: is a directory\n",
-     1, NULL},
+     "wc: /nosuch: no such file or directory\n      1 /etc/motd\n"
+     "      0 /bin\nwc: /bin: is a directory\n", 1, NULL},
     {"wc -z", "wc: invalid option -- `-z'\nusage: wc [-clw] [FILE...]\n", 2, NULL},
     {"wc -l /etc/motd", "      1 /etc/motd\n", 0, NULL},
     // sort and uniq
@@ -178,10 +180,11 @@ static const struct script scripts[] = {
     {"uniq < /dev/null", "", 0, NULL},
     {"yes | head -n 5000 | uniq -c", "   5000 y\n", 0, NULL},
     // hexdump
-    {"echo hello | hexdump", "00000000  68 65 6c 6c 6f 0a                                 |hello.|\n00000006\n",
-     0, NULL},
+    {"echo hello | hexdump",
+     "00000000  68 65 6c 6c 6f 0a                                 |hello.|\n00000006\n", 0, NULL},
     {"echo -n 0123456789abcdef | hexdump",
-     "00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n00000010\n", 0, NULL},
+     "00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n"
+     "00000010\n", 0, NULL},
     {"hexdump", "", 0, ""},
     {"hexdump", "00000000  01 7f ff 80                                       |....|\n00000004\n", 0,
      "\x01\x7f\xff\x80"},
@@ -192,5 +195,5 @@ static const struct script scripts[] = {
 int main(int argc, char **argv) {
     long harts = ksys_kine_ctl(KINE_NHARTS, 0, 0);
     snprintf(nproc_says, sizeof(nproc_says), "%ld\n%ld\n%ld\n", harts, harts, harts);
-    return run_scripts(scripts, COUNT(scripts), argc > 1 ? atoi(argv[1]) : -1);
+    return run_scripts(scripts, COUNT(scripts), NULL, argc > 1 ? atoi(argv[1]) : -1);
 }

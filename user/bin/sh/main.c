@@ -33,7 +33,8 @@ static int code_of(int status) {
         return WEXITSTATUS(status);
     }
     int sig = WTERMSIG(status);
-    if (interactive && sig != SIGPIPE && sig < (int)(sizeof(words) / sizeof(*words)) && words[sig]) {
+    bool known = sig < (int)(sizeof(words) / sizeof(words[0])) && words[sig];
+    if (interactive && known && sig != SIGPIPE) {
         complain("ended", words[sig], 0);
     }
     return STATUS_SIGNAL + sig;

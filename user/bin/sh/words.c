@@ -55,10 +55,12 @@ static void put_text(struct command *c, const char *text) {
 // How long the name is that `text` begins with, or 0.
 static size_t name_length(const char *text) {
     size_t n = 0;
-    while (isalpha((unsigned char)text[n]) || text[n] == '_' || (n && isdigit((unsigned char)text[n]))) {
-        n++;
+    for (;; n++) {
+        unsigned char c = (unsigned char)text[n];
+        if (!isalpha(c) && c != '_' && (n == 0 || !isdigit(c))) {
+            return n;
+        }
     }
-    return n;
 }
 
 static void put_number(struct command *c, int number) {
