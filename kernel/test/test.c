@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test.c - unit tests of counts, free lists, caches and regions, run by KINE_SELFTEST.
+// test.c - unit tests of counts, free lists, caches, regions and the audit, run by KINE_SELFTEST.
 #include "test/test.h"
 #include "lib/errno.h"
 #include "lib/print.h"
@@ -7,7 +7,10 @@
 #include "mm/as.h"
 #include "mm/cache.h"
 #include "mm/freelist.h"
+#include "mm/pagetable.h"
 #include "mm/refs.h"
+#include "proc/proc.h"
+#include "syscall/syscall.h"
 
 #ifdef CHECK
 #define EXPECT(cond)                                                                               \
@@ -144,6 +147,44 @@ static bool fork_shares_and_flips(void) {
     return true;
 }
 
+// How many errors the audit finds.
+static long audit(void) {
+    return sys_kine_audit(0, 0);
+}
+
+static bool audit_misses_no_frame(void) {
+    EXPECT(audit() == 0);
+    frame_t user = frame_alloc(FRAME_USER), kernel = frame_alloc(FRAME_KERNEL);
+    EXPECT(audit() == 2);  // one mapped nowhere, one whose owner does not know of it
+    frame_release(user);
+    EXPECT(audit() == 1);
+    frame_release(kernel);
+    EXPECT(audit() == 0);
+    return true;
+}
+
+static bool audit_sees_wrong_counts_and_entries(void) {
+    struct as *as = proc_self()->as;
+    long at = as_map_anywhere(as, 0, PAGE_SIZE, PROT_READ | PROT_WRITE);
+    EXPECT(at > 0 && as_populate(as, at) && audit() == 0);
+    pte_t *e = pt_find(as, at), good = *e;
+    frame_t f = frame_of_pte(good);
+    frame_get(f);
+    EXPECT(audit() == 2);  // a count above the mappings; W with a count of two
+    EXPECT(!frame_put(f));
+    *e = good | PTE_COW;
+    EXPECT(audit() == 1);  // W and COW
+    *e = good;
+    as->rss++;
+    EXPECT(audit() == 1);
+    as->rss--;
+    frame_record(pt_table_of(e))->live++;
+    EXPECT(audit() == 1);
+    frame_record(pt_table_of(e))->live--;
+    EXPECT(as_unmap(as, at, PAGE_SIZE) == 0 && audit() == 0);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*run)(void);
@@ -152,6 +193,7 @@ static const struct {
     T(count_starts_at_one), T(last_put_is_told_once), T(get_unless_free_refuses_free),
     T(count_saturates), T(zeroed_frames_are_zero), T(frames_are_conserved),
     T(caches_give_distinct_objects), T(regions_split_and_merge), T(fork_shares_and_flips),
+    T(audit_misses_no_frame), T(audit_sees_wrong_counts_and_entries),
 };
 
 long test_run_all(void) {
