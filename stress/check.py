@@ -126,7 +126,8 @@ def main():
     tally.guest("64 harts", ["/bin/memaudit"], smp=64, mem="256M")
     tally.guest("16 GiB", ["/bin/memaudit"], smp=2, mem="16G")
     tally.guest("release build", ["/tests/proc"], check=False)
-    for how, says in (("0", "asked for"), ("1", "stack overflow"), ("2", "trap in the kernel")):
+    for how, says in (("0", "asked for"), ("1", "stack overflow"), ("2", "trap in the kernel"),
+                      ("3", "takes PIDS")):
         tally.guest("crash " + how, ["/bin/crash", how], status=101, append="crash", smp=3,
                     must_say=["PANIC: ", says, "hart 2:", "-- end of panic --"])
     for refs, smp, mem in STRESS:

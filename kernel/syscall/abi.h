@@ -63,7 +63,8 @@ enum kine_ctl_op {
     KINE_UNHOARD = 4,     // free the hoard, on the calling hart; returns how many
     KINE_SELFTEST = 5,    // run the kernel's unit tests (CHECK=1 builds; else -ENOSYS): KTAP on the
                           // console; returns the number that failed. Needs "selftest" in bootargs.
-    KINE_CRASH = 6,       // a = 0 panic, 1 stack overflow, 2 wild load: needs "crash" in bootargs,
+    KINE_CRASH = 6,       // a = 0 panic, 1 stack overflow, 2 wild load, 3 (CHECK=1 builds) locks
+                          // taken against their order: needs "crash" in bootargs,
                           // otherwise -EPERM
     KINE_NHARTS = 7,      // how many harts are online
     KINE_DELAY = 8,       // race-point delays: a = seed, b = strength (0 = off); CHECK=1 builds,

@@ -49,6 +49,12 @@ static noinline u64 recurse(u64 depth) {
     return depth > 100000 ? 0 : recurse(depth + 1) + read_once(pad[depth % 32]);
 }
 
+static void lock_backwards(void) {
+    static struct spin inner = SPIN_INIT(CONSOLE), outer = SPIN_INIT(PIDS);
+    spin_lock(&inner);
+    spin_lock(&outer);
+}
+
 static long crash(u64 how) {
     if (!fdt_bootarg("crash", NULL)) {
         return -EPERM;
@@ -58,6 +64,9 @@ static long crash(u64 how) {
     }
     if (how == 2) {
         return read_once(*(u64 *)(DIRECT_BASE - 8));
+    }
+    if (how == 3) {
+        lock_backwards();  // CHECK builds do not return
     }
     panic("asked for, by pid %d", proc_self()->pid);
 }
