@@ -38,6 +38,35 @@ static void a_cow_fault_kills_only_the_writer(void) {
     CHECK(tagged(page, 1));
 }
 
+// One frame is left, and it is good for a copy.
+static void the_last_frame_serves_a_copy(void) {
+    char *shared = map(2, PROT_RW), *spare = map(2, PROT_RW);
+    struct gate hold = gate_new();
+    tag(shared, 1);
+    tag(shared + PAGE, 1);
+    tag(spare, 1);
+    tag(spare + PAGE, 1);
+    int sleeper = spawn();
+    if (sleeper == 0) {
+        gate_wait(&hold);
+        CHECK(tagged(shared, 1) && tagged(shared + PAGE, 1));
+        leave();
+    }
+    nap(20 * MS);
+    tag(spare, 2);  // a frame of our own, the other one stays shared
+    CHECK(hoard() > 0);
+    unmap_pages(spare, 1);
+    long left = ksys_kine_ctl(KINE_FREE, 0, 0);
+    tag(shared, 2);
+    long after = ksys_kine_ctl(KINE_FREE, 0, 0);
+    CHECK(unhoard() > 0);
+    CHECK_EQ(left, 1);
+    CHECK_EQ(after, 0);
+    CHECK(tagged(shared, 2) && tagged(shared + PAGE, 1));
+    gate_post(&hold);
+    CHECK_EQ(reap(sleeper), 0);
+}
+
 static void a_fork_fails_with_enomem(void) {
     char *page = map(1, PROT_RW);
     tag(page, 1);
@@ -179,7 +208,8 @@ static void a_process_gets_nearly_every_frame(void) {
     }
 }
 
-TEST_MAIN(KINE_TEST(a_cow_fault_kills_only_the_writer), KINE_TEST(a_fork_fails_with_enomem),
+TEST_MAIN(KINE_TEST(a_cow_fault_kills_only_the_writer),
+          KINE_TEST(the_last_frame_serves_a_copy), KINE_TEST(a_fork_fails_with_enomem),
           KINE_TEST(calls_fail_without_harm), KINE_TEST(wait4_works_when_the_zombie_held_it_all),
           KINE_TEST(a_zombie_holds_no_memory), KINE_TEST(overcommit_ends_with_a_kill),
           KINE_TEST(one_hart_gets_every_frame_another_freed),

@@ -279,6 +279,41 @@ static void pids_are_unique_in_a_fork_storm(void) {
     }
 }
 
+// Five levels; node n forks nodes 2n and 2n + 1. Every node must be there once, its parent alive.
+static void a_tree_of_forks(void) {
+    enum { NODES = 32 };
+    static struct {
+        int node, pid, parent;
+    } got, pids[NODES];
+    struct gate report = gate_new();
+    int node = 1, root = (int)ksys_getpid();
+    for (int i = 0; i < 2 && node < NODES / 2; i++) {
+        int pid = spawn();
+        if (pid == 0) {
+            node = 2 * node + i;
+            i = -1;  // this one's own two children come next
+        }
+    }
+    got.node = node;
+    got.pid = (int)ksys_getpid();
+    got.parent = (int)ksys_getppid();
+    CHECK_EQ(ksys_write(report.ends[1], &got, sizeof got), sizeof got);
+    while (reap(-1) >= 0) {
+    }
+    if (node != 1) {
+        leave();
+    }
+    for (int i = 1; i < NODES; i++) {
+        CHECK_EQ(ksys_read(report.ends[0], &got, sizeof got), sizeof got);
+        CHECK(got.node > 0 && got.node < NODES && pids[got.node & (NODES - 1)].pid == 0);
+        pids[got.node & (NODES - 1)] = got;
+    }
+    CHECK_EQ(pids[1].pid, root);
+    for (int i = 2; i < NODES; i++) {
+        CHECK_EQ(pids[i].parent, pids[i / 2].pid);
+    }
+}
+
 static void clone_takes_only_fork(void) {
     static char stack[64];
     enum { CLONE_VM = 0x100, CLONE_THREAD = 0x10000 };
@@ -293,4 +328,4 @@ TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill
           TEST(wait4_chooses_its_child), TEST(a_grandchild_is_nobodys_child),
           TEST(orphans_get_a_living_parent), TEST(many_orphans_are_reaped),
           TEST(a_thousand_children), TEST(pids_are_unique_in_a_fork_storm),
-          KINE_TEST(clone_takes_only_fork))
+          TEST(a_tree_of_forks), KINE_TEST(clone_takes_only_fork))

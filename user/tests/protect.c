@@ -185,5 +185,59 @@ static void stack_overflow_dies_in_a_forked_child_too(void) {
     CHECK_EQ(reap(pid), KILLED(SIGSEGV));
 }
 
+// ---- what each protection allows, of a page that nobody touched and of one that is there
+
+static void load_from(void *at) {
+    __asm__ volatile("ld t0, 0(%0)" : : "r"(at) : "t0", "memory");
+}
+
+static void store_to(void *at) {
+    __asm__ volatile("sd zero, 0(%0)" : : "r"(at) : "memory");
+}
+
+static void jump_to(void *at) {
+    __asm__ volatile("jr %0" : : "r"(at) : "memory");
+}
+
+static const struct {
+    int prot;
+    bool allowed[3];
+} protections[] = {
+    {PROT_NONE, {false, false, false}},
+    {PROT_READ, {true, false, false}},
+    {PROT_WRITE, {true, true, false}},  // RISC-V has no W without R
+    {PROT_READ | PROT_WRITE, {true, true, false}},
+    {PROT_EXEC, {false, false, true}},
+    {PROT_READ | PROT_EXEC, {true, false, true}},
+};
+
+// The page is full of zeros, which is no instruction: a jump that is allowed ends in SIGILL.
+static void check_accesses(char *at, const char *state, int row) {
+    void (*const access[])(void *) = {load_from, store_to, jump_to};
+    const int fine[] = {0, 0, KILLED(SIGILL)};
+    for (int i = 0; i < COUNT(access); i++) {
+        int status = status_of(access[i], at);
+        if (status != (protections[row].allowed[i] ? fine[i] : KILLED(SIGSEGV))) {
+            checks_failed++;
+            ktap_comment("%s page, prot %d, access %d: status 0x%x", state, protections[row].prot, i,
+                         (unsigned)status);
+        }
+    }
+}
+
+static void each_protection_allows_its_accesses_and_no_other(void) {
+    for (int row = 0; row < COUNT(protections); row++) {
+        char *fresh = map(1, protections[row].prot), *there = map(1, protections[row].prot);
+        if (protections[row].allowed[1]) {
+            store_to(there);
+        } else if (protections[row].allowed[0]) {
+            load_from(there);
+        }
+        check_accesses(fresh, "a fresh", row);
+        check_accesses(there, "a touched", row);
+    }
+}
+
 TEST_MAIN(TEST(no_write_gets_through), TEST(no_read_of_prot_none_or_holes),
-          TEST(data_and_stack_cannot_be_executed), TEST(stack_overflow_dies_in_a_forked_child_too))
+          TEST(data_and_stack_cannot_be_executed), TEST(stack_overflow_dies_in_a_forked_child_too),
+          TEST(each_protection_allows_its_accesses_and_no_other))
