@@ -55,7 +55,8 @@ class Tally:
         where = f"{name} ({config.refs}, {config.smp} harts, {config.mem})"
         self.many(where, results)
         said = all(any(word in line for line in guest.log) for word in must_say or [])
-        good = guest.status == status and complete and said
+        as_meant = guest.verdict == ("ok" if status == 0 else "panic")  # an early panic may leave 0
+        good = guest.status == status and as_meant and complete and said
         self.one(good, f"{where}: {len(results)} results, {guest.verdict}")
         if not good or not all(ok for ok, _ in results):
             place = failure.save(SAVED / f"{self.passed + self.failed}-{name.replace(' ', '-')}", config, guest)
