@@ -81,7 +81,7 @@ void proc_kill(struct proc *p, int signal) {
         return;
     }
     atomic_or_relaxed(&t->work, WORK_KILL);
-    atomic_fence_full();  // pairs with the lock of the wait queue on which it announces itself
+    atomic_fence_full();  // the signal before the look at its state: pairs with park_killed
     unpark(t);
     struct hart *h = harts[read_once(t->hart)];
     if (h != this_hart() && read_once(h->current) == t) {

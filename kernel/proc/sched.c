@@ -292,6 +292,7 @@ void unpark(struct thread *t) {
 
 bool park_killed(void) {
     struct proc *p = thread_self()->proc;
+    atomic_fence_full();  // our announcement before the look: pairs with proc_kill
     return p && read_once(p->kill_signal);
 }
 
