@@ -20,8 +20,8 @@
 //            pre-empted, and interrupt handlers do not allocate.
 // Ordering   A1 filling a slot releases, taking from it acquires (the record and the contents go
 //               with the frame). A2 an epoch is stored with release after the slots; the scan loads
-//               it with acquire before, and after a full fence. Moves make the epoch odd first; who
-//               sees the frames gone (through slot or lock) sees that as well.
+//               it with acquire before, and after a full fence. A move makes the epoch odd first
+//               and then fences: who sees the frames gone (slot empty, count low) sees that as well.
 #include "mm/freelist.h"
 #include "lib/print.h"
 #include "riscv/hart.h"
@@ -61,7 +61,13 @@ void freelist_init(void *memory, u32 n) {
     }
 }
 
-static void epoch_step(struct freelist *l) {
+// A move of frames begins: nothing that makes them disappear may be seen before the odd epoch.
+static void move_begin(struct freelist *l) {
+    atomic_store_relaxed(&l->epoch, l->epoch + 1);
+    atomic_fence_release();  // A2, pairs with the fence in take_slow
+}
+
+static void move_end(struct freelist *l) {
     atomic_store_release(&l->epoch, l->epoch + 1);  // A2, pairs with epoch_sum
 }
 
@@ -132,9 +138,9 @@ static frame_t depot_pop(struct depot *d, u32 *len) {
 static noinline void spill(struct freelist *l) {
     frame_t chain = FRAME_NONE;
     u32 len = 0;
-    epoch_step(l);
+    move_begin(l);
     while (len < FREELIST_BATCH && l->top > 0) {
-        frame_t f = atomic_swap_acq_rel(&l->slot[--l->top], FRAME_NONE);  // A1, A2
+        frame_t f = atomic_swap_acquire(&l->slot[--l->top], FRAME_NONE);  // A1
         if (f) {
             frame_record(f)->next = chain;
             chain = f;
@@ -144,7 +150,7 @@ static noinline void spill(struct freelist *l) {
     if (chain) {
         depot_push(&l->depot, chain, len);
     }
-    epoch_step(l);
+    move_end(l);
     COUNT(spills);
 }
 
@@ -159,13 +165,13 @@ static frame_t unload(struct freelist *l, frame_t chain) {
 // Take a batch from the depot of `from` into the own magazine.
 static frame_t refill(struct freelist *l, struct freelist *from) {
     u32 len;
-    epoch_step(l);
+    move_begin(l);
     RACE_POINT("freelist.refill");
     frame_t f = depot_pop(&from->depot, &len);
     if (f) {
         f = unload(l, f);
     }
-    epoch_step(l);
+    move_end(l);
     return f;
 }
 
