@@ -66,8 +66,8 @@ void as_switch(struct as *as) {
     csr_write(satp, SATP_SV39 | root >> PAGE_SHIFT);
     h->active_as = as;
     COUNT(full_fences);
-    __asm__ volatile("sfence.vma zero, %0" ::"r"(0ul) : "memory");  // ASID 0; global entries stay
-    __asm__ volatile("fence.i" ::: "memory");  // text may have been filled in by another hart
+    sfence_space();
+    fence_i();  // text may have been filled in by another hart
     if (old) {
         atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy's acquire
     }

@@ -59,7 +59,7 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
     r->lo = MIN(r->lo, va);
     r->hi = MAX(r->hi, va + PAGE_SIZE);
     if (r->prot & PROT_EXEC) {
-        __asm__ volatile("fence.i" ::: "memory");  // other harts: when they switch to this space (as_switch)
+        fence_i();  // other harts: when they switch to this space (as_switch)
     }
     return 0;
 }

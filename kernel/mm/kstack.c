@@ -85,7 +85,7 @@ static u32 stack_unhook(u64 top, frame_t *frames) {
 
 void kstack_fence(u64 top) {
     for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) {
-        __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
+        sfence_page(va);
     }
 }
 

@@ -121,7 +121,7 @@ void kvm_init(const struct mem_range *memory, u32 n) {
 
 void kvm_activate(void) {
     csr_write(satp, SATP_SV39 | kvm_root_pa >> PAGE_SHIFT);
-    __asm__ volatile("sfence.vma" ::: "memory");
+    sfence_all();
 }
 
 void *kvm_map_device(u64 pa, usize bytes) {

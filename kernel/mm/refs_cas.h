@@ -21,7 +21,7 @@ static inline void frame_get(frame_t f) {
 static inline bool must_check frame_put(frame_t f) {
     u32 old = atomic_sub_release(&frame_record(f)->ref, 1u);  // O2, pairs with O3 and O4
     if (old == 1) {
-        atomic_fence_acquire();  // O3, pairs with O2
+        atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
         return true;
     }
     if (unlikely((i32)old <= 0)) {

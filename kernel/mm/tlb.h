@@ -2,18 +2,19 @@
 // tlb.h - fences on this hart, and shootdowns on others.
 #pragma once
 #include "lib/types.h"
+#include "riscv/csr.h"
 #include "riscv/hart.h"
 
 struct as;
 
 static always_inline void tlb_fence_page(u64 va) {
     COUNT(page_fences);
-    __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
+    sfence_page(va);
 }
 
 static always_inline void tlb_fence_all(void) {
     COUNT(full_fences);
-    __asm__ volatile("sfence.vma" ::: "memory");
+    sfence_all();
 }
 
 // More pages than this are fenced by dropping everything.

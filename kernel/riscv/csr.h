@@ -82,7 +82,32 @@ static always_inline void fence_io(void) {
 static always_inline u64 time_now(void) {
     return csr_read(time);
 }
+
+// Drop this hart's translations: of one page (leaf entries only), of ASID 0 (all user pages; global
+// entries stay), of everything.
+static always_inline void sfence_page(u64 va) {
+    __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
+}
+
+static always_inline void sfence_space(void) {
+    __asm__ volatile("sfence.vma zero, %0" ::"r"(0ul) : "memory");
+}
+
+static always_inline void sfence_all(void) {
+    __asm__ volatile("sfence.vma" ::: "memory");
+}
+
+static always_inline void fence_i(void) {
+    __asm__ volatile("fence.i" ::: "memory");
+}
 #else
-static inline u64 irq_save(void) { return 0; }
-static inline void irq_restore(u64 flags) { (void)flags; }
+// Host builds for unit tests: what the fake harts of test/host do instead.
+#define csr_write(csr, v) host_write_##csr(v)
+void host_write_satp(u64 satp);
+u64 irq_save(void);
+void irq_restore(u64 flags);
+void sfence_page(u64 va);
+void sfence_space(void);
+void sfence_all(void);
+static inline void fence_i(void) {}
 #endif

@@ -37,9 +37,17 @@
 #define atomic_fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define atomic_fence_full() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-// Marked plain accesses: one load or store, never torn or repeated, no order.
+// Marked plain accesses: one load or store, never torn or repeated, no order. And an acquire fence
+// behind an operation on *p, which ThreadSanitizer knows only as a load of *p.
+#ifdef __riscv
 #define read_once(x) (*(const volatile typeof(x) *)&(x))
 #define write_once(x, v) (*(volatile typeof(x) *)&(x) = (v))
+#define atomic_fence_acquire_of(p) ((void)(p), atomic_fence_acquire())
+#else
+#define read_once(x) atomic_load_relaxed(&(x))
+#define write_once(x, v) atomic_store_relaxed(&(x), v)
+#define atomic_fence_acquire_of(p) ((void)atomic_load_acquire(p))
+#endif
 
 #define ATOMIC_BITS(x) ((u64)1 << (x))
 
@@ -77,11 +85,11 @@ ATOMIC_CAS(atomic_cas32_acq_rel, u32, "w", ".aq", ".rl")
 ATOMIC_CAS(atomic_cas64_acq_rel, u64, "d", ".aq", ".rl")
 #undef ATOMIC_CAS
 
-// A polite step of a spin loop (Zihintpause; a no-op elsewhere).
-static always_inline void cpu_pause(void) {
+// A polite step of a spin loop (Zihintpause; on a host, another thread's turn).
 #ifdef __riscv
+static always_inline void cpu_pause(void) {
     __asm__ volatile(".4byte 0x0100000f" ::: "memory");
-#else
-    __asm__ volatile("" ::: "memory");
-#endif
 }
+#else
+void cpu_pause(void);
+#endif
