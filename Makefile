@@ -70,6 +70,9 @@ $(KOUT)/kernel.elf: $(KOBJ) kernel/kernel.ld kernel/mksymbols.py
 # ---- user land ----
 include user/user.mk
 
+# ---- unit tests on this machine ----
+include kernel/test/host/host.mk
+
 # ---- running ----
 comma := ,
 VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHECK) CPU=$(CPU) MACHINE=$(MACHINE)
@@ -125,7 +128,7 @@ doctor:
 
 # ---- what has to be there ----
 PACKAGES := make gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
-            qemu-system-misc gdb-multiarch python3 python3-pytest
+            qemu-system-misc gdb-multiarch gcc libc6-dev python3 python3-pytest
 deps:
 	@missing=""; for p in $(PACKAGES); do \
 	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q "ok installed" || missing="$$missing $$p"; done; \
