@@ -26,10 +26,12 @@ static inline bool must_check frame_put(frame_t f) {
 static inline bool must_check frame_get_unless_free(frame_t f) {
     struct frame *r = frame_record(f);
     spin_lock(&REFS_LOCK);
-    bool in_use = r->ref != 0;
-    r->ref += in_use && !ref_is_saturated(r->ref + 1);
+    u32 old = atomic_load_acquire(&r->ref);  // O5: own() sets the first count without the lock
+    if (old && !ref_is_saturated(old + 1)) {
+        r->ref = old + 1;
+    }
     spin_unlock(&REFS_LOCK);
-    return in_use;
+    return old;
 }
 
 static inline bool frame_sole(frame_t f) {
