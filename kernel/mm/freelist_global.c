@@ -45,7 +45,7 @@ frame_t freelist_take(void) {
         f = virgin++;
         *frame_record(f) = (struct frame){0};
     }
-    count -= f != FRAME_NONE;
+    write_once(count, count - (f != FRAME_NONE));  // freelist_count looks without the lock
     spin_unlock(&frames_lock);
     return f;
 }
@@ -58,7 +58,7 @@ void freelist_give(frame_t f) {
     spin_lock(&frames_lock);
     frame_record(f)->next = head;
     head = f;
-    count++;
+    write_once(count, count + 1);
     spin_unlock(&frames_lock);
 }
 

@@ -98,7 +98,7 @@ static void depot_push(struct depot *d, frame_t batch, u32 len) {
     spin_lock(&d->lock);
     frame_record(batch)->next_batch = d->batches;
     d->batches = batch;
-    d->count += len;
+    write_once(d->count, d->count + len);  // depot_pop and freelist_count look without the lock
     spin_unlock(&d->lock);
 }
 
@@ -128,7 +128,7 @@ static frame_t depot_pop(struct depot *d, u32 *len) {
         batch = virgin_carve(d, len);
     }
     if (batch) {
-        d->count -= *len;
+        write_once(d->count, d->count - *len);
     }
     spin_unlock(&d->lock);
     return batch;
