@@ -63,6 +63,7 @@ void machine_seed(u64 seed);
 void on_harts(u32 n, void (*fn)(void *), void *arg);
 // Wait for the other harts of an on_harts(n, ...).
 void rendezvous(u32 n);
+extern u64 managed_frames;  // what the free lists got at boot
 void hart_poll(void);  // take an interrupt here, if there is one
 u64 interrupts_taken(u32 hart);
 bool hart_parked(u32 hart);

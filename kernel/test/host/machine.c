@@ -39,6 +39,7 @@ struct core {  // what a fake hart has beside its struct hart
 
 struct hart *harts[HART_MAX];
 u32 nharts = HARTS;
+u64 managed_frames;
 __thread struct hart *host_hart;
 static struct core cores[HARTS];
 static struct {
@@ -225,6 +226,7 @@ static void release_memory(struct mem_range *memory) {
         ghost_lay(f);
     }
     freelist_add_virgin(first, frame_count);
+    managed_frames = frame_count - first;
 }
 
 void machine_start(void) {

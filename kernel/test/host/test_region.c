@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// test_region.c - the list of regions, against a model: an array with the protection of every page.
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/region.h"
+#include "test/host/host.h"
+
+enum { PAGES = 64 };
+static u32 model[PAGES];  // 0: nothing there
+
+static u64 page_va(u64 page) {
+    return BASE + page * PAGE_SIZE;
+}
+
+// Sorted, apart, not empty; what each page's region says is what the model says.
+static void expect_model(struct as *as) {
+    u64 end = 0;
+    for (struct region *r = region_first(as, 0); r; r = region_next(as, r)) {
+        EXPECT(r->start >= end && r->start < r->end && r->start % PAGE_SIZE == 0);
+        EXPECT(r->lo >= r->hi || (r->lo >= r->start && r->hi <= r->end));
+        end = r->end;
+    }
+    for (u64 i = 0; i < PAGES; i++) {
+        struct region *r = region_find(as, page_va(i)), *last = region_find(as, page_va(i) + PAGE_SIZE - 1);
+        EXPECT((r ? r->prot : 0) == model[i] && r == last);
+    }
+}
+
+static void change_model(u64 page, u64 n, u32 prot) {
+    for (u64 i = page; i < page + n; i++) {
+        model[i] = prot;
+    }
+}
+
+static void change_at_random(struct as *as) {
+    static const u32 prots[] = {PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC};
+    u64 page = pick(PAGES), n = 1 + pick(MIN(PAGES - page, 12ul));
+    u32 prot = prots[pick(ARRAY_LEN(prots))];
+    switch (pick(4)) {
+    case 0:
+        EXPECT(as_unmap(as, page_va(page), n * PAGE_SIZE) == 0);
+        prot = 0;
+        break;
+    case 1:
+        if (as_map(as, page_va(page), n * PAGE_SIZE, prot, NULL, 0, 0)) {
+            return;  // something is there: see map_refuses_what_is_taken
+        }
+        break;
+    default:
+        EXPECT(as_map_fixed(as, page_va(page), n * PAGE_SIZE, prot) == (long)page_va(page));
+    }
+    change_model(page, n, prot);
+}
+
+TEST(random_changes_follow_the_model) {
+    struct as *as = as_create();
+    memset(model, 0, sizeof(model));
+    for (u32 i = 0; i < 1500; i++) {
+        change_at_random(as);
+        expect_model(as);
+    }
+    as_destroy(as);
+}
+
+TEST(map_refuses_what_is_taken) {
+    struct as *as = space_with(4);
+    EXPECT(as_map(as, BASE - PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ, NULL, 0, 0) == -EEXIST);
+    EXPECT(as_map(as, page_va(3), PAGE_SIZE, PROT_READ, NULL, 0, 0) == -EEXIST);
+    EXPECT(as_map(as, page_va(4), PAGE_SIZE, PROT_READ, NULL, 0, 0) == 0);
+    EXPECT(as_map(as, BASE - PAGE_SIZE, PAGE_SIZE, PROT_READ, NULL, 0, 0) == 0);
+    as_destroy(as);
+}
+
+TEST(bad_ranges_are_refused) {
+    struct as *as = as_create();
+    static const struct {
+        u64 start, len;
+    } bad[] = {{BASE, 0}, {BASE + 8, PAGE_SIZE}, {BASE, 100}, {0, PAGE_SIZE},
+               {USER_STACK_TOP, PAGE_SIZE}, {BASE, USER_TOP}, {~0ul - 4095, PAGE_SIZE}};
+    for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
+        EXPECT(as_map(as, bad[i].start, bad[i].len, PROT_READ, NULL, 0, 0) == -EINVAL);
+        EXPECT(as_map_fixed(as, bad[i].start, bad[i].len, PROT_READ) < 0);
+    }
+    EXPECT(as_unmap(as, BASE + 1, PAGE_SIZE) == -EINVAL && as_unmap(as, BASE, 0) == -EINVAL);
+    EXPECT(as_unmap(as, USER_TOP, PAGE_SIZE) == -EINVAL && as_unmap(as, BASE, ~0ul) == -EINVAL);
+    EXPECT(as_map_anywhere(as, 0, 0, PROT_READ) == -EINVAL);
+    EXPECT(as_map_anywhere(as, 0, USER_TOP + PAGE_SIZE, PROT_READ) == -ENOMEM);
+    as_destroy(as);
+}
+
+static long zeros(struct backing *b, u64 off, void *buf, usize n) {
+    (void)b, (void)off;
+    memset(buf, 0, n);
+    return n;
+}
+
+TEST(split_divides_the_file_too) {
+    struct backing file = {zeros};
+    struct as *as = as_create();
+    EXPECT(as_map(as, BASE, 8 * PAGE_SIZE, PROT_READ, &file, 0x5000, 3 * PAGE_SIZE + 100) == 0);
+    EXPECT(region_split(as, page_va(2)) && region_split(as, page_va(2)) && region_split(as, page_va(5)));
+    struct region *a = region_find(as, BASE), *b = region_find(as, page_va(2)),
+                  *c = region_find(as, page_va(5));
+    EXPECT(a->end == b->start && b->end == c->start && c->end == page_va(8));
+    EXPECT(a->file_bytes == 2 * PAGE_SIZE && b->file_bytes == PAGE_SIZE + 100 && c->file_bytes == 0);
+    EXPECT(a->file_off == 0x5000 && b->file_off == 0x7000 && b->backing == &file);
+    EXPECT(region_split(as, page_va(20)));  // nothing there: nothing to do
+    as_destroy(as);
+}
+
+TEST(neighbours_alike_become_one) {
+    struct as *as = space_with(2);
+    EXPECT(as_map_fixed(as, page_va(2), PAGE_SIZE, PROT_READ | PROT_WRITE) > 0);
+    EXPECT(as_map_fixed(as, page_va(3), PAGE_SIZE, PROT_READ) > 0);
+    EXPECT(as_map_fixed(as, BASE - PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE) > 0);
+    struct region *r = region_first(as, 0);
+    EXPECT(r->start == BASE - PAGE_SIZE && r->end == page_va(3) && region_next(as, r)->prot == PROT_READ);
+    EXPECT(objects_out() == 3);  // the space and two regions
+    as_destroy(as);
+}
+
+TEST(gap_is_the_highest_that_fits) {
+    struct as *as = as_create();
+    u64 top = USER_MMAP_TOP;
+    EXPECT(region_gap(as, PAGE_SIZE, top) == top - PAGE_SIZE);
+    EXPECT(as_map_anywhere(as, 0, PAGE_SIZE, PROT_READ) == (long)(top - PAGE_SIZE));
+    EXPECT(as_map_fixed(as, top - 4 * PAGE_SIZE, PAGE_SIZE, PROT_READ) > 0);
+    EXPECT(region_gap(as, 2 * PAGE_SIZE, top) == top - 3 * PAGE_SIZE);
+    EXPECT(region_gap(as, 3 * PAGE_SIZE, top) == top - 7 * PAGE_SIZE);
+    EXPECT(as_map_anywhere(as, BASE + 5, PAGE_SIZE, PROT_READ) == (long)BASE);  // the hint, if it is free
+    EXPECT(as_map_anywhere(as, BASE, PAGE_SIZE, PROT_READ) == (long)(top - 2 * PAGE_SIZE));
+    EXPECT(region_gap(as, USER_MMAP_TOP, top) == 0);
+    as_destroy(as);
+}
+
+TEST(brk_grows_shrinks_and_stops) {
+    struct as *as = space_with(2);
+    u64 start = as->brk;
+    EXPECT(as_brk(as, 0) == start && as_brk(as, start - 1) == start);
+    EXPECT(as_brk(as, start + 100) == start + 100 && region_find(as, start));
+    EXPECT(as_brk(as, start + PAGE_SIZE) == start + PAGE_SIZE && !region_find(as, start + PAGE_SIZE));
+    EXPECT(as_map_fixed(as, start + 4 * PAGE_SIZE, PAGE_SIZE, PROT_READ) > 0);
+    EXPECT(as_brk(as, start + 5 * PAGE_SIZE) == start + PAGE_SIZE);  // something is in the way
+    EXPECT(as_brk(as, start + 4 * PAGE_SIZE) == start + 4 * PAGE_SIZE);
+    EXPECT(as_brk(as, start) == start && !region_find(as, start));
+    EXPECT(as_brk(as, USER_MMAP_TOP) == start);
+    as_destroy(as);
+}
