@@ -26,7 +26,7 @@ bool frame_inject_failure(void) {
 static frame_t own(frame_t f, enum frame_class class) {
     if (likely(f)) {
         struct frame *r = frame_record(f);
-        ASSERT(r->ref == 0, "frame %u from the free list has count %u (F1)", f, r->ref);
+        ASSERT(frame_refs(f) == 0, "frame %u from the free list has count %u (F1)", f, frame_refs(f));
         r->class = class;
         r->live = 0;
         atomic_store_release(&r->ref, 1u);  // pairs with O5
@@ -59,7 +59,7 @@ frame_t frame_alloc_zeroed(enum frame_class class) {
 
 static void disown(frame_t f) {
     struct frame *r = frame_record(f);
-    ASSERT(r->ref == 0, "frame %u is freed with count %u", f, r->ref);
+    ASSERT(frame_refs(f) == 0, "frame %u is freed with count %u", f, frame_refs(f));
     ASSERT(r->class != FRAME_FREE && r->class != FRAME_RESERVED, "frame %u is freed twice", f);
     r->class = FRAME_FREE;
     COUNT(frame_frees);
