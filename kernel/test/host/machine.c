@@ -158,6 +158,7 @@ bool hart_parked(u32 hart) {
 
 static void *hart_main(void *hart) {
     host_hart = hart;
+    kvm_activate();
     for (u32 done = 0;;) {
         u32 rings = atomic_load_relaxed(&core()->bell);
         hart_poll();
@@ -241,6 +242,7 @@ void machine_start(void) {
     as_init();
     kstack_init();
     release_memory(&memory);
+    kvm_activate();
     for (u32 i = 1; i < nharts; i++) {
         pthread_t t;
         if (pthread_create(&t, NULL, hart_main, harts[i])) {
