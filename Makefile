@@ -145,6 +145,7 @@ help:
 	@echo "make check       every test; ends with 'N passed, N failed'"
 	@echo "make qemu        a shell on Kine      make qemu-gdb, make gdb   with the debugger"
 	@echo "make stress      a seeded campaign    make bench                benchmarks only"
+	@echo "make host-test   unit tests of mm and sync on this machine, with sanitizers (ONLY=word)"
 	@echo "make doctor      is all there?        make lint, clean, deps"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points"

@@ -97,6 +97,21 @@ def figures(tally):
         print("# " + "\n# ".join(text.splitlines()[-30:]))
 
 
+def host_units(tally):
+    """kernel/mm and kernel/sync on this machine, in nine builds: every case of every build counts."""
+    run = subprocess.run(["make", "--no-print-directory", "host-test"], cwd=ROOT, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    results, good = [], run.returncode == 0
+    for part in run.stdout.split("# host: ")[1:]:
+        cases, complete = ktap.parse(part.splitlines())
+        tally.many("host " + part.split()[0], cases)
+        results += cases
+        good = good and complete
+    tally.one(good and len(results) > 0, f"host units: {len(results)} results")
+    if not good:
+        print("# " + "\n# ".join(line for line in run.stdout.splitlines()[-200:] if not line.startswith("ok ")))
+
+
 def lint(tally):
     run = subprocess.run([sys.executable, "stress/lint.py"], cwd=ROOT, capture_output=True, text=True)
     for line in run.stdout.splitlines():
@@ -114,6 +129,7 @@ def main():
     lint(tally)
     host_tests(tally)
     figures(tally)
+    host_units(tally)
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest")
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", smp=1, mem="64M",
                 refs="freelock")

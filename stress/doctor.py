@@ -15,7 +15,7 @@ import boot
 import qemu
 
 CROSS = "riscv64-unknown-elf"
-TOOLS = {"make": "make", f"{CROSS}-gcc": f"gcc-{CROSS}", f"{CROSS}-ld": f"binutils-{CROSS}",
+TOOLS = {"make": "make", "gcc": "gcc", f"{CROSS}-gcc": f"gcc-{CROSS}", f"{CROSS}-ld": f"binutils-{CROSS}",
          os.environ.get("QEMU", "qemu-system-riscv64"): "qemu-system-misc", "gdb-multiarch": "gdb-multiarch"}
 LIBC = pathlib.Path("/usr/lib/picolibc") / CROSS
 
