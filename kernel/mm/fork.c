@@ -5,7 +5,8 @@
 //            (an AMO), raise the frame's count, give the child the same entry. Then one shootdown
 //            for the whole space, still under the lock: a hart of the parent that went on writing
 //            through an old translation would write into the child's snapshot. Only then unlock.
-// Failure    the child built so far is torn down; pages of the parent that are COW with a count of
+// Failure    the child built so far is destroyed like any other: its regions have the parent's bounds,
+//            which cover every table that was made. Pages of the parent that are COW with a count of
 //            one again become writable by a flip at their next write.
 #include "lib/errno.h"
 #include "mm/cache.h"
@@ -76,16 +77,6 @@ static int share_all(struct as *parent, struct as *child, bool *downgraded) {
     return 0;
 }
 
-// pt_make may have left tables without an entry in the failed child: empty every region's whole
-// range, not only what was populated.
-static void destroy_failed(struct as *child) {
-    list_each(it, &child->regions) {
-        struct region *r = list_entry(it, struct region, link);
-        pt_clear(child, r->start, r->end, true);
-    }
-    as_destroy(child);
-}
-
 struct as *as_fork(struct as *parent) {
     struct as *child = as_create();
     if (!child) {
@@ -100,7 +91,7 @@ struct as *as_fork(struct as *parent) {
     }
     mutex_unlock(&parent->lock);
     if (error) {
-        destroy_failed(child);
+        as_destroy(child);
         return NULL;
     }
     return child;
