@@ -166,8 +166,8 @@ static frame_t unload(struct freelist *l, frame_t chain) {
 static frame_t refill(struct freelist *l, struct freelist *from) {
     u32 len;
     move_begin(l);
-    RACE_POINT("freelist.refill");
     frame_t f = depot_pop(&from->depot, &len);
+    RACE_POINT("freelist.refill");
     if (f) {
         f = unload(l, f);
     }
@@ -204,6 +204,7 @@ static frame_t rob_magazine(frame_t *slot, u32 n) {
 static frame_t take_anywhere(struct freelist *l) {
     for (u32 i = 0; i < nharts; i++) {
         struct freelist *victim = &lists[(this_hart()->index + i) % nharts];
+        RACE_POINT("freelist.scan");
         frame_t f = refill(l, victim);
         if (!f) {
             f = rob_magazine(victim->slot, SLOTS);
