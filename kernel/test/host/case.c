@@ -21,6 +21,7 @@ static struct test_case *cases, **last = &cases;
 static struct test_case *running;
 static u32 failures;  // (a) of the running case
 static int death_pipe;
+static const char *program;
 
 void case_add(struct test_case *c) {
     *last = c;
@@ -68,6 +69,9 @@ int case_run_all(const char *only) {
             bad += !ok;
             printf("%sok %u - ", ok ? "" : "not ", ++n);
             print_name(c);
+            if (!ok) {
+                printf("# again: %s %lu %s\n", program, test_seed, c->name);
+            }
         }
     }
     return bad != 0 || n == 0;
@@ -146,6 +150,7 @@ const char *__asan_default_options(void) {
 
 // Arguments: a seed, then words of a case's or file's name to run only those.
 int main(int argc, char **argv) {
+    program = argv[0];
     test_seed = argc > 1 ? strtoul(argv[1], NULL, 0) : test_seed;
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGALRM, hang);

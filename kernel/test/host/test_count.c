@@ -88,7 +88,7 @@ static u32 told;  // (a)
 
 static void get_and_put(void *arg) {
     (void)arg;
-    for (u32 i = 0; i < 3000; i++) {
+    for (u32 i = 0; i < 20000; i++) {
         frame_get(shared_frame);
         if (frame_put(shared_frame)) {
             atomic_add_relaxed(&told, 1u);

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// test_scarce.c - few frames are left, and they wander: each is found by whoever needs it, none is handed
+// out twice, and "none left" is said only when it is so.
+#include "lib/string.h"
+#include "mm/freelist.h"
+#include "sync/atomic.h"
+#include "test/host/owners.h"
+
+static u32 refused;  // (a)
+static frame_t hoard[FRAMES];
+static u32 nhoard;
+
+static void leave_only(u32 left) {
+    nhoard = take_all(hoard);
+    for (u32 i = 0; i < left; i++) {
+        give(hoard[--nhoard]);
+    }
+}
+
+static void end_scarcity(void) {
+    while (nhoard) {
+        give(hoard[--nhoard]);
+    }
+}
+
+// As many frames as harts, and each hart holds at most one: there is always one for who asks.
+static void take_the_last(void *arg) {
+    for (u32 i = 0; i < *(u32 *)arg; i++) {
+        frame_t f = take();
+        atomic_add_relaxed(&refused, !f);
+        if (f) {
+            *(u64 *)frame_kva(f) = i;
+            ((u64 *)frame_kva(f))[1] = this_hart()->index;
+            if (pick(4) == 0) {
+                cpu_pause();
+            }
+            EXPECT(*(u64 *)frame_kva(f) == i);
+            give(f);
+        }
+    }
+}
+
+TEST(the_last_frames_are_always_found) {
+    u32 rounds = 1500;
+    leave_only(HARTS);
+    refused = 0;
+    on_harts(HARTS, take_the_last, &rounds);
+    EXPECT(refused == 0);
+    end_scarcity();
+    EXPECT(each_is_free_once(0));
+}
+
+TEST(with_fewer_frames_than_harts_none_is_taken_twice) {
+    u32 rounds = 1500;
+    leave_only(2);
+    on_harts(HARTS, take_the_last, &rounds);
+    EXPECT(freelist_count() == 2);
+    end_scarcity();
+    EXPECT(each_is_free_once(0));
+}
+
+// Hart 0 gives 70: half of its magazine goes to its depot as a batch. The others take 65 of them, and so
+// some look for frames while another has the whole batch in its hands. None may be refused.
+enum { GIVEN = 70, TAKEN = 13 };
+
+static void share_a_batch(void *arg) {
+    u32 self = this_hart()->index;
+    for (u32 round = *(u32 *)arg; round; round--) {
+        frame_t mine[TAKEN] = {0};
+        for (u32 i = 0; self == 0 && i < GIVEN; i++) {
+            give(hoard[--nhoard]);
+        }
+        rendezvous(HARTS);
+        for (u32 i = 0; self && i < TAKEN; i++) {
+            mine[i] = take();
+            atomic_add_relaxed(&refused, !mine[i]);
+        }
+        rendezvous(HARTS);
+        for (u32 i = 0; i < TAKEN && mine[i]; i++) {
+            give(mine[i]);
+        }
+        rendezvous(HARTS);
+        if (self == 0) {
+            nhoard += take_all(hoard + nhoard);
+        }
+    }
+}
+
+TEST(nobody_is_refused_while_a_batch_moves) {
+    u32 rounds = 40;
+    leave_only(0);
+    refused = 0;
+    on_harts(HARTS, share_a_batch, &rounds);
+    EXPECT(refused == 0);
+    end_scarcity();
+    EXPECT(each_is_free_once(0));
+}
+
+// The harts free all they hold, each some, after which one of them takes every one.
+static void free_all_then_one_takes(void *arg) {
+    static frame_t list[FRAMES];
+    u32 taker = *(u32 *)arg, self = this_hart()->index;
+    for (u32 i = self; i < nhoard; i += HARTS) {
+        give(hoard[i]);
+    }
+    rendezvous(HARTS);
+    if (self == taker) {
+        u32 n = take_all(list);
+        EXPECT(n == nhoard);
+        memcpy(hoard, list, n * sizeof(list[0]));
+    }
+    rendezvous(HARTS);
+}
+
+TEST(one_hart_takes_what_all_have_freed) {
+    nhoard = take_all(hoard);
+    u32 all = nhoard;
+    for (u32 taker = 0; taker < HARTS; taker += 2) {
+        on_harts(HARTS, free_all_then_one_takes, &taker);
+        EXPECT(nhoard == all);
+    }
+    end_scarcity();
+}
+
+// The same without a rendezvous: hart 0 must find each frame while the other is still freeing.
+static void free_while_one_takes(void *arg) {
+    u32 *found = arg;
+    if (this_hart()->index) {
+        for (u32 i = this_hart()->index - 1; i < nhoard; i += HARTS - 1) {
+            give(hoard[i]);
+        }
+        return;
+    }
+    static frame_t list[FRAMES];
+    while (*found < nhoard) {
+        frame_t f = take();
+        list[*found] = f;
+        *found += f != 0;
+    }
+    memcpy(hoard, list, *found * sizeof(list[0]));
+}
+
+TEST(one_hart_takes_what_others_are_freeing) {
+    nhoard = take_all(hoard);
+    for (u32 round = 0; round < 3; round++) {
+        u32 found = 0;
+        on_harts(HARTS, free_while_one_takes, &found);
+        EXPECT(found == nhoard && freelist_count() == 0);
+    }
+    end_scarcity();
+    EXPECT(each_is_free_once(0));
+}
+
+// One hart takes, the next gives: every frame ends in another hart's lists than it came from (ABA).
+static frame_t belt[64];  // (a)
+
+static void run_belt(void *arg) {
+    u32 self = this_hart()->index, n = *(u32 *)arg;
+    for (u32 done = 0; done < n;) {
+        if (self % 2 == 0) {
+            frame_t f = take();
+            u32 place = pick(ARRAY_LEN(belt));
+            while (f && !atomic_cas32_release(&belt[place], FRAME_NONE, f)) {
+                place = pick(ARRAY_LEN(belt));
+                cpu_pause();
+            }
+            done += f != 0;
+        } else {
+            frame_t f = atomic_swap_acquire(&belt[pick(ARRAY_LEN(belt))], FRAME_NONE);
+            if (f) {
+                give(f);
+                done++;
+            } else {
+                cpu_pause();
+            }
+        }
+    }
+}
+
+TEST(frames_wander_from_hart_to_hart) {
+    u32 each = 2000;
+    leave_only(100);
+    on_harts(HARTS, run_belt, &each);
+    end_scarcity();
+    EXPECT(each_is_free_once(0));
+}
