@@ -69,7 +69,7 @@ void as_switch(struct as *as) {
     sfence_space();
     fence_i();  // text may have been filled in by another hart
     if (old) {
-        atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy's acquire
+        atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy, tlb_shootdown
     }
 }
 

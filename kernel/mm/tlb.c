@@ -7,7 +7,8 @@
 //            serves requests itself, so two harts that shoot at each other cannot deadlock.
 // Targets    the harts whose bit stands in as->harts: set before satp, cleared after the fence that
 //            follows satp's change (as_switch). Here: change the entry, full fence, read the mask;
-//            there: set the bit, full fence, walk. One of the two sees the other (Dekker).
+//            there: set the bit, full fence, walk. One of the two sees the other (Dekker). A bit that is
+//            clear was cleared with release, behind that hart's last access.
 // Ordering   T1 request bit: release, after the request is written; taken with acquire.
 //            T2 acknowledgement: release, after the fence instruction; awaited with acquire.
 #include "mm/tlb.h"
@@ -65,7 +66,7 @@ static void shoot(u64 targets, u64 va, u64 pages) {
 void tlb_shootdown(struct as *as, u64 va, u64 pages) {
     RACE_POINT("tlb.shootdown");
     atomic_fence_full();  // the entry's change before the mask: pairs with as_switch
-    u64 mask = atomic_load_relaxed(&as->harts);
+    u64 mask = atomic_load_acquire(&as->harts);  // who has left did so after its last access
     u64 self = 1ul << this_hart()->index;
     if (mask & self) {
         fence_range(va, pages);
