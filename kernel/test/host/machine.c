@@ -99,9 +99,13 @@ u64 irq_save(void) {
     return !off;
 }
 
+// Where interrupts come on, one may take its time.
 void irq_restore(u64 flags) {
     core()->irqs_off &= !flags;
     hart_poll();
+    if (flags && hart_random() % 16 == 0) {
+        sched_yield();
+    }
 }
 
 void cpu_pause(void) {

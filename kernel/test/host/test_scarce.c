@@ -59,12 +59,72 @@ TEST(with_fewer_frames_than_harts_none_is_taken_twice) {
     EXPECT(each_is_free_once(0));
 }
 
+// Two frames. Harts 0 and 2 in turn take one and give it back, so that at least one is free at every
+// moment, but not in the same place for long: now with hart 2, now with hart 0. Hart 1 looks in one place
+// after the other. What it gets goes back by way of `returned` before it looks again.
+static u32 turn, stop;    // (a)
+static frame_t returned;  // (a)
+
+static void look_for_a_frame(void) {
+    while (!atomic_load_relaxed(&stop)) {
+        frame_t f = take();
+        atomic_add_relaxed(&refused, !f);
+        atomic_store_release(&returned, f);
+        while (atomic_load_relaxed(&returned) && !atomic_load_relaxed(&stop)) {
+            cpu_pause();
+        }
+    }
+}
+
+static void take_turns(u32 self, u32 rounds) {
+    while (rounds--) {
+        while (atomic_load_relaxed(&turn) != self) {
+            cpu_pause();
+        }
+        frame_t back = atomic_swap_acquire(&returned, FRAME_NONE);
+        if (back) {
+            give(back);
+        }
+        frame_t f = take();
+        atomic_add_relaxed(&refused, !f);
+        cpu_pause();
+        if (f) {
+            give(f);
+        }
+        atomic_store_relaxed(&turn, 2 - self);
+    }
+}
+
+static void seesaw(void *arg) {
+    if (this_hart()->index == 1) {
+        look_for_a_frame();
+    } else {
+        take_turns(this_hart()->index, *(u32 *)arg);
+        atomic_store_relaxed(&stop, 1u);
+    }
+}
+
+TEST(a_frame_that_is_always_somewhere_is_found) {
+    u32 rounds = 3000;
+    leave_only(2);
+    refused = turn = stop = 0;
+    on_harts(3, seesaw, &rounds);
+    EXPECT(refused == 0);
+    if (returned) {
+        give(returned);
+        returned = FRAME_NONE;
+    }
+    end_scarcity();
+    EXPECT(each_is_free_once(0));
+}
+
 // Hart 0 gives 70: half of its magazine goes to its depot as a batch. The others take 65 of them, and so
 // some look for frames while another has the whole batch in its hands. None may be refused.
 enum { GIVEN = 70, TAKEN = 13 };
 
 static void share_a_batch(void *arg) {
     u32 self = this_hart()->index;
+    this_hart()->delay = 200;  // the hands shall be full for long
     for (u32 round = *(u32 *)arg; round; round--) {
         frame_t mine[TAKEN] = {0};
         for (u32 i = 0; self == 0 && i < GIVEN; i++) {
