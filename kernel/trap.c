@@ -21,7 +21,7 @@ enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
 static void interrupt(u64 cause, const struct trapframe *tf) {
     struct hart *h = this_hart();
     u32 irq, base = h->irq_base;
-    h->irq_base = h->nheld;
+    h->irq_base = read_once(h->nheld);
     switch (cause & ~CAUSE_INTERRUPT) {
     case IRQ_SOFT:
         ipi_clear();

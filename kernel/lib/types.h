@@ -30,6 +30,16 @@ typedef u64 uaddr;  // an address in user space: never dereferenced but by uacce
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 
+// Marked plain accesses: one load or store, never torn or repeated, no order. They never race
+// with each other; a comment says why plain ones would not do.
+#ifdef __riscv
+#define read_once(x) (*(const volatile typeof(x) *)&(x))
+#define write_once(x, v) (*(volatile typeof(x) *)&(x) = (v))
+#else
+#define read_once(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define write_once(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
+#endif
+
 // The base ISA has no bit counting; these loop, and libgcc stays out of the kernel.
 static inline u32 bits_count(u64 bits) {
     u32 n = 0;

@@ -47,7 +47,7 @@ void sched_init_hart(struct hart *h) {
 
 static void enqueue(struct hart *h, struct thread *t) {
     struct runq *q = h->runq;
-    t->hart = h->index;
+    write_once(t->hart, h->index);
     u64 flags = spin_lock_irq(&q->lock);
     list_add_tail(&q->threads, &t->run_link);
     write_once(q->length, q->length + 1);
@@ -78,27 +78,26 @@ static void kick_if_idle(struct hart *h) {
 
 // Some sleeping hart that may run `t`, to come and steal it.
 static void kick_a_thief(struct thread *t) {
-    u64 candidates = atomic_load_relaxed(&idle_mask) & t->affinity;
+    u64 candidates = atomic_load_relaxed(&idle_mask) & read_once(t->affinity);
     if (candidates) {
         ipi_send(harts[bits_lowest(candidates)]);
     }
 }
 
 static u32 allowed_hart(struct thread *t) {
-    if (t->affinity >> t->hart & 1) {
+    u64 affinity = read_once(t->affinity);
+    if (affinity >> t->hart & 1) {
         return t->hart;
     }
-    for (u32 i = 0; i < nharts; i++) {
-        if (t->affinity >> i & 1) {
-            return i;
-        }
+    if (!(affinity & (~0ul >> (64 - nharts)))) {
+        panic("thread of pid %d may run nowhere: affinity %lx", t->proc->pid, affinity);
     }
-    panic("thread of pid %d may run nowhere: affinity %lx", t->proc->pid, t->affinity);
+    return bits_lowest(affinity);
 }
 
 void sched_ready(struct thread *t) {
     struct hart *h = harts[allowed_hart(t)];
-    bool alone = t->affinity == 1ul << h->index;
+    bool alone = read_once(t->affinity) == 1ul << h->index;
     enqueue(h, t);
     if (h != this_hart()) {
         kick_if_idle(h);
@@ -118,7 +117,7 @@ static struct thread *steal_from(struct hart *victim) {
     if (spin_try_lock(&q->lock)) {
         list_each(it, &q->threads) {
             struct thread *t = list_entry(it, struct thread, run_link);
-            if (t->affinity >> this_hart()->index & 1) {
+            if (read_once(t->affinity) >> this_hart()->index & 1) {
                 found = t;
                 list_del(&t->run_link);
                 write_once(q->length, q->length - 1);
@@ -202,10 +201,10 @@ static void switch_to(struct thread *next) {
     if (prev->fp_used) {
         sched_save_fp(prev);
     }
-    h->current = next;
+    write_once(h->current, next);  // proc_kill looks
     h->kernel_sp = next->stack - TF_SIZE;
     h->inject = &next->inject;
-    next->hart = h->index;
+    write_once(next->hart, h->index);
     if (next->stack_hart != h->index) {
         next->stack_hart = h->index;
         kstack_fence(next->stack);
@@ -230,7 +229,7 @@ void sched_started(struct thread *from) {
 
 static void reschedule(void) {
     u64 flags = irq_save();
-    ASSERT(this_hart()->nheld == 0, "hart %u switches with %u spinlocks held, first %s",
+    ASSERT(read_once(this_hart()->nheld) == 0, "hart %u switches with %u spinlocks held, first %s",
            this_hart()->index, this_hart()->nheld, lock_rank_name[this_hart()->held[0]->rank]);
     struct thread *next = dequeue(this_hart()->runq);
     bool may_stay = atomic_load_relaxed(&thread_self()->state) == THREAD_RUNNING;
@@ -299,8 +298,7 @@ bool park_killed(void) {
 // ---- standing still ----
 
 static void stand_still(void) {
-    atomic_add_relaxed(&standing, 1u);
-    atomic_fence_full();  // pairs with sched_quiesced: it sees us stand, we see it end
+    atomic_add_release(&standing, 1u);  // all that we did comes before what is done meanwhile
     while (atomic_load_acquire(&quiesce)) {
         u64 flags = irq_save();
         if (atomic_load_acquire(&quiesce)) {
@@ -319,7 +317,7 @@ void sched_quiesced(void (*fn)(void *), void *arg) {
             ipi_send(harts[i]);
         }
     }
-    while (atomic_load_acquire(&standing) != nharts - 1) {
+    while (atomic_load_acquire(&standing) != nharts - 1) {  // pairs with stand_still
         cpu_pause();
     }
     fn(arg);
@@ -355,7 +353,7 @@ void sched_user_work(void) {
             stand_still();
         }
         if (park_killed()) {
-            proc_exit(t->proc->kill_signal);
+            proc_exit(read_once(t->proc->kill_signal));
         }
         sched_obey_affinity();
         if (work & WORK_RESCHED) {

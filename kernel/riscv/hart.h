@@ -81,7 +81,7 @@ static inline struct hart *this_hart(void) {
 
 // Count an event (names: syscall/abi.h). Not exact for events counted in interrupt handlers and
 // outside them at once; those have counters of their own.
-#define COUNT(event) (this_hart()->count.event++)
+#define COUNT(event) write_once(this_hart()->count.event, read_once(this_hart()->count.event) + 1)
 
 static inline u64 hart_random(void) {
     struct hart *h = this_hart();

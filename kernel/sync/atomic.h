@@ -6,8 +6,8 @@
 // CAS        is inline assembly: GCC 12 for RISC-V emits compare-exchange without its release half
 //            ("release" gives a bare lr/sc, "acq_rel" an sc without .rl). Fetch-and-op and exchange
 //            come out right and are left to the compiler. `make lint` checks the object code.
-// Host       builds for unit tests (no __riscv) use the compiler's own for everything, so that its
-//            ThreadSanitizer sees each access with its stated order.
+// Tools      Host builds for unit tests, and files under the race detector, use the compiler's own for
+//            everything, so that each operation is seen with its stated order.
 //
 // Each use of an order stronger than relaxed names what it pairs with; docs/memory-model.md lists
 // them all.
@@ -21,6 +21,7 @@
 
 // These return the old value.
 #define atomic_add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+#define atomic_add_release(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELEASE)
 #define atomic_sub_relaxed(p, v) __atomic_fetch_sub(p, v, __ATOMIC_RELAXED)
 #define atomic_sub_release(p, v) __atomic_fetch_sub(p, v, __ATOMIC_RELEASE)
 #define atomic_or_relaxed(p, v) __atomic_fetch_or(p, v, __ATOMIC_RELAXED)
@@ -37,21 +38,16 @@
 #define atomic_fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define atomic_fence_full() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-// Marked plain accesses: one load or store, never torn or repeated, no order. And an acquire fence
-// behind an operation on *p, which ThreadSanitizer knows only as a load of *p.
+// An acquire fence behind an operation on *p, which the host's ThreadSanitizer knows only as a load of *p.
 #ifdef __riscv
-#define read_once(x) (*(const volatile typeof(x) *)&(x))
-#define write_once(x, v) (*(volatile typeof(x) *)&(x) = (v))
 #define atomic_fence_acquire_of(p) ((void)(p), atomic_fence_acquire())
 #else
-#define read_once(x) atomic_load_relaxed(&(x))
-#define write_once(x, v) atomic_store_relaxed(&(x), v)
 #define atomic_fence_acquire_of(p) ((void)atomic_load_acquire(p))
 #endif
 
 #define ATOMIC_BITS(x) ((u64)1 << (x))
 
-#ifdef __riscv
+#if defined(__riscv) && !defined(__SANITIZE_THREAD__)
 // Compare and swap, strong: true and *p = desired if *p was expected, false otherwise.
 // Unprivileged spec 8.3: a constrained LR/SC loop, so it makes progress.
 #define ATOMIC_CAS(name, type, w, aq, rl)                                                          \

@@ -24,11 +24,11 @@ static always_inline void mutex_lock(struct mutex *m) {
     if (unlikely(!atomic_cas32_acquire(&m->state, 0, 1))) {  // pairs with mutex_unlock
         mutex_wait(m);
     }
-    m->owner = this_hart()->current;
+    write_once(m->owner, this_hart()->current);
 }
 
 static always_inline void mutex_unlock(struct mutex *m) {
-    m->owner = NULL;
+    write_once(m->owner, NULL);
     if (unlikely(atomic_swap_release(&m->state, 0u) == 2)) {  // pairs with mutex_lock
         mutex_wake(m);
     }

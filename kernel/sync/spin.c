@@ -24,9 +24,9 @@ void spin_wait(struct spin *l) {
 
 void spin_check_order(const struct spin *l) {
     struct hart *h = this_hart();
-    u32 n = MIN(h->nheld, HELD_MAX);
+    u32 n = MIN(read_once(h->nheld), HELD_MAX);
     for (u32 i = h->irq_base; i < n; i++) {
-        const struct spin *held = h->held[i];
+        const struct spin *held = read_once(h->held[i]);
         if (held->rank >= l->rank) {
             panic("lock order: hart %u takes %s (%p) while it holds %s (%p)", h->index,
                   lock_rank_name[l->rank], (void *)l, lock_rank_name[held->rank], (void *)held);

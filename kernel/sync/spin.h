@@ -32,11 +32,12 @@ void spin_check_order(const struct spin *l);  // CHECK: panic if `l` may not be 
 
 static always_inline void spin_note_held(struct spin *l) {
     struct hart *h = this_hart();
-    u32 n = h->nheld++;  // first the count: a handler in between uses the slot above
+    u32 n = read_once(h->nheld);
+    write_once(h->nheld, n + 1);  // first the count: a handler in between uses the slot above
     if (likely(n < HELD_MAX)) {
-        h->held[n] = l;
+        write_once(h->held[n], l);
     }
-    l->owner = h->index + 1;
+    write_once(l->owner, h->index + 1);
 }
 
 static always_inline void spin_lock(struct spin *l) {
@@ -58,8 +59,8 @@ static always_inline bool must_check spin_try_lock(struct spin *l) {
 }
 
 static always_inline void spin_unlock(struct spin *l) {
-    l->owner = 0;
-    this_hart()->nheld--;
+    write_once(l->owner, 0);
+    write_once(this_hart()->nheld, read_once(this_hart()->nheld) - 1);
     atomic_store_release(&l->word, 0u);  // pairs with spin_lock
 }
 
