@@ -20,6 +20,7 @@ OUT := out
 TOOLS := CHECK RACE LOCKDEP KASAN UBSAN GHOST TRACK
 ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
 empty :=
+comma := ,
 KNAME := $(subst $(empty) $(empty),-,$(strip $(REFS) $(shell echo $(ON) | tr A-Z a-z) $(MUTANT)))
 KOUT := $(OUT)/$(KNAME)
 Q := $(if $(filter 1,$(V)),,@)
@@ -29,7 +30,7 @@ Q := $(if $(filter 1,$(V)),,@)
 all: kernel $(OUT)/initrd.cpio
 
 # ---- kernel ----
-KSRC := $(filter-out kernel/mm/freelist_%.c,$(wildcard kernel/*.c kernel/*/*.c)) \
+KSRC := $(filter-out kernel/mm/freelist_%.c $(if $(filter 1,$(RACE)),,kernel/sync/race%),$(wildcard kernel/*.c kernel/*/*.c)) \
         kernel/mm/freelist_$(if $(filter cas,$(REFS)),hart,global).c
 KASM := $(wildcard kernel/riscv/*.S)
 KOBJ := $(KSRC:kernel/%.c=$(KOUT)/%.o) $(KASM:kernel/%.S=$(KOUT)/%.S.o)
@@ -40,12 +41,17 @@ KFLAGS := $(KISA) --specs=picolibc.specs -std=gnu11 -O2 -g -ffreestanding -fno-o
           -DREFS_$(shell echo $(REFS) | tr a-z A-Z) -DVERSION='"0.1"' -DKERNEL_NAME='"$(KNAME)"' \
           $(ON:%=-D%) $(if $(MUTANT),-DMUTANT_$(MUTANT))
 
+# What the race detector instruments: all but itself and what speaks when all is lost.
+RACE_FLAGS := $(if $(filter 1,$(RACE)),-fsanitize=thread --param tsan-distinguish-volatile=1 -Wno-tsan)
+# Functions that move memory are seen at their door (race_tsan.c).
+UNSEEN := kernel/sync/race%.c kernel/panic.c kernel/symbols.c kernel/lib/%.c
+
 kernel: $(KOUT)/kernel.elf
 
 $(KOUT)/%.o: kernel/%.c Makefile
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
-	$(Q)$(CC) $(KFLAGS) -MMD -c $< -o $@
+	$(Q)$(CC) $(KFLAGS) $(if $(filter-out $(UNSEEN),$<),$(RACE_FLAGS)) -MMD -c $< -o $@
 
 $(KOUT)/%.S.o: kernel/%.S Makefile
 	@mkdir -p $(@D)
@@ -56,6 +62,7 @@ $(KOUT)/%.S.o: kernel/%.S Makefile
 # picolibc's printf is taken without floating point, for which there are no registers in the kernel.
 KLD := $(CC) -march=rv64imac -mabi=lp64 --specs=picolibc.specs -nostartfiles -static \
        -Wl,--no-relax,--no-gc-sections,--no-warn-rwx-segments -DPICOLIBC_INTEGER_PRINTF_SCANF \
+       $(if $(RACE_FLAGS),$(addprefix -Wl$(comma)--wrap=,memcpy memset page_zero page_copy)) \
        -Wl,-z,max-page-size=4096 -T kernel/kernel.ld
 $(KOUT)/kernel.elf: $(KOBJ) kernel/kernel.ld kernel/mksymbols.py
 	$(if $(Q),@echo "  LD  $@")
@@ -74,7 +81,6 @@ include user/user.mk
 include kernel/test/host/host.mk
 
 # ---- running ----
-comma := ,
 VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHECK) CPU=$(CPU) MACHINE=$(MACHINE)
 QEMU_RUN = $(QEMU) -machine virt$(if $(MACHINE),$(comma)$(MACHINE)) $(if $(CPU),-cpu rv64$(comma)$(CPU)) \
            -bios default -nographic -smp $(SMP) -m $(MEM) -kernel $(KOUT)/kernel.elf \

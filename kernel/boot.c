@@ -25,7 +25,7 @@ u32 nharts;
 
 extern char __image_start[], __image_end[], _secondary_entry[];
 
-static struct hart boot_hart;  // until the device tree says how many there are
+struct hart boot_hart;  // until the device tree says how many there are
 static u32 online;
 static struct mem_range usable[RANGES_MAX * 2];
 static u32 nusable;
@@ -62,6 +62,7 @@ static void find_usable_memory(void) {
     u64 start = (u64)__image_start - IMAGE_BASE + IMAGE_PHYS;
     reserve(start, ALIGN_UP((u64)__image_end, PAGE_SIZE) - IMAGE_BASE + IMAGE_PHYS);
     reserve(ALIGN_DOWN(machine.initrd, PAGE_SIZE), ALIGN_UP(machine.initrd_end, PAGE_SIZE));
+    race_reserve(usable, nusable);
     boot_alloc_from(usable, nusable);
 }
 
@@ -157,6 +158,7 @@ static void seed_from_bootargs(void) {
 }
 
 static void hart_online(void) {
+    race_begin_hart(this_hart());
     csr_write(sie, SIE_SSIE | SIE_STIE | SIE_SEIE);
     csr_write(scounteren, 7);  // user mode may read cycle, time, instret
     csr_clear(sstatus, SSTATUS_FS);
@@ -190,7 +192,6 @@ static void start_others(void) {
 }
 
 noreturn void boot_main(u64 hartid, u64 dtb_pa) {
-    hart_tp = &boot_hart;
     harts[0] = &boot_hart;
     print_set_sink(sbi_sink);
     kprintf("\nKine " VERSION ": " KERNEL_NAME ", boot hart %lu\n", hartid);
@@ -221,6 +222,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
         harts[i]->emergency_sp = (u64)boot_alloc(PAGE_SIZE) + PAGE_SIZE;
         harts[i]->timers = timer_alloc();
     }
+    race_boot();
     initramfs_boot(pa_to_kva(machine.initrd), machine.initrd_end - machine.initrd);
     seed_from_bootargs();
     release_memory();

@@ -28,7 +28,9 @@
 #define IMAGE_PHYS 0x80000000ul  // where the linker script asks the loader to put IMAGE_BASE
 
 // A stack fills the upper half of its slot: a stack pointer with this bit clear has run over.
-#ifdef CHECK
+#if defined(RACE) || defined(KASAN)
+#define KSTACK_SHIFT 15
+#elif defined(CHECK)
 #define KSTACK_SHIFT 14
 #else
 #define KSTACK_SHIFT 13

@@ -19,6 +19,7 @@ enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
 
 // => interrupts off
 static void interrupt(u64 cause, const struct trapframe *tf) {
+    race_irq_enter(!(tf->sstatus & SSTATUS_SPP));
     struct hart *h = this_hart();
     u32 irq, base = h->irq_base;
     h->irq_base = read_once(h->nheld);
@@ -44,6 +45,7 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
         panic("interrupt %lu", cause & ~CAUSE_INTERRUPT);
     }
     h->irq_base = base;
+    race_irq_leave(!(tf->sstatus & SSTATUS_SPP));
 }
 
 static bool is_page_fault(u64 cause, enum access *access) {

@@ -5,6 +5,7 @@
 #include "dev/fdt.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
+#include "sync/race.h"
 
 static volatile u32 *test;
 
@@ -23,6 +24,7 @@ static noreturn void finish(u32 command, bool failed) {
 }
 
 noreturn void power_off(u32 status) {
+    status = status ? status : race_reports() ? RACE_STATUS : 0;
     finish(status ? status << 16 | 0x3333 : 0x5555, status != 0);
 }
 

@@ -45,6 +45,7 @@ static struct thread *thread_create(struct proc *p, void *(*start)(void *), void
     t->affinity = ~0ul >> (64 - nharts);
     t->inject = (struct inject){0, 0};
     t->fp_used = false;
+    race_thread_begin(t);
     return t;
 }
 
@@ -68,6 +69,7 @@ struct proc *proc_create(void *(*start)(void *), void *arg) {
 }
 
 void proc_free(struct proc *p) {
+    race_thread_end(p->thread);
     kstack_free(p->thread->stack);
     cache_free(&thread_cache, p->thread);
     cache_free(&proc_cache, p);

@@ -212,6 +212,7 @@ static void switch_to(struct thread *next) {
     atomic_store_relaxed(&next->state, THREAD_RUNNING);
     as_switch(next->proc ? next->proc->as : NULL);
     COUNT(switches);
+    race_switch(prev, next);
     prev = context_switch(&prev->context, &next->context, prev);
     finish(prev);
     if (thread_self()->fp_used) {

@@ -13,6 +13,7 @@
 #include "lib/list.h"
 #include "riscv/hart.h"
 #include "riscv/trapframe.h"
+#include "sync/race.h"
 
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_PARKING, THREAD_PARKED, THREAD_DEAD };
 
@@ -36,6 +37,9 @@ struct thread {
     struct inject inject;
     bool fp_used;
     u64 fp[33];
+#ifdef RACE
+    struct race_context race;
+#endif
 } cacheline_aligned;
 
 static inline struct thread *thread_self(void) {

@@ -36,6 +36,15 @@
 
 #define SATP_SV39 (8ul << 60)
 
+// The race detector is told when interrupts go on and off (sync/race.h).
+#if defined(RACE) && defined(__SANITIZE_THREAD__)
+void race_irq_enabled(void);
+void race_irq_disabled(void);
+#else
+#define race_irq_enabled() ((void)0)
+#define race_irq_disabled() ((void)0)
+#endif
+
 #ifdef __riscv
 #define csr_read(csr)                                                                              \
     ({                                                                                             \
@@ -48,21 +57,29 @@
 #define csr_clear(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"rK"(v) : "memory")
 
 static always_inline void irq_enable(void) {
+    race_irq_enabled();
     csr_set(sstatus, SSTATUS_SIE);
 }
 
 static always_inline void irq_disable(void) {
     csr_clear(sstatus, SSTATUS_SIE);
+    race_irq_disabled();
 }
 
 // Returns what irq_restore() wants back.
 static always_inline u64 irq_save(void) {
     u64 old;
     __asm__ volatile("csrrci %0, sstatus, 2" : "=r"(old)::"memory");
+    if (old & SSTATUS_SIE) {
+        race_irq_disabled();
+    }
     return old & SSTATUS_SIE;
 }
 
 static always_inline void irq_restore(u64 flags) {
+    if (flags & SSTATUS_SIE) {
+        race_irq_enabled();
+    }
     csr_set(sstatus, flags);
 }
 

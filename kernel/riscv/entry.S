@@ -18,9 +18,11 @@ _entry:
     sd zero, 0(t0)
     addi t0, t0, 8
     j 1b
-2:  call boot_early_map             // returns satp
+2:  la tp, boot_hart                // C code finds a hart there, always
+    call boot_early_map             // returns satp
     call turn_on_mmu
     la sp, boot_stack_top
+    la tp, boot_hart
     mv s0, zero
     mv a0, s1
     mv a1, s2

@@ -18,6 +18,7 @@ struct runq;
 struct cache_hart;
 struct timer_queue;
 struct kstack_pool;
+struct race_context;
 
 // Counts one process's allocations, to make the k-th of them fail (KINE_FAIL_NTH).
 struct inject {
@@ -52,6 +53,7 @@ struct hart {
     struct runq *runq;
     struct timer_queue *timers;
     struct kine_counters count;
+    struct race_context *race;  // RACE: who runs; NULL: nothing is recorded
 
     // (r) written by other harts
     cacheline_aligned u64 tlb_requests;  // bit i: hart i waits for a shootdown here

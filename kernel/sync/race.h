@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// race.h - the race detector (RACE=1): happens-before, in the manner of ThreadSanitizer.
+//
+// Model      The compiler reports every access of memory and every atomic operation (race_tsan.c).
+//            Two accesses of one byte race if at least one writes, at least one is plain, and neither
+//            happens before the other (C11 5.1.2.4; Flanagan and Freund, "FastTrack", PLDI 2009).
+// Contexts   what is ordered in itself: each thread, each hart's idle loop, each hart's interrupts.
+//            A context has a vector clock: for each context, up to where it has happened before now.
+// Order      comes from release and acquire on the same atomic word (locks are made of these), fences,
+//            a hart's switch from one thread to the next, a thread's start, and interrupts: a handler
+//            comes after all that its hart did before it last enabled interrupts, and before what it
+//            does after it next disables them. Relaxed operations and marked accesses (read_once,
+//            write_once) order nothing; they never race with each other.
+// Parts      race_clock.c contexts and order · race_shadow.c who accessed what · race_stack.c call
+//            paths · race_report.c what is printed · race_tsan.c the compiler's calls
+// Costs      four fifths of memory; docs/testing.md has the slowdown.
+// Limits     RACE_IDS contexts are told apart, further ones share numbers; a word remembers its last
+//            four accesses; a page moved at once is recorded at eight of its words. All of these can
+//            lose a race, none can invent one.
+#pragma once
+#include "lib/types.h"
+
+#ifdef RACE
+#define RACE_IDS 128
+#define RACE_DEPTH 32
+#define RACE_STATUS 102  // of a machine that is switched off after a report
+
+struct race_clock {
+    u32 at[RACE_IDS];
+};
+
+// What is known of a thread, or of a hart's interrupts. Only the hart that runs it touches it.
+struct race_context {
+    u32 id, depth;
+    u32 paths[RACE_DEPTH];  // race_stack.c: the call path at each depth
+    u32 irq_epoch;          // its own epoch when it last enabled interrupts
+    u32 nread;
+    u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
+    bool on_foreign_stack;  // interrupts
+    bool fenced;            // a release fence has been passed: `released` is what later stores publish
+    struct race_clock now, released;
+};
+
+struct mem_range;
+struct thread;
+struct hart;
+
+void race_reserve(struct mem_range *usable, u32 n);  // take memory away before anybody has it
+void race_boot(void);                                // => harts and their idle threads are there
+void race_begin_hart(struct hart *h);                // this hart starts to record: it is in its idle loop
+void race_thread_begin(struct thread *t);            // the caller starts t
+void race_thread_end(struct thread *t);              // it will not run again
+void race_switch(struct thread *prev, struct thread *next);  // the last act before the stack changes
+void race_irq_enter(bool from_user);
+void race_irq_leave(bool from_user);
+void race_forget(const void *p);                     // nobody will acquire from this word's past
+// An access that the compiler does not see: assembly, memory that user mode may write, a device.
+#define race_range(p, bytes, write) race_range_at(p, bytes, write, (u64)__builtin_return_address(0))
+void race_range_at(const void *p, usize bytes, bool write, u64 pc);
+u32 race_reports(void);                              // data races found so far, each counted once
+u32 race_expect(bool on);                            // self-test: find without a report; how many were found
+#else
+#define RACE_STATUS 0
+#define race_reserve(usable, n) ((void)0)
+#define race_boot() ((void)0)
+#define race_begin_hart(h) ((void)0)
+#define race_thread_begin(t) ((void)0)
+#define race_thread_end(t) ((void)0)
+#define race_switch(prev, next) ((void)0)
+#define race_irq_enter(from_user) ((void)0)
+#define race_irq_leave(from_user) ((void)0)
+#define race_forget(p) ((void)0)
+#define race_range(p, bytes, write) ((void)0)
+#define race_reports() 0u
+#endif

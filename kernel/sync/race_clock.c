@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+// race_clock.c - contexts, and what orders them. See race.h.
+//
+// Clocks     now.at[i] = e: what context i did up to its epoch e has happened before. A context's own
+//            epoch goes up whenever it has published its clock, so that what follows is not covered.
+// Words      that have been released keep the releaser's clock in a table of buckets, each under a raw
+//            lock with interrupts off, within which the atomic operation itself is done, too: operation
+//            and transfer are one step. A full bucket folds a word's clock into `lost`, from which
+//            every unknown word of the bucket acquires: too much order, never too little.
+// Numbers    are handed out in turn; the next holder goes on where the last one's epoch ended.
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/kvm.h"
+#include "proc/proc.h"
+#include "sync/atomic.h"
+#include "sync/race_internal.h"
+
+#define WAYS 7
+#define BUCKET_BITS 12
+#define BUCKETS (1u << BUCKET_BITS)
+
+struct race_sync {
+    u32 lock;
+    u32 victim;
+    u64 address[WAYS];
+    struct race_clock clock[WAYS];
+    bool any_lost;
+    struct race_clock lost;
+};
+
+static struct race_sync *table;
+static struct race_context irq[HART_MAX];
+
+static u32 number_lock;
+static u32 next_number;
+static u32 holders[RACE_IDS];
+static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
+static int pids[RACE_IDS];   // who used it last, for reports
+
+static void join(struct race_clock *to, const struct race_clock *from) {
+    for (u32 i = 0; i < RACE_IDS; i++) {
+        if (to->at[i] < from->at[i]) {
+            to->at[i] = from->at[i];
+        }
+    }
+}
+
+// By hand: memcpy is watched.
+static void copy(struct race_clock *to, const struct race_clock *from) {
+    for (u32 i = 0; i < RACE_IDS; i++) {
+        to->at[i] = from->at[i];
+    }
+}
+
+static void tick(struct race_context *c) {
+    ASSERT(++c->now.at[c->id] < EPOCH_MAX, "race detector: context %u ran out of epochs", c->id);
+}
+
+static void raw_lock(u32 *lock) {
+    while (atomic_swap_acquire(lock, 1u)) {
+        cpu_pause();
+    }
+}
+
+// ---- words ----
+
+static struct race_sync *bucket_of(u64 address) {
+    return &table[(address >> 2) * 0x9e3779b97f4a7c15ul >> (64 - BUCKET_BITS)];
+}
+
+static struct race_clock *find(struct race_sync *s, u64 address) {
+    for (u32 i = 0; i < WAYS; i++) {
+        if (s->address[i] == address) {
+            return &s->clock[i];
+        }
+    }
+    return NULL;
+}
+
+static struct race_clock *make(struct race_sync *s, u64 address) {
+    u32 way = 0;
+    while (way < WAYS && s->address[way]) {
+        way++;
+    }
+    if (way == WAYS) {
+        way = s->victim++ % WAYS;
+        join(&s->lost, &s->clock[way]);
+        s->any_lost = true;
+    }
+    s->address[way] = address;
+    copy(&s->clock[way], &s->lost);
+    return &s->clock[way];
+}
+
+struct race_sync *race_sync_lock(u64 address) {
+    struct race_sync *s = bucket_of(address);
+    raw_lock(&s->lock);
+    return s;
+}
+
+void race_sync_unlock(struct race_sync *s) {
+    atomic_store_release(&s->lock, 0u);
+}
+
+void race_acquire(struct race_context *c, struct race_sync *s, u64 address) {
+    struct race_clock *clock = find(s, address);
+    if (clock || s->any_lost) {
+        join(&c->now, clock ? clock : &s->lost);
+    }
+}
+
+void race_read(struct race_context *c, u64 address) {
+    c->read[c->nread++ % ARRAY_LEN(c->read)] = address;
+}
+
+// What is published by a release, or by a plain atomic store behind a release fence. A store breaks
+// with what the word had before; a read-modify-write goes on with it (C11 5.1.2.4, release sequences).
+void race_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store) {
+    struct race_clock *clock = find(s, address);
+    if (release || c->fenced) {
+        const struct race_clock *from = release ? &c->now : &c->released;
+        if (!clock) {
+            clock = make(s, address);
+        }
+        if (store) {
+            copy(clock, from);
+        } else {
+            join(clock, from);
+        }
+        if (release) {
+            tick(c);
+        }
+    } else if (clock && store) {
+        copy(clock, &s->lost);
+    }
+}
+
+void race_fence(struct race_context *c, bool acquire, bool release) {
+    for (u32 i = 0; acquire && i < ARRAY_LEN(c->read); i++) {
+        if (c->read[i]) {
+            struct race_sync *s = race_sync_lock(c->read[i]);
+            race_acquire(c, s, c->read[i]);
+            race_sync_unlock(s);
+            c->read[i] = 0;
+        }
+    }
+    if (release) {
+        copy(&c->released, &c->now);
+        c->fenced = true;
+        tick(c);
+    }
+}
+
+void race_forget(const void *p) {
+    struct race_context *c = this_hart()->race;
+    if (!c) {
+        return;
+    }
+    u64 address = (u64)p, flags = irq_save();
+    struct race_sync *s = race_sync_lock(address);
+    for (u32 i = 0; i < WAYS; i++) {
+        s->address[i] = s->address[i] == address ? 0 : s->address[i];
+    }
+    race_sync_unlock(s);
+    irq_restore(flags);
+}
+
+// ---- contexts ----
+
+static void number(struct race_context *c) {
+    raw_lock(&number_lock);
+    u32 id = next_number;
+    for (u32 i = 0; i < RACE_IDS && holders[id]; i++) {
+        id = (id + 1) % RACE_IDS;
+    }
+    next_number = (id + 1) % RACE_IDS;
+    holders[id]++;
+    c->id = id;
+    c->now.at[id] = ended[id] + 1;
+    atomic_store_release(&number_lock, 0u);
+}
+
+void race_thread_begin(struct thread *t) {
+    struct race_context *self = this_hart()->race;
+    t->race = (struct race_context){0};
+    if (self) {
+        copy(&t->race.now, &self->now);
+        tick(self);
+    }
+    number(&t->race);
+}
+
+void race_thread_end(struct thread *t) {
+    u32 id = t->race.id;
+    raw_lock(&number_lock);
+    holders[id]--;
+    ended[id] = MAX(ended[id], t->race.now.at[id]);
+    atomic_store_release(&number_lock, 0u);
+}
+
+void race_switch(struct thread *prev, struct thread *next) {
+    struct hart *h = this_hart();
+    if (h->race) {
+        join(&next->race.now, &prev->race.now);
+        tick(&prev->race);
+        h->race = &next->race;
+        pids[next->race.id] = next->proc ? next->proc->pid : 0;
+    }
+}
+
+// ---- interrupts ----
+
+// Its handlers have seen all that was before irq_epoch.
+#undef race_irq_enabled
+void race_irq_enabled(void) {
+    struct race_context *c = this_hart()->race;
+    if (c) {
+        c->irq_epoch = c->now.at[c->id];
+        tick(c);
+    }
+}
+
+// Up to its last handler: the handler's own epoch has gone on since.
+static void after_handlers(struct race_context *c) {
+    struct race_context *h = &irq[this_hart()->index];
+    u32 end = h->now.at[h->id] - 1;
+    if (c != h && c->now.at[h->id] < end) {
+        join(&c->now, &h->now);
+        c->now.at[h->id] = end;
+    }
+}
+
+#undef race_irq_disabled
+void race_irq_disabled(void) {
+    struct race_context *c = this_hart()->race;
+    if (c) {
+        after_handlers(c);
+    }
+}
+
+void race_irq_enter(bool from_user) {
+    struct hart *hart = this_hart();
+    struct race_context *c = hart->race, *h = &irq[hart->index];
+    if (!c) {
+        return;
+    }
+    u32 own = c->now.at[c->id], seen = h->now.at[c->id];
+    join(&h->now, &c->now);
+    h->now.at[c->id] = MAX(seen, from_user ? own : c->irq_epoch);
+    if (from_user) {
+        tick(c);
+    }
+    h->depth = 0;
+    hart->race = h;
+}
+
+void race_irq_leave(bool from_user) {
+    struct hart *hart = this_hart();
+    if (hart->race) {
+        tick(&irq[hart->index]);
+        hart->race = &hart->current->race;
+        if (from_user) {
+            after_handlers(hart->race);
+        }
+    }
+}
+
+// ---- beginning ----
+
+void race_boot(void) {
+    race_stack_boot();
+    table = boot_alloc(BUCKETS * sizeof(*table));
+    for (u32 i = 0; i < nharts; i++) {
+        number(&irq[i]);
+        irq[i].on_foreign_stack = true;
+        number(&harts[i]->idle->race);
+    }
+    kprintf("race detector: shadow %lu MiB, clocks %lu MiB\n", race_shadow_bytes() >> 20,
+            BUCKETS * sizeof(*table) >> 20);
+}
+
+void race_begin_hart(struct hart *h) {
+    h->race = &h->idle->race;
+}
+
+const char *race_context_name(u32 id, char *text, usize n) {
+    for (u32 i = 0; i < nharts; i++) {
+        if (irq[i].id == id || harts[i]->idle->race.id == id) {
+            snprintf(text, n, "hart %u's %s", i, irq[i].id == id ? "interrupts" : "idle loop");
+            return text;
+        }
+    }
+    snprintf(text, n, "pid %d", pids[id]);
+    return text;
+}

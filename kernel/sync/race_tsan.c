@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// race_tsan.c - what `gcc -fsanitize=thread` calls: at every function's entry and exit, before every
+// access, and in place of every atomic operation (the interface of LLVM's tsan_interface.h).
+//
+// volatile   accesses come by names of their own (--param tsan-distinguish-volatile=1): they are the
+//            marked ones, atomic without order.
+#include "riscv/csr.h"
+#include "sync/atomic.h"
+#include "sync/race_internal.h"
+
+#define CALLER ((u64)__builtin_return_address(0) - 4)
+
+void __tsan_init(void) {}
+
+void __tsan_func_entry(void *from) {
+    struct race_context *c = this_hart()->race;
+    if (c && ++c->depth < RACE_DEPTH) {
+        c->paths[c->depth] = race_stack_of(c->paths[c->depth - 1], (u64)from - 4);
+    }
+}
+
+void __tsan_func_exit(void) {
+    struct race_context *c = this_hart()->race;
+    if (c && c->depth) {
+        c->depth--;
+    }
+}
+
+#define ACCESS(name, bytes, flags)                                                                 \
+    void __tsan_##name##bytes(void *p) {                                                           \
+        struct race_context *c = this_hart()->race;                                                \
+        if (c) {                                                                                   \
+            race_access(c, (u64)p, bytes, flags, CALLER);                                          \
+        }                                                                                          \
+    }
+#define ACCESSES(bytes)                                                                            \
+    ACCESS(read, bytes, 0)                                                                         \
+    ACCESS(write, bytes, CELL_WRITE)                                                               \
+    ACCESS(unaligned_read, bytes, 0)                                                               \
+    ACCESS(unaligned_write, bytes, CELL_WRITE)                                                     \
+    ACCESS(volatile_read, bytes, CELL_ATOMIC)                                                      \
+    ACCESS(volatile_write, bytes, CELL_ATOMIC | CELL_WRITE)
+ACCESSES(1)
+ACCESSES(2)
+ACCESSES(4)
+ACCESSES(8)
+
+void __tsan_read16(void *p) { race_range_at(p, 16, false, CALLER); }
+void __tsan_write16(void *p) { race_range_at(p, 16, true, CALLER); }
+void __tsan_read_range(void *p, usize n) { race_range_at(p, n, false, CALLER); }
+void __tsan_write_range(void *p, usize n) { race_range_at(p, n, true, CALLER); }
+
+// The linker leads calls of these here first (--wrap).
+void *__real_memcpy(void *d, const void *s, usize n);
+void *__real_memset(void *d, int c, usize n);
+void __real_page_zero(void *page);
+void __real_page_copy(void *restrict d, const void *restrict s);
+
+void *__wrap_memcpy(void *d, const void *s, usize n) {
+    race_range_at(s, n, false, CALLER);
+    race_range_at(d, n, true, CALLER);
+    return __real_memcpy(d, s, n);
+}
+
+void *__wrap_memset(void *d, int c, usize n) {
+    race_range_at(d, n, true, CALLER);
+    return __real_memset(d, c, n);
+}
+
+void __wrap_page_zero(void *page) {
+    race_range_at(page, PAGE_SIZE, true, CALLER);
+    __real_page_zero(page);
+}
+
+void __wrap_page_copy(void *restrict d, const void *restrict s) {
+    race_range_at(s, PAGE_SIZE, false, CALLER);
+    race_range_at(d, PAGE_SIZE, true, CALLER);
+    __real_page_copy(d, s);
+}
+
+// ---- atomics ----
+
+enum op { LOAD, STORE, SWAP, ADD, SUB, AND, OR, XOR, CAS };
+
+static bool acquires(int order) {
+    return order != __ATOMIC_RELAXED && order != __ATOMIC_RELEASE;
+}
+static bool releases(int order) {
+    return order >= __ATOMIC_RELEASE;
+}
+
+struct atomic {
+    enum op op;
+    u64 operand, expected;
+    int order, failure_order;
+    bool done;  // CAS: it was as expected
+};
+
+// As strong as there is: the order that was asked for is judged by the clocks.
+#define PERFORM(bits, type)                                                                        \
+    static type perform##bits(type *p, struct atomic *a) {                                         \
+        type old = a->expected, v = a->operand;                                                    \
+        a->done = true;                                                                            \
+        switch (a->op) {                                                                           \
+        case LOAD: return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                    \
+        case STORE: __atomic_store_n(p, v, __ATOMIC_SEQ_CST); return 0;                            \
+        case SWAP: return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                             \
+        case ADD: return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);                               \
+        case SUB: return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);                               \
+        case AND: return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);                               \
+        case OR: return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                                 \
+        case XOR: return __atomic_fetch_xor(p, v, __ATOMIC_SEQ_CST);                               \
+        case CAS: break;                                                                           \
+        }                                                                                          \
+        atomic_fence_full();                                                                       \
+        a->done = __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+        return old;                                                                                \
+    }
+PERFORM(32, u32)
+PERFORM(64, u64)
+
+static u64 perform(void *p, u32 bytes, struct atomic *a) {
+    return bytes == 4 ? perform32(p, a) : perform64(p, a);
+}
+
+static noinline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
+    struct race_context *c = this_hart()->race;
+    if (!c) {
+        return perform(p, bytes, a);
+    }
+    u64 flags = irq_save();
+    race_access(c, (u64)p, bytes, CELL_ATOMIC | (a->op == LOAD ? 0 : CELL_WRITE), pc);
+    struct race_sync *s = race_sync_lock((u64)p);
+    u64 old = perform(p, bytes, a);
+    int order = a->done ? a->order : a->failure_order;
+    if (a->op != STORE && acquires(order)) {
+        race_acquire(c, s, (u64)p);
+    } else if (a->op != STORE) {
+        race_read(c, (u64)p);
+    }
+    if (a->op != LOAD && a->done) {
+        race_release(c, s, (u64)p, releases(order), a->op == STORE);
+    }
+    race_sync_unlock(s);
+    irq_restore(flags);
+    return old;
+}
+
+#define RMW(bits, type, name, which)                                                               \
+    type __tsan_atomic##bits##_##name(type *p, type v, int order) {                                \
+        return atomic(p, bits / 8, &(struct atomic){.op = which, .operand = v, .order = order}, CALLER); \
+    }
+#define ATOMICS(bits, type)                                                                        \
+    type __tsan_atomic##bits##_load(const type *p, int order) {                                    \
+        return atomic((type *)p, bits / 8, &(struct atomic){.op = LOAD, .order = order}, CALLER);  \
+    }                                                                                              \
+    void __tsan_atomic##bits##_store(type *p, type v, int order) {                                 \
+        atomic(p, bits / 8, &(struct atomic){.op = STORE, .operand = v, .order = order}, CALLER);  \
+    }                                                                                              \
+    RMW(bits, type, exchange, SWAP)                                                                \
+    RMW(bits, type, fetch_add, ADD)                                                                \
+    RMW(bits, type, fetch_sub, SUB)                                                                \
+    RMW(bits, type, fetch_and, AND)                                                                \
+    RMW(bits, type, fetch_or, OR)                                                                  \
+    RMW(bits, type, fetch_xor, XOR)                                                                \
+    bool __tsan_atomic##bits##_compare_exchange_strong(type *p, type *expected, type v, int order, \
+                                                       int failure_order) {                        \
+        struct atomic a = {CAS, v, *expected, order, failure_order, false};                        \
+        *expected = atomic(p, bits / 8, &a, CALLER);                                               \
+        return a.done;                                                                             \
+    }
+ATOMICS(32, u32)
+ATOMICS(64, u64)
+
+void __tsan_atomic_thread_fence(int order) {
+    atomic_fence_full();
+    struct race_context *c = this_hart()->race;
+    if (c) {
+        u64 flags = irq_save();
+        race_fence(c, acquires(order), releases(order));
+        irq_restore(flags);
+    }
+}
