@@ -10,6 +10,14 @@ extern struct spin refs_lock;
 static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
     enum frame_break result = BREAK_SOLE;
     spin_lock(&refs_lock);
+#ifdef MUTANT_M23  // the lock is held for the count only; the copy is made when it is already dropped
+    if (frame_record(f)->ref != 1) {
+        frame_record(f)->ref--;
+        spin_unlock(&refs_lock);
+        *copy = frame_copy(f);
+        return *copy ? BREAK_COPIED : BREAK_NOMEM;
+    }
+#endif
     if (frame_record(f)->ref != 1) {
         *copy = frame_copy(f);
         result = *copy ? BREAK_COPIED : BREAK_NOMEM;

@@ -12,14 +12,22 @@
 #pragma once
 
 static inline void frame_get(frame_t f) {
+#ifdef MUTANT_M01  // load, add, store
+    u32 old = frame_record(f)->ref++;
+#else
     u32 old = atomic_add_relaxed(&frame_record(f)->ref, 1u);  // O1
+#endif
     if (unlikely((i32)(old + 1) <= 1)) {
         refs_misused(f, old, "get");
     }
 }
 
 static inline bool must_check frame_put(frame_t f) {
+#ifdef MUTANT_M01
+    u32 old = frame_record(f)->ref--;
+#else
     u32 old = atomic_sub_release(&frame_record(f)->ref, 1u);  // O2, pairs with O3 and O4
+#endif
     if (old == 1) {
         atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
         return true;
@@ -52,6 +60,16 @@ static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
         return BREAK_SOLE;
     }
     RACE_POINT("break.shared");
+#ifdef MUTANT_M29  // the old frame is let go, and then copied (fault.c)
+    *copy = frame_alloc(FRAME_USER);
+    if (*copy) {
+        if (frame_put(f)) {
+            frame_free(f);
+        }
+        page_copy(frame_kva(*copy), frame_kva(f));
+    }
+#else
     *copy = frame_copy(f);
+#endif
     return *copy ? BREAK_COPIED : BREAK_NOMEM;
 }

@@ -5,6 +5,10 @@
 
 static inline void frame_get(frame_t f) {
     struct frame *r = frame_record(f);
+#ifdef MUTANT_M06  // "fork only adds: no need to lock"
+    r->ref++;
+    return;
+#endif
     spin_lock(&REFS_LOCK);
     if (unlikely((i32)++r->ref <= 1)) {
         refs_misused(f, r->ref - 1, "get");
@@ -20,6 +24,9 @@ static inline bool must_check frame_put(frame_t f) {
         refs_misused(f, old, "put");
     }
     spin_unlock(&REFS_LOCK);
+#ifdef MUTANT_M18  // looks again, outside of the lock: two may be told that they were the last
+    return r->ref == 0;
+#endif
     return old == 1;
 }
 

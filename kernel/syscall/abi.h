@@ -70,6 +70,9 @@ enum kine_ctl_op {
     KINE_DELAY = 8,       // race-point delays: a = seed, b = strength (0 = off); CHECK=1 builds,
                           // else -ENOSYS
     KINE_RSS = 9,         // user frames mapped by the calling process
+    KINE_RACE = 20,       // the race detector's test (RACE=1 builds, else -ENOSYS): b = play | role << 8 |
+                          // players << 16; a = 0 prepare: returns how many plays there are;
+                          // 1 print and return whether it went as it should; 2 play the role
     KINE_FREE = 10,       // free frames, summed without stopping anybody (exact only at rest)
 };
 

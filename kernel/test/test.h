@@ -5,4 +5,5 @@
 
 long test_run_all(void);                  // the unit tests: how many failed
 long test_ctl(int op, u64 a, u64 b);      // kine_ctl's test control (abi.h), else -EINVAL
+long test_race(u32 op, u32 play, u32 role, u32 n);  // KINE_RACE
 u64 test_hoarded(void);                   // frames that KINE_HOARD has taken
