@@ -116,9 +116,6 @@ static frame_t virgin_carve(struct depot *d, u32 *len) {
 
 // One batch, as a chain, or FRAME_NONE.
 static frame_t depot_pop(struct depot *d, u32 *len) {
-    if (!read_once(d->count)) {
-        return FRAME_NONE;
-    }
     spin_lock(&d->lock);
     frame_t batch = d->batches;
     if (batch) {
@@ -162,9 +159,13 @@ static frame_t unload(struct freelist *l, frame_t chain) {
     return chain;
 }
 
-// Take a batch from the depot of `from` into the own magazine.
+// Take a batch from the depot of `from` into the own magazine. An empty depot costs no step of the
+// epoch: harts that scan at the same time would make each other scan again, for ever.
 static frame_t refill(struct freelist *l, struct freelist *from) {
     u32 len;
+    if (!read_once(from->depot.count)) {
+        return FRAME_NONE;
+    }
     move_begin(l);
     frame_t f = depot_pop(&from->depot, &len);
     RACE_POINT("freelist.refill");
