@@ -147,10 +147,22 @@ static void make_idle(struct hart *h) {
     h->kernel_sp = h->idle->stack;
 }
 
+#ifdef LOCKDEP
+// lockmax=: no spinlock may be held for longer (instret: instructions if QEMU counts them, -icount).
+static void bound_locks(void) {
+    u64 most = 0;
+    fdt_bootarg("lockmax=", &most);
+    for (u32 class = 0; class < RANK_COUNT; class++) {
+        lockdep_set_bound(class, most);
+    }
+}
+#endif
+
 static void seed_from_bootargs(void) {
     u64 seed = 0, delay = 0;
     fdt_bootarg("seed=", &seed);
     fdt_bootarg("delay=", &delay);
+    LOCKDEP_ONLY(bound_locks());
     for (u32 i = 0; i < nharts; i++) {
         harts[i]->rng = (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1;
         harts[i]->delay = delay;

@@ -20,9 +20,8 @@ enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
 // => interrupts off
 static void interrupt(u64 cause, const struct trapframe *tf) {
     race_irq_enter(!(tf->sstatus & SSTATUS_SPP));
-    struct hart *h = this_hart();
-    u32 irq, base = h->irq_base;
-    h->irq_base = read_once(h->nheld);
+    u32 irq;
+    lockdep_irq_enter();
     switch (cause & ~CAUSE_INTERRUPT) {
     case IRQ_SOFT:
         ipi_clear();
@@ -44,7 +43,7 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
     default:
         panic("interrupt %lu", cause & ~CAUSE_INTERRUPT);
     }
-    h->irq_base = base;
+    lockdep_irq_leave();
     race_irq_leave(!(tf->sstatus & SSTATUS_SPP));
 }
 
@@ -110,6 +109,7 @@ SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
     if (unlikely(atomic_load_relaxed(&thread_self()->work))) {
         sched_user_work();
     }
+    lockdep_leave();
 }
 
 void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {

@@ -15,6 +15,7 @@
 #include "dev/ipi.h"
 #include "mm/as.h"
 #include "sync/atomic.h"
+#include "sync/lockdep.h"
 #include "sync/park.h"
 #include "sync/point.h"
 
@@ -45,6 +46,7 @@ void tlb_serve(void) {
 static void shoot(u64 targets, u64 va, u64 pages) {
     struct hart *self = this_hart();
     COUNT(shootdowns);
+    lockdep_ipi_wait();
     u64 flags = irq_save();
     self->shoot_va = va;
     self->shoot_pages = pages;

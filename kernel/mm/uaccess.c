@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "sync/lockdep.h"
 
 int uaccess_copy(void *d, const void *s, usize n);
 extern char uaccess_begin[], uaccess_end[], uaccess_failed[];
@@ -14,10 +15,12 @@ static bool user_range(uaddr a, usize n) {
 }
 
 int copy_in(void *d, uaddr s, usize n) {
+    lockdep_sleep(RANK_AS);
     return user_range(s, n) ? uaccess_copy(d, (void *)s, n) : -EFAULT;
 }
 
 int copy_out(uaddr d, const void *s, usize n) {
+    lockdep_sleep(RANK_AS);
     return user_range(d, n) ? uaccess_copy((void *)d, s, n) : -EFAULT;
 }
 

@@ -45,6 +45,7 @@ static struct thread *thread_create(struct proc *p, void *(*start)(void *), void
     t->affinity = ~0ul >> (64 - nharts);
     t->inject = (struct inject){0, 0};
     t->fp_used = false;
+    LOCKDEP_ONLY(t->mutexes = (struct lockdep_list){0});
     race_thread_begin(t);
     return t;
 }

@@ -198,6 +198,7 @@ void sched_start_fp(struct thread *t) {
 static void switch_to(struct thread *next) {
     struct hart *h = this_hart();
     struct thread *prev = h->current;
+    lockdep_sleep(RANK_NONE);
     if (prev->fp_used) {
         sched_save_fp(prev);
     }
@@ -248,6 +249,7 @@ void sched_yield(void) {
 }
 
 noreturn void sched_exit(void) {
+    lockdep_leave();
     irq_disable();
     atomic_store_relaxed(&thread_self()->state, THREAD_DEAD);
     reschedule();
@@ -260,6 +262,12 @@ struct thread *park_self(void) {
     return thread_self();
 }
 
+#ifdef LOCKDEP
+struct lockdep_list *park_mutexes(void) {
+    return thread_self() ? &thread_self()->mutexes : NULL;
+}
+#endif
+
 void park_announce(void) {
     atomic_store_relaxed(&thread_self()->state, THREAD_PARKING);
 }
@@ -269,6 +277,7 @@ void park_cancel(void) {
 }
 
 void park(void) {
+    lockdep_sleep(RANK_NONE);
     if (atomic_load_relaxed(&thread_self()->state) == THREAD_PARKING) {
         RACE_POINT("sched.park");
         reschedule();
@@ -311,6 +320,7 @@ static void stand_still(void) {
 }
 
 void sched_quiesced(void (*fn)(void *), void *arg) {
+    lockdep_ipi_wait();
     atomic_store_relaxed(&quiesce, 1u);
     atomic_fence_full();
     for (u32 i = 0; i < nharts; i++) {

@@ -13,6 +13,7 @@
 #include "lib/list.h"
 #include "riscv/hart.h"
 #include "riscv/trapframe.h"
+#include "sync/lockdep.h"
 #include "sync/race.h"
 
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_PARKING, THREAD_PARKED, THREAD_DEAD };
@@ -35,6 +36,7 @@ struct thread {
     u64 affinity;  // bit i: may run on hart i
     struct list run_link;
     struct inject inject;
+    LOCKDEP_ONLY(struct lockdep_list mutexes;)  // held
     bool fp_used;
     u64 fp[33];
 #ifdef RACE

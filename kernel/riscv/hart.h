@@ -41,7 +41,6 @@ struct hart {
     u32 hartid;  // the machine's number
     struct inject *inject;
     u32 nheld;  // (i) spinlocks held, innermost last
-    u32 irq_base;  // (i) of those, how many belong to what an interrupt has interrupted
     struct spin *held[HELD_MAX];
     u64 rng;  // for stealing order and race-point delays
     u64 active_root;  // physical address of the root in satp

@@ -4,6 +4,7 @@
 #include "sync/park.h"
 
 void mutex_init(struct mutex *m, enum lock_rank rank) {
+    lockdep_init(m, rank);
     m->state = 0;
     m->rank = rank;
     m->owner = NULL;

@@ -21,6 +21,7 @@ void mutex_wait(struct mutex *m);  // the slow path of mutex_lock
 void mutex_wake(struct mutex *m);  // and of mutex_unlock
 
 static always_inline void mutex_lock(struct mutex *m) {
+    lockdep_take(m, m->rank, LOCKDEP_MUTEX);
     if (unlikely(!atomic_cas32_acquire(&m->state, 0, 1))) {  // pairs with mutex_unlock
         mutex_wait(m);
     }
@@ -28,6 +29,7 @@ static always_inline void mutex_lock(struct mutex *m) {
 }
 
 static always_inline void mutex_unlock(struct mutex *m) {
+    lockdep_drop(m, m->rank, LOCKDEP_MUTEX, read_once(m->state));
     write_once(m->owner, NULL);
     if (unlikely(atomic_swap_release(&m->state, 0u) == 2)) {  // pairs with mutex_lock
         mutex_wake(m);

@@ -7,13 +7,13 @@
 // Ordering   lock is an acquire, unlock a release: they pair with each other.
 // Holding    the kernel is not pre-emptible, so plain spin_lock() leaves interrupts on. Locks that an
 //            interrupt handler takes (lockrank.h, irq = off) use the _irq forms.
-// Records    each hart lists what it holds, for panic and, in CHECK builds, for the rank check.
+// Records    each hart lists what it holds, for panic; lockdep.h keeps lists of its own.
 #pragma once
 #include "lib/types.h"
 #include "riscv/csr.h"
 #include "riscv/hart.h"
 #include "sync/atomic.h"
-#include "sync/lockrank.h"
+#include "sync/lockdep.h"
 
 struct spin {
     u32 word;
@@ -24,11 +24,11 @@ struct spin {
 #define SPIN_INIT(r) {0, RANK_##r, 0}
 
 static inline void spin_init(struct spin *l, enum lock_rank rank) {
+    lockdep_init(l, rank);
     *l = (struct spin){0, rank, 0};
 }
 
-void spin_wait(struct spin *l);              // the slow path of spin_lock
-void spin_check_order(const struct spin *l);  // CHECK: panic if `l` may not be taken now
+void spin_wait(struct spin *l);  // the slow path of spin_lock
 
 static always_inline void spin_note_held(struct spin *l) {
     struct hart *h = this_hart();
@@ -41,9 +41,7 @@ static always_inline void spin_note_held(struct spin *l) {
 }
 
 static always_inline void spin_lock(struct spin *l) {
-#ifdef CHECK
-    spin_check_order(l);
-#endif
+    lockdep_take(l, l->rank, LOCKDEP_SPIN);
     if (unlikely(atomic_swap_acquire(&l->word, 1u))) {  // pairs with spin_unlock
         spin_wait(l);
     }
@@ -54,11 +52,13 @@ static always_inline bool must_check spin_try_lock(struct spin *l) {
     if (atomic_load_relaxed(&l->word) || atomic_swap_acquire(&l->word, 1u)) {
         return false;
     }
+    lockdep_take(l, l->rank, LOCKDEP_TRY);
     spin_note_held(l);
     return true;
 }
 
 static always_inline void spin_unlock(struct spin *l) {
+    lockdep_drop(l, l->rank, LOCKDEP_SPIN, read_once(l->word));
     write_once(l->owner, 0);
     write_once(this_hart()->nheld, read_once(this_hart()->nheld) - 1);
     atomic_store_release(&l->word, 0u);  // pairs with spin_lock

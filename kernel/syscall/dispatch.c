@@ -60,6 +60,7 @@ SHORT bool trap_syscall(struct trapframe *tf) {
     tf->a[0] = result;
     tf->sepc += 4;
     irq_disable();
+    lockdep_leave();
     if (unlikely(atomic_load_relaxed(&thread_self()->work))) {
         sched_user_work();
         return true;

@@ -64,6 +64,7 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
 long sys_kine_ctl(int op, usize a, usize b) {
     switch (op) {
     case KINE_POWEROFF:
+        lockdep_summary();
         power_off(a & 0xff);
     case KINE_NHARTS:
         return nharts;

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// lockdep.h - deadlocks reported from the order in which locks are taken, before one happens.
+// (LOCKDEP=1; CHECK=1 brings it along. In other builds every hook is nothing.)
+//
+// Model      A class is a rank of lockrank.h; the kernel's own tests have some without a rank. Spinlocks
+//            held are listed per hart, mutexes per thread (a mutex may be slept under), each with the
+//            stack that took it. Whoever takes a lock adds an edge to it from each class held; an
+//            edge must not close a cycle, nor contradict the ranks. Classes also have uses (below).
+// Invariants D1 the graph has no cycle: an edge or a use that is reported never enters it.
+//            D2 a hart's list changes with interrupts off; a handler finds only its own part of it.
+//            D3 a trylock never waits, so it adds no edge; what is taken inside it does.
+// Conflicts  x leads to y (or is y):
+//            x taken in handlers, y held with interrupts on: the handler waits for what it interrupts
+//            x waited for with interrupts off, y held while other harts must answer an IPI
+// Cost       the fast path tests one bit for each lock held; only a new edge or use takes the
+//            graph's lock, which is a bare word.
+// A report panics; the thread that runs the self-test has its reports recorded instead.
+#pragma once
+#include "sync/lockrank.h"
+
+enum lockdep_how { LOCKDEP_SPIN, LOCKDEP_MUTEX, LOCKDEP_TRY };
+
+#ifdef LOCKDEP
+#include "lib/types.h"
+
+#define LOCKDEP_DEPTH 6
+#define LOCKDEP_HELD_MAX 16
+#define LOCKDEP_ONLY(...) __VA_ARGS__
+
+struct thread;
+
+struct lockdep_stack {
+    u32 pc[LOCKDEP_DEPTH];
+};
+
+struct lockdep_held {
+    const void *lock;
+    u32 class;
+    struct lockdep_stack stack;  // that took it
+    u64 since;                   // instret when it had it
+};
+
+struct lockdep_list {
+    u32 n;
+    u32 base;     // held[0..base) belong to what a handler has interrupted
+    bool in_irq;  // a handler runs
+    struct lockdep_held held[LOCKDEP_HELD_MAX];
+};
+
+// ---- hooks ----
+
+void lockdep_take(const void *lock, u32 class, enum lockdep_how how);  // about to wait for it
+void lockdep_waited(const void *lock);                                 // got it only now
+void lockdep_drop(const void *lock, u32 class, enum lockdep_how how, bool held);
+void lockdep_init(const void *lock, u32 class);
+void lockdep_sleep(u32 class);  // perhaps: for a mutex of this class; RANK_NONE: gives the hart away
+void lockdep_ipi_wait(void);    // waits until other harts have taken an interrupt
+void lockdep_leave(void);       // to user mode, or for ever: nothing may be held
+void lockdep_irq_enter(void);
+void lockdep_irq_leave(void);
+
+// ---- for panic, boot, and the self-test ----
+
+#define LOCKDEP_PROBLEMS(X)                                                                        \
+    X(NONE, "nothing: %s %s")                                                                      \
+    X(AA, "takes %s, which it holds already")                                                      \
+    X(SAME, "takes %s while it holds another of its class, %s")                                    \
+    X(RANK, "takes %s inside %s, against the order of lockrank.h")                                 \
+    X(CYCLE, "takes %s inside %s, elsewhere it is the other way round")                            \
+    X(IRQ, "would let a handler wait for %s until what it interrupts drops %s")                    \
+    X(DECLARED, "takes %s with interrupts not as lockrank.h says")                                 \
+    X(FREE, "releases %s, which nobody holds")                                                     \
+    X(OWNER, "releases %s, which somebody else holds")                                             \
+    X(SLEEP, "may sleep (%s) while it holds the spinlock %s")                                      \
+    X(HANDLER, "may sleep (%s) in an interrupt handler")                                           \
+    X(LEAVE, "goes away with %s held")                                                             \
+    X(IPI, "lets other harts wait for %s with interrupts off, and for them with %s held")          \
+    X(LONG, "has held %s for too long")                                                            \
+    X(INIT, "initialises %s, which it holds")                                                      \
+    X(MANY, "takes %s and holds more than there is room to list")
+
+enum lockdep_problem {
+#define X(name, text) LOCKDEP_##name,
+    LOCKDEP_PROBLEMS(X)
+#undef X
+};
+
+typedef void (*lockdep_say)(const char *format, ...);
+void lockdep_explain(lockdep_say say);  // the stacks behind the report that has panicked
+void lockdep_summary(void);             // one line
+void lockdep_set_bound(u32 class, u64 instret);  // for holding a spinlock of this class; 0: none
+// From now on this thread's reports are only recorded; NULL: no more. Test classes are as new.
+// Returns what was recorded since the last call: bits of enum lockdep_problem.
+u32 lockdep_record(struct thread *t);
+
+// ---- implementation: shared by lockdep.c (lists), lockdep_graph.c, lockdep_report.c ----
+
+enum lockdep_use { USE_IRQ_ON, USE_IN_IRQ, USE_IRQ_OFF, USE_IPI, USES };
+
+struct lockdep_class {
+    u64 after;    // (a) bit i: class i has been taken inside this one
+    u32 uses;     // (a) bits of enum lockdep_use
+    u8 rank;      // 0: has no place in the order
+    u8 declared;  // bits of the uses that lockrank.h forbids
+    u64 bound, longest;  // of holding it, in instret
+};
+
+struct lockdep_report {
+    enum lockdep_problem what;
+    struct lockdep_held now, other;
+    u8 upper, lower, upper_use, lower_use;  // of a conflict: the classes, and their uses, which differ
+};
+
+extern struct lockdep_class lockdep_classes[RANK_END];
+extern struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];  // of the outer, the inner
+extern struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
+void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *inner);
+void lockdep_use(const struct lockdep_held *h, u32 uses);
+u32 lockdep_next(u32 from, u32 to);  // the next step of the way that is known; RANK_NONE: none is
+void lockdep_report(const struct lockdep_report *r);
+struct lockdep_list *lockdep_spins(void);  // this hart's
+void lockdep_forget_tests(void);           // => nobody holds a lock of a test class
+#else
+#define LOCKDEP_ONLY(...)
+#define lockdep_take(lock, class, how) ((void)0)
+#define lockdep_waited(lock) ((void)0)
+#define lockdep_drop(lock, class, how, held) ((void)0)
+#define lockdep_init(lock, class) ((void)0)
+#define lockdep_sleep(class) ((void)0)
+#define lockdep_ipi_wait() ((void)0)
+#define lockdep_leave() ((void)0)
+#define lockdep_irq_enter() ((void)0)
+#define lockdep_irq_leave() ((void)0)
+#define lockdep_explain(say) ((void)0)
+#define lockdep_summary() ((void)0)
+#endif

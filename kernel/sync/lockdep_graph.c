@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// lockdep_graph.c - which class leads to which, and how each is used. See lockdep.h.
+//
+// Model      one word per class: the classes that were taken inside it. "x leads to y" is the closure,
+//            walked only when an edge or a use is new, which soon is never.
+// Locking    a bare word guards adding; readers look at `after` and `uses` without it. The stacks of
+//            an edge stand before its bit (release), and never change.
+#include "sync/lockdep.h"
+
+#ifdef LOCKDEP
+#include "lib/string.h"
+#include "sync/atomic.h"
+#include "sync/park.h"
+
+_Static_assert(RANK_END <= 64, "a word has a bit for each class");
+
+enum { IRQ_on = 1 << USE_IN_IRQ, IRQ_off = 1 << USE_IRQ_ON };  // what lockrank.h's `irq` forbids
+
+struct lockdep_class lockdep_classes[RANK_END] = {
+#define spin_IRQ(irq) IRQ_##irq
+#define mutex_IRQ(irq) 0
+#define X(name, kind, irq, protects) [RANK_##name] = {.rank = RANK_##name, .declared = kind##_IRQ(irq)},
+    LOCK_RANKS(X)
+#undef X
+};
+
+struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];
+struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
+static u32 word;
+
+static const struct {
+    u8 upper, lower;  // uses that must not stand at classes of which the first leads to the second
+    enum lockdep_problem what;
+} conflicts[] = {{USE_IN_IRQ, USE_IRQ_ON, LOCKDEP_IRQ}, {USE_IRQ_OFF, USE_IPI, LOCKDEP_IPI}};
+
+// => interrupts off
+static void graph_lock(void) {
+    while (atomic_swap_acquire(&word, 1u)) {  // pairs with graph_unlock
+        cpu_pause();
+        park_poll_stop();
+    }
+}
+
+static void graph_unlock(void) {
+    atomic_store_release(&word, 0u);
+}
+
+// ---- walks ----
+
+// `from` and all that it leads to.
+static u64 below(u32 from) {
+    u64 reached = 1ul << from, before;
+    do {
+        before = reached;
+        for (u32 c = 0; c < RANK_END; c++) {
+            reached |= before >> c & 1 ? lockdep_classes[c].after : 0;
+        }
+    } while (reached != before);
+    return reached;
+}
+
+// `to` and all that lead to it.
+static u64 above(u32 to) {
+    u64 reached = 0;
+    for (u32 c = 0; c < RANK_END; c++) {
+        reached |= (below(c) >> to & 1) << c;
+    }
+    return reached;
+}
+
+u32 lockdep_next(u32 from, u32 to) {
+    u64 steps = lockdep_classes[from].after;
+    for (u32 c = 0; c < RANK_END && !(steps >> to & 1); c++) {
+        if (steps >> c & 1 && below(c) >> to & 1) {
+            return c;
+        }
+    }
+    return steps >> to & 1 ? to : RANK_NONE;
+}
+
+static u64 with_use(u64 classes, u32 use) {
+    u64 found = 0;
+    for (u32 c = 0; c < RANK_END; c++) {
+        found |= (classes >> c & lockdep_classes[c].uses >> use & 1) << c;
+    }
+    return found;
+}
+
+// Does a conflict stand between these uppers, which lead to these lowers? Fills in who.
+static bool conflict(struct lockdep_report *r, u64 uppers, u64 lowers) {
+    for (u32 i = 0; i < ARRAY_LEN(conflicts); i++) {
+        u64 u = with_use(uppers, conflicts[i].upper), l = with_use(lowers, conflicts[i].lower);
+        if (u && l) {
+            r->what = conflicts[i].what;
+            r->upper = bits_lowest(u);
+            r->lower = bits_lowest(l);
+            r->upper_use = conflicts[i].upper;
+            r->lower_use = conflicts[i].lower;
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---- what is new ----
+
+// Judges the edge from r->other to r->now.
+static void judge_order(struct lockdep_report *r) {
+    u32 outer = r->other.class, inner = r->now.class;
+    u32 outer_rank = lockdep_classes[outer].rank, inner_rank = lockdep_classes[inner].rank;
+    if (outer == inner) {
+        r->what = r->other.lock == r->now.lock ? LOCKDEP_AA : LOCKDEP_SAME;
+    } else if (outer_rank && inner_rank && outer_rank > inner_rank) {
+        r->what = LOCKDEP_RANK;
+    } else if (below(inner) >> outer & 1) {
+        r->what = LOCKDEP_CYCLE;
+    } else {
+        conflict(r, above(outer), below(inner));
+    }
+}
+
+void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *inner) {
+    struct lockdep_report r = {.now = *inner, .other = *outer};
+    graph_lock();
+    judge_order(&r);
+    if (r.what == LOCKDEP_NONE) {  // D1
+        lockdep_order_stacks[outer->class][inner->class][0] = outer->stack;
+        lockdep_order_stacks[outer->class][inner->class][1] = inner->stack;
+        atomic_or_release(&lockdep_classes[outer->class].after, 1ul << inner->class);
+    }
+    graph_unlock();
+    if (r.what != LOCKDEP_NONE) {
+        lockdep_report(&r);
+    }
+}
+
+// Judges class c with `uses`, which it has not got yet.
+static void judge_use(struct lockdep_report *r, struct lockdep_class *c, u32 uses) {
+    u32 had = c->uses, class = r->now.class;
+    c->uses |= uses;
+    if (!conflict(r, 1ul << class, below(class)) && !conflict(r, above(class), 1ul << class) &&
+        uses & c->declared) {
+        r->what = LOCKDEP_DECLARED;
+    }
+    c->uses = r->what == LOCKDEP_NONE ? c->uses : had;  // D1
+}
+
+void lockdep_use(const struct lockdep_held *h, u32 uses) {
+    struct lockdep_report r = {.now = *h, .other = *h};
+    graph_lock();
+    for (u32 use = 0; use < USES; use++) {
+        if (uses >> use & 1 && !(lockdep_classes[h->class].uses >> use & 1)) {
+            lockdep_use_stacks[h->class][use] = h->stack;
+        }
+    }
+    judge_use(&r, &lockdep_classes[h->class], uses);
+    graph_unlock();
+    if (r.what != LOCKDEP_NONE) {
+        lockdep_report(&r);
+    }
+}
+
+void lockdep_forget_tests(void) {
+    u64 tests = ~0ul << RANK_TEST;
+    graph_lock();
+    for (u32 c = 0; c < RANK_END; c++) {
+        atomic_and_relaxed(&lockdep_classes[c].after, c < RANK_TEST ? ~tests : 0ul);
+    }
+    memset(&lockdep_classes[RANK_TEST], 0, (RANK_END - RANK_TEST) * sizeof(lockdep_classes[0]));
+    graph_unlock();
+}
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// lockdep_report.c - what is said: the sentence, what is held here and since where, and the stacks
+// that made the known part of the story. See lockdep.h.
+//
+// One line per stack, innermost function first. Only the first report is told: the panic that
+// follows stops everybody.
+#include "sync/lockdep.h"
+
+#ifdef LOCKDEP
+#include "lib/print.h"
+#include "riscv/csr.h"
+#include "riscv/hart.h"
+#include "riscv/stack.h"
+#include "symbols.h"
+#include "sync/atomic.h"
+#include "sync/park.h"
+
+static const char *const sentences[] = {
+#define X(name, text) text,
+    LOCKDEP_PROBLEMS(X)
+#undef X
+};
+static const char *const use_names[USES] = {
+    "held with interrupts on, since", "taken in a handler, at", "taken with interrupts off, at",
+    "held while other harts are waited for, since"};
+
+static struct lockdep_report told;
+static u32 claimed;              // (a) somebody tells
+static struct thread *recorder;  // the thread that runs the self-test
+static u32 recorded;
+
+static void say_stack(lockdep_say say, const char *what, u32 class, const struct lockdep_stack *at) {
+    say("    %s %s:", lock_rank_name[class], what);
+    for (u32 i = 0; i < LOCKDEP_DEPTH && at->pc[i]; i++) {
+        u64 offset;
+        const char *name = symbol_of(stack_pc(at->pc[i]) - 4, &offset);
+        say(" %s%s+0x%lx", i ? "< " : "", name, offset + 4);
+    }
+    say("\n");
+}
+
+static void say_list(lockdep_say say, const struct lockdep_list *l) {
+    for (u32 i = 0; l && i < MIN(l->n, (u32)LOCKDEP_HELD_MAX); i++) {
+        say_stack(say, "is held here, since", l->held[i].class, &l->held[i].stack);
+    }
+}
+
+// The edges by which `from` is known to lead to `to`, if it is.
+static void say_way(lockdep_say say, u32 from, u32 to) {
+    for (u32 next; from != to && (next = lockdep_next(from, to)) != RANK_NONE; from = next) {
+        say_stack(say, "was taken before, at", from, &lockdep_order_stacks[from][next][0]);
+        say_stack(say, "then inside it, at", next, &lockdep_order_stacks[from][next][1]);
+    }
+}
+
+static void say_use(lockdep_say say, u32 class, u32 use) {
+    say_stack(say, use_names[use], class, &lockdep_use_stacks[class][use]);
+}
+
+void lockdep_explain(lockdep_say say) {
+    const struct lockdep_report *r = &told;
+    if (r->what == LOCKDEP_NONE) {
+        return;
+    }
+    say("-- lockdep --\n");
+    say_stack(say, "now, at", r->now.class, &r->now.stack);
+    say_list(say, park_mutexes());
+    say_list(say, lockdep_spins());
+    if (r->upper_use != r->lower_use) {
+        say_use(say, r->upper, r->upper_use);
+        say_way(say, r->upper, r->other.class);
+        say_way(say, r->now.class, r->lower);
+        say_use(say, r->lower, r->lower_use);
+    } else {
+        say_way(say, r->now.class, r->other.class);
+    }
+}
+
+void lockdep_report(const struct lockdep_report *r) {
+    if (recorder && this_hart()->current == recorder) {
+        recorded |= 1u << r->what;
+        return;
+    }
+    if (!atomic_swap_relaxed(&claimed, 1u)) {
+        told = *r;
+    }
+    bool conflict = r->upper_use != r->lower_use;
+    char text[PRINT_BYTES];
+    snprintf(text, sizeof(text), sentences[r->what],
+             lock_rank_name[conflict ? r->upper : r->now.class],
+             lock_rank_name[conflict ? r->lower : r->other.class]);
+    panic("lockdep: %s", text);
+}
+
+u32 lockdep_record(struct thread *t) {
+    u32 bits = recorded;
+    recorded = 0;
+    recorder = t;
+    lockdep_forget_tests();
+    return bits;
+}
+
+void lockdep_summary(void) {
+    u32 orders = 0, longest = 0;
+    for (u32 c = 0; c < RANK_TEST; c++) {
+        orders += bits_count(lockdep_classes[c].after);
+        longest = lockdep_classes[c].longest > lockdep_classes[longest].longest ? c : longest;
+    }
+    kprintf("# lockdep: %u orders among %u classes, longest held: %s, %lu ticks of instret\n", orders,
+            RANK_COUNT - 1, lock_rank_name[longest], lockdep_classes[longest].longest);
+}
+#endif
