@@ -198,7 +198,7 @@ void sched_start_fp(struct thread *t) {
 static void switch_to(struct thread *next) {
     struct hart *h = this_hart();
     struct thread *prev = h->current;
-    lockdep_sleep(RANK_NONE);
+    lockdep_switch(&next->mutexes);
     if (prev->fp_used) {
         sched_save_fp(prev);
     }
@@ -261,12 +261,6 @@ noreturn void sched_exit(void) {
 struct thread *park_self(void) {
     return thread_self();
 }
-
-#ifdef LOCKDEP
-struct lockdep_list *park_mutexes(void) {
-    return thread_self() ? &thread_self()->mutexes : NULL;
-}
-#endif
 
 void park_announce(void) {
     atomic_store_relaxed(&thread_self()->state, THREAD_PARKING);

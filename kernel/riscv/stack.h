@@ -14,17 +14,16 @@ static inline u64 stack_pc(u32 low) {
 
 // Return addresses from the frame `fp` outwards into pc[n]; a 0 behind the last if there are fewer.
 static always_inline void stack_take(u32 *pc, u32 n, u64 fp) {
-    u64 end = ALIGN_UP(fp, KSTACK_STRIDE);
-    u32 i = 0;
-    while (i < n) {
-        pc[i++] = *(u64 *)(fp - 8);
-        u64 next = *(u64 *)(fp - 16);
-        if (next <= fp || next > end || next % 8) {
+    u64 end = ALIGN_UP(fp, KSTACK_STRIDE), next;
+#pragma GCC unroll 8
+    for (u32 i = 0; i < n; i++, fp = next) {
+        pc[i] = *(u64 *)(fp - 8);
+        next = *(u64 *)(fp - 16) & ~7ul;
+        if (unlikely(next - fp - 1 >= end - fp)) {  // not in (fp, end]
+            if (i + 1 < n) {
+                pc[i + 1] = 0;
+            }
             break;
         }
-        fp = next;
-    }
-    if (i < n) {
-        pc[i] = 0;
     }
 }

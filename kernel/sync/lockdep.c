@@ -19,86 +19,71 @@ struct lockdep_list *lockdep_spins(void) {
     return &spins[this_hart()->index];
 }
 
-// The mutexes that matter here: a handler and the first steps of boot have none.
-static struct lockdep_list *mutexes(void) {
-    return lockdep_spins()->in_irq ? NULL : park_mutexes();
-}
-
-static void problem(enum lockdep_problem what, const struct lockdep_held *now,
+static noinline void problem(enum lockdep_problem what, const struct lockdep_held *now,
                     const struct lockdep_held *other) {
     struct lockdep_report r = {.what = what, .now = *now, .other = *other};
     lockdep_report(&r);
 }
 
-static u32 listed(const struct lockdep_list *l) {
-    return MIN(l->n, (u32)LOCKDEP_HELD_MAX);
-}
-
 // ---- questions ----
 
-static void check_orders(const struct lockdep_list *l, const struct lockdep_held *now) {
-    for (u32 i = l->base; i < listed(l); i++) {
+static always_inline void check_orders(const struct lockdep_list *l, const struct lockdep_held *now) {
+    for (u32 i = l->base; i < l->n; i++) {
         const struct lockdep_class *outer = &lockdep_classes[l->held[i].class];
         if (unlikely(!(atomic_load_relaxed(&outer->after) >> now->class & 1))) {
             lockdep_order(&l->held[i], now);
         }
     }
-    for (u32 i = 0; i < MIN(l->base, listed(l)); i++) {  // in a handler: the very same lock?
-        if (unlikely(l->held[i].lock == now->lock)) {
+}
+
+// Is it one of those that the handler has interrupted?
+static noinline void check_interrupted(const struct lockdep_list *l, const struct lockdep_held *now) {
+    for (u32 i = 0; i < l->base; i++) {
+        if (l->held[i].lock == now->lock) {
             problem(LOCKDEP_AA, now, &l->held[i]);
         }
     }
 }
 
-static void check_use(const struct lockdep_held *h, u32 uses) {
-    u32 known = atomic_load_relaxed(&lockdep_classes[h->class].uses);
-    if (unlikely(uses & ~known)) {
-        lockdep_use(h, uses & ~known);
+static always_inline void check_use(const struct lockdep_held *h, u32 uses) {
+    if (unlikely(uses & ~atomic_load_relaxed(&lockdep_classes[h->class].uses))) {
+        lockdep_use(h, uses);
     }
 }
 
-static void check_sleep(const struct lockdep_held *now) {
-    const struct lockdep_list *l = lockdep_spins();
+static void check_sleep(const struct lockdep_list *l, const struct lockdep_held *now) {
     if (unlikely(l->in_irq)) {
         problem(LOCKDEP_HANDLER, now, now);
     } else if (unlikely(l->n)) {
-        problem(LOCKDEP_SLEEP, now, &l->held[listed(l) - 1]);
+        problem(LOCKDEP_SLEEP, now, &l->held[l->n - 1]);
     }
 }
 
 // A spinlock that is taken, or tried.
-static u32 uses_of(enum lockdep_how how, u64 irqs_on, bool in_irq) {
+static always_inline u32 uses_of(enum lockdep_how how, u64 irqs_on, bool in_irq) {
     return (irqs_on ? 1u << USE_IRQ_ON : 0) |
            (how == LOCKDEP_TRY ? 0 : (in_irq ? 1u << USE_IN_IRQ : 0) | (irqs_on ? 0 : 1u << USE_IRQ_OFF));
 }
 
 // ---- lists ----
 
-static void push(struct lockdep_list *l, const struct lockdep_held *h) {
-    if (unlikely(l->n >= LOCKDEP_HELD_MAX)) {
-        problem(LOCKDEP_MANY, h, h);
-        return;
-    }
-    l->held[l->n] = *h;
-    l->held[l->n++].since = csr_read(instret);
-}
-
-static struct lockdep_held *find(struct lockdep_list *l, const void *lock) {
-    for (u32 i = l ? listed(l) : 0; i; i--) {
-        if (i > l->base && l->held[i - 1].lock == lock) {
+// The newest first: it is the one that is asked for.
+static always_inline struct lockdep_held *find(struct lockdep_list *l, const void *lock) {
+    for (u32 i = l ? l->n : 0; i && i > l->base; i--) {
+        if (l->held[i - 1].lock == lock) {
             return &l->held[i - 1];
         }
     }
     return NULL;
 }
 
-static void pull(struct lockdep_list *l, struct lockdep_held *h) {
+static always_inline void pull(struct lockdep_list *l, struct lockdep_held *h) {
     for (l->n--; h < &l->held[l->n]; h++) {
         h[0] = h[1];
     }
 }
 
-static void note_time(const struct lockdep_held *h) {
+static always_inline void note_time(const struct lockdep_held *h) {
     struct lockdep_class *c = &lockdep_classes[h->class];
     u64 held = csr_read(instret) - h->since;
     if (held > read_once(c->longest)) {
@@ -111,28 +96,35 @@ static void note_time(const struct lockdep_held *h) {
 
 // ---- hooks ----
 
-#define HERE(lock, class)                                                                          \
-    {lock, class, {{0}}, 0};                                                                       \
-    stack_take(now.stack.pc, LOCKDEP_DEPTH, (u64)__builtin_frame_address(0))
+static always_inline void fill(struct lockdep_held *h, const void *lock, u32 class) {
+    h->lock = lock;
+    h->class = class;
+    stack_take(h->stack.pc, LOCKDEP_DEPTH, (u64)__builtin_frame_address(0));
+}
 
 noinline void lockdep_take(const void *lock, u32 class, enum lockdep_how how) {
     u64 flags = irq_save();
-    struct lockdep_list *s = lockdep_spins(), *m = mutexes();
-    struct lockdep_held now = HERE(lock, class);
+    struct lockdep_list *s = lockdep_spins(), *m = s->mutexes, *l = how == LOCKDEP_MUTEX ? m : s;
+    struct lockdep_held none, *now = likely(l && l->n < LOCKDEP_HELD_MAX) ? &l->held[l->n] : &none;
+    fill(now, lock, class);
     if (how != LOCKDEP_TRY) {
-        check_orders(s, &now);
+        check_orders(s, now);
         if (m) {
-            check_orders(m, &now);
+            check_orders(m, now);
+        } else {
+            check_interrupted(s, now);
         }
     }
     if (how == LOCKDEP_MUTEX) {
-        check_sleep(&now);
+        check_sleep(s, now);
     } else {
-        check_use(&now, uses_of(how, flags, s->in_irq));
+        check_use(now, uses_of(how, flags, s->in_irq));
     }
-    struct lockdep_list *l = how == LOCKDEP_MUTEX ? m : s;
-    if (l && !find(l, lock)) {
-        push(l, &now);
+    if (likely(now != &none)) {
+        now->since = csr_read(instret);
+        l->n++;
+    } else if (l) {
+        problem(LOCKDEP_MANY, now, now);
     }
     irq_restore(flags);
 }
@@ -148,7 +140,7 @@ void lockdep_waited(const void *lock) {
 
 noinline void lockdep_drop(const void *lock, u32 class, enum lockdep_how how, bool held) {
     u64 flags = irq_save();
-    struct lockdep_list *l = how == LOCKDEP_MUTEX ? mutexes() : lockdep_spins();
+    struct lockdep_list *s = lockdep_spins(), *l = how == LOCKDEP_MUTEX ? s->mutexes : s;
     struct lockdep_held *h = find(l, lock);
     if (likely(h)) {
         if (how == LOCKDEP_SPIN) {
@@ -157,7 +149,8 @@ noinline void lockdep_drop(const void *lock, u32 class, enum lockdep_how how, bo
         }
         pull(l, h);
     } else if (l) {
-        struct lockdep_held now = HERE(lock, class);
+        struct lockdep_held now;
+        fill(&now, lock, class);
         problem(held ? LOCKDEP_OWNER : LOCKDEP_FREE, &now, &now);
     }
     irq_restore(flags);
@@ -166,8 +159,9 @@ noinline void lockdep_drop(const void *lock, u32 class, enum lockdep_how how, bo
 noinline void lockdep_init(const void *lock, u32 class) {
     u64 flags = irq_save();
     struct lockdep_held *h = find(lockdep_spins(), lock);
-    if (unlikely(h || (h = find(mutexes(), lock)))) {
-        struct lockdep_held now = HERE(lock, class);
+    if (unlikely(h || (h = find(lockdep_spins()->mutexes, lock)))) {
+        struct lockdep_held now;
+        fill(&now, lock, class);
         problem(LOCKDEP_INIT, &now, h);
     }
     irq_restore(flags);
@@ -175,10 +169,11 @@ noinline void lockdep_init(const void *lock, u32 class) {
 
 noinline void lockdep_sleep(u32 class) {
     u64 flags = irq_save();
-    struct lockdep_list *s = lockdep_spins(), *m = mutexes();
+    struct lockdep_list *s = lockdep_spins(), *m = s->mutexes;
     if (s->n || s->in_irq || (class && m && m->n)) {
-        struct lockdep_held now = HERE(NULL, class);
-        check_sleep(&now);
+        struct lockdep_held now;
+        fill(&now, NULL, class);
+        check_sleep(s, &now);
         if (class && m) {
             check_orders(m, &now);
         }
@@ -186,10 +181,16 @@ noinline void lockdep_sleep(u32 class) {
     irq_restore(flags);
 }
 
+// => interrupts off
+void lockdep_switch(struct lockdep_list *next) {
+    lockdep_sleep(RANK_NONE);
+    lockdep_spins()->mutexes = next;
+}
+
 noinline void lockdep_ipi_wait(void) {
     u64 flags = irq_save();
     struct lockdep_list *l = lockdep_spins();
-    for (u32 i = 0; i < listed(l); i++) {
+    for (u32 i = 0; i < l->n; i++) {
         check_use(&l->held[i], 1u << USE_IPI);
     }
     irq_restore(flags);
@@ -197,9 +198,9 @@ noinline void lockdep_ipi_wait(void) {
 
 noinline void lockdep_leave(void) {
     u64 flags = irq_save();
-    struct lockdep_list *s = lockdep_spins(), *m = mutexes();
+    struct lockdep_list *s = lockdep_spins(), *m = s->mutexes;
     if (unlikely(s->n || (m && m->n))) {
-        struct lockdep_held now = s->n ? s->held[listed(s) - 1] : m->held[listed(m) - 1];
+        struct lockdep_held now = s->n ? s->held[s->n - 1] : m->held[m->n - 1];
         problem(LOCKDEP_LEAVE, &now, &now);
     }
     irq_restore(flags);
@@ -208,20 +209,23 @@ noinline void lockdep_leave(void) {
 // What the handler interrupts is held with interrupts on, however it was taken. => interrupts off
 void lockdep_irq_enter(void) {
     struct lockdep_list *l = lockdep_spins();
-    for (u32 i = 0; i < listed(l); i++) {
+    for (u32 i = 0; i < l->n; i++) {
         check_use(&l->held[i], 1u << USE_IRQ_ON);
     }
     l->base = l->n;
     l->in_irq = true;
+    l->interrupted = l->mutexes;
+    l->mutexes = NULL;
 }
 
 void lockdep_irq_leave(void) {
     struct lockdep_list *l = lockdep_spins();
     if (unlikely(l->n != l->base)) {
-        problem(LOCKDEP_LEAVE, &l->held[listed(l) - 1], &l->held[listed(l) - 1]);
+        problem(LOCKDEP_LEAVE, &l->held[l->n - 1], &l->held[l->n - 1]);
     }
     l->base = 0;
     l->in_irq = false;
+    l->mutexes = l->interrupted;
 }
 
 void lockdep_set_bound(u32 class, u64 instret) {

@@ -23,7 +23,7 @@ enum lockdep_how { LOCKDEP_SPIN, LOCKDEP_MUTEX, LOCKDEP_TRY };
 #ifdef LOCKDEP
 #include "lib/types.h"
 
-#define LOCKDEP_DEPTH 6
+#define LOCKDEP_DEPTH 4
 #define LOCKDEP_HELD_MAX 16
 #define LOCKDEP_ONLY(...) __VA_ARGS__
 
@@ -44,6 +44,8 @@ struct lockdep_list {
     u32 n;
     u32 base;     // held[0..base) belong to what a handler has interrupted
     bool in_irq;  // a handler runs
+    // Of a hart's list: those of its thread. A handler has none, nor have the first steps of boot.
+    struct lockdep_list *mutexes, *interrupted;
     struct lockdep_held held[LOCKDEP_HELD_MAX];
 };
 
@@ -53,7 +55,8 @@ void lockdep_take(const void *lock, u32 class, enum lockdep_how how);  // about 
 void lockdep_waited(const void *lock);                                 // got it only now
 void lockdep_drop(const void *lock, u32 class, enum lockdep_how how, bool held);
 void lockdep_init(const void *lock, u32 class);
-void lockdep_sleep(u32 class);  // perhaps: for a mutex of this class; RANK_NONE: gives the hart away
+void lockdep_sleep(u32 class);  // perhaps: for a mutex of this class; RANK_NONE: parks
+void lockdep_switch(struct lockdep_list *mutexes);  // to the thread that holds these
 void lockdep_ipi_wait(void);    // waits until other harts have taken an interrupt
 void lockdep_leave(void);       // to user mode, or for ever: nothing may be held
 void lockdep_irq_enter(void);
@@ -127,6 +130,7 @@ void lockdep_forget_tests(void);           // => nobody holds a lock of a test c
 #define lockdep_drop(lock, class, how, held) ((void)0)
 #define lockdep_init(lock, class) ((void)0)
 #define lockdep_sleep(class) ((void)0)
+#define lockdep_switch(mutexes) ((void)0)
 #define lockdep_ipi_wait() ((void)0)
 #define lockdep_leave() ((void)0)
 #define lockdep_irq_enter() ((void)0)

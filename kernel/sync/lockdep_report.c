@@ -13,7 +13,6 @@
 #include "riscv/stack.h"
 #include "symbols.h"
 #include "sync/atomic.h"
-#include "sync/park.h"
 
 static const char *const sentences[] = {
 #define X(name, text) text,
@@ -40,7 +39,7 @@ static void say_stack(lockdep_say say, const char *what, u32 class, const struct
 }
 
 static void say_list(lockdep_say say, const struct lockdep_list *l) {
-    for (u32 i = 0; l && i < MIN(l->n, (u32)LOCKDEP_HELD_MAX); i++) {
+    for (u32 i = 0; l && i < l->n; i++) {
         say_stack(say, "is held here, since", l->held[i].class, &l->held[i].stack);
     }
 }
@@ -64,7 +63,7 @@ void lockdep_explain(lockdep_say say) {
     }
     say("-- lockdep --\n");
     say_stack(say, "now, at", r->now.class, &r->now.stack);
-    say_list(say, park_mutexes());
+    say_list(say, lockdep_spins()->mutexes);
     say_list(say, lockdep_spins());
     if (r->upper_use != r->lower_use) {
         say_use(say, r->upper, r->upper_use);

@@ -6,7 +6,6 @@
 #include "lib/types.h"
 
 struct thread;
-struct lockdep_list;
 
 struct thread *park_self(void);
 void park_announce(void);        // RUNNING -> PARKING
@@ -15,5 +14,4 @@ void park(void);                 // sleep until unparked (at once, if that has h
                                  // => no spinlock held, interrupts as you like
 void unpark(struct thread *t);   // => t is kept alive by the caller (its wait queue's lock, e.g.)
 bool park_killed(void);          // the calling thread's process has been told to die
-struct lockdep_list *park_mutexes(void);  // LOCKDEP: the calling thread's; NULL: there is no thread yet
 void park_poll_stop(void);       // in a wait loop with interrupts off: stop if panic says so

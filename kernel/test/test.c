@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test.c - unit tests of counts, free lists, caches, regions and the audit, run by KINE_SELFTEST.
+// test.c - unit tests of counts, free lists, caches, regions and the audit, and those of lockdep.c,
+// run by KINE_SELFTEST.
 #include "test/test.h"
 #include "lib/errno.h"
 #include "lib/print.h"
@@ -12,7 +13,12 @@
 #include "proc/proc.h"
 #include "syscall/syscall.h"
 
-#ifdef CHECK
+#ifndef LOCKDEP
+#define test_lockdep_count() 0u
+#define test_lockdep(number) 0u
+#endif
+
+#if defined(CHECK) || defined(LOCKDEP)
 #define EXPECT(cond)                                                                               \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
@@ -198,13 +204,13 @@ static const struct {
 
 long test_run_all(void) {
     long failed = 0;
-    kprintf("KTAP version 1\n1..%lu\n", ARRAY_LEN(tests));
+    kprintf("KTAP version 1\n1..%lu\n", ARRAY_LEN(tests) + test_lockdep_count());
     for (u32 i = 0; i < ARRAY_LEN(tests); i++) {
         bool ok = tests[i].run();
         kprintf("%sok %u - kernel: %s\n", ok ? "" : "not ", i + 1, tests[i].name);
         failed += !ok;
     }
-    return failed;
+    return failed + test_lockdep(ARRAY_LEN(tests));
 }
 #else
 long test_run_all(void) {
