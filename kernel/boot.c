@@ -153,7 +153,7 @@ static void bound_locks(void) {
     u64 most = 0;
     fdt_bootarg("lockmax=", &most);
     for (u32 class = 0; class < RANK_COUNT; class++) {
-        lockdep_set_bound(class, most);
+        lockdep_classes[class].bound = most;
     }
 }
 #endif

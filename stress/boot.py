@@ -19,6 +19,7 @@ def parser():
     p.add_argument("--mem", default="1G")
     p.add_argument("--refs", default="cas", choices=["cas", "freelock", "biglock"])
     p.add_argument("--check", action="store_true", help="the kernel built with CHECK=1")
+    p.add_argument("--kernel", default="", help="a folder of out/: cas-lockdep, cas-lockdep-W17, ...")
     p.add_argument("--icount", action="store_true", help="count instructions (one thread, exact)")
     p.add_argument("--cpu", default="", help="text behind -cpu rv64,")
     p.add_argument("--machine", default="", help="text behind -machine virt,")

@@ -72,6 +72,12 @@ static long pipe_read(struct file *f, uaddr buf, usize n) {
     struct pipe *p = f->data;
     char *bytes = frame_kva(p->frame);
     long done = 0, error = 0;
+#ifdef MUTANT_abba_pipe  // the address space first, "so that buf cannot go away"
+    mutex_lock(&proc_self()->as->lock);
+    mutex_lock(&p->lock);
+    mutex_unlock(&p->lock);
+    mutex_unlock(&proc_self()->as->lock);
+#endif
     mutex_lock(&p->lock);
     if (n && await_data(p)) {
         while (!error && (usize)done < n && p->tail != p->head) {

@@ -67,6 +67,12 @@ void freelist_give_zeroed(frame_t f) {
 }
 
 u64 freelist_count(void) {
+#if defined(MUTANT_M25) && defined(REFS_BIGLOCK)  // an exact count, by both locks
+    spin_lock(&frames_lock);
+    spin_lock(&refs_lock);
+    spin_unlock(&refs_lock);
+    spin_unlock(&frames_lock);
+#endif
     return read_once(count);
 }
 

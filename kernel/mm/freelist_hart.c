@@ -167,7 +167,17 @@ static frame_t refill(struct freelist *l, struct freelist *from) {
         return FRAME_NONE;
     }
     move_begin(l);
+#ifdef MUTANT_W17  // the thief keeps its own depot locked
+    if (from != l) {
+        spin_lock(&l->depot.lock);
+    }
+#endif
     frame_t f = depot_pop(&from->depot, &len);
+#ifdef MUTANT_W17
+    if (from != l) {
+        spin_unlock(&l->depot.lock);
+    }
+#endif
     RACE_POINT("freelist.refill");
     if (f) {
         f = unload(l, f);

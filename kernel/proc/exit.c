@@ -108,10 +108,21 @@ static struct proc *reap(struct proc *self, int pid, bool *any) {
 // The burier may still hold the zombie's parent_lock; once we have had it, nobody touches it.
 static long finish_reaping(struct proc *p, uaddr status) {
     u64 flags = spin_lock_irq(&p->parent_lock);
+#ifdef MUTANT_sleep_under_spin  // the status page may need a copy, which takes a mutex
+    if (status && copy_out(status, &p->status, sizeof(p->status))) {
+        p->status = 0;
+    }
+#endif
     spin_unlock_irq(&p->parent_lock, flags);
     int pid = p->pid, code = p->status;
     pid_drop(p);
+#ifdef MUTANT_ipi_under_lock  // now and then this unmaps stacks on all harts; a dying child waits for us
+    flags = spin_lock_irq(&proc_self()->children_lock);
     proc_free(p);
+    spin_unlock_irq(&proc_self()->children_lock, flags);
+#else
+    proc_free(p);
+#endif
     int error = status ? copy_out(status, &code, sizeof(code)) : 0;
     return error ? error : pid;
 }

@@ -48,7 +48,12 @@ void sched_init_hart(struct hart *h) {
 static void enqueue(struct hart *h, struct thread *t) {
     struct runq *q = h->runq;
     write_once(t->hart, h->index);
+#ifdef MUTANT_irq_unsafe_runq  // a timer that wakes somebody wants this lock too
+    u64 flags = 0;
+    spin_lock(&q->lock);
+#else
     u64 flags = spin_lock_irq(&q->lock);
+#endif
     list_add_tail(&q->threads, &t->run_link);
     write_once(q->length, q->length + 1);
     spin_unlock_irq(&q->lock, flags);

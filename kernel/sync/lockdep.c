@@ -6,12 +6,10 @@
 #include "sync/lockdep.h"
 
 #ifdef LOCKDEP
-#include "lib/print.h"
 #include "riscv/csr.h"
 #include "riscv/hart.h"
 #include "riscv/stack.h"
 #include "sync/atomic.h"
-#include "sync/park.h"
 
 static struct lockdep_list spins[HART_MAX];
 
@@ -20,27 +18,16 @@ struct lockdep_list *lockdep_spins(void) {
 }
 
 static noinline void problem(enum lockdep_problem what, const struct lockdep_held *now,
-                    const struct lockdep_held *other) {
+                             const struct lockdep_held *other) {
     struct lockdep_report r = {.what = what, .now = *now, .other = *other};
     lockdep_report(&r);
 }
-
-// ---- questions ----
 
 static always_inline void check_orders(const struct lockdep_list *l, const struct lockdep_held *now) {
     for (u32 i = l->base; i < l->n; i++) {
         const struct lockdep_class *outer = &lockdep_classes[l->held[i].class];
         if (unlikely(!(atomic_load_relaxed(&outer->after) >> now->class & 1))) {
             lockdep_order(&l->held[i], now);
-        }
-    }
-}
-
-// Is it one of those that the handler has interrupted?
-static noinline void check_interrupted(const struct lockdep_list *l, const struct lockdep_held *now) {
-    for (u32 i = 0; i < l->base; i++) {
-        if (l->held[i].lock == now->lock) {
-            problem(LOCKDEP_AA, now, &l->held[i]);
         }
     }
 }
@@ -59,14 +46,6 @@ static void check_sleep(const struct lockdep_list *l, const struct lockdep_held 
     }
 }
 
-// A spinlock that is taken, or tried.
-static always_inline u32 uses_of(enum lockdep_how how, u64 irqs_on, bool in_irq) {
-    return (irqs_on ? 1u << USE_IRQ_ON : 0) |
-           (how == LOCKDEP_TRY ? 0 : (in_irq ? 1u << USE_IN_IRQ : 0) | (irqs_on ? 0 : 1u << USE_IRQ_OFF));
-}
-
-// ---- lists ----
-
 // The newest first: it is the one that is asked for.
 static always_inline struct lockdep_held *find(struct lockdep_list *l, const void *lock) {
     for (u32 i = l ? l->n : 0; i && i > l->base; i--) {
@@ -75,12 +54,6 @@ static always_inline struct lockdep_held *find(struct lockdep_list *l, const voi
         }
     }
     return NULL;
-}
-
-static always_inline void pull(struct lockdep_list *l, struct lockdep_held *h) {
-    for (l->n--; h < &l->held[l->n]; h++) {
-        h[0] = h[1];
-    }
 }
 
 static always_inline void note_time(const struct lockdep_held *h) {
@@ -93,8 +66,6 @@ static always_inline void note_time(const struct lockdep_held *h) {
         problem(LOCKDEP_LONG, h, h);
     }
 }
-
-// ---- hooks ----
 
 static always_inline void fill(struct lockdep_held *h, const void *lock, u32 class) {
     h->lock = lock;
@@ -111,14 +82,13 @@ noinline void lockdep_take(const void *lock, u32 class, enum lockdep_how how) {
         check_orders(s, now);
         if (m) {
             check_orders(m, now);
-        } else {
-            check_interrupted(s, now);
         }
     }
     if (how == LOCKDEP_MUTEX) {
         check_sleep(s, now);
     } else {
-        check_use(now, uses_of(how, flags, s->in_irq));
+        u32 waits = how == LOCKDEP_TRY ? 0 : 1;  // D3
+        check_use(now, flags ? 1u << USE_IRQ_ON : waits << USE_IRQ_OFF | (s->in_irq & waits) << USE_IN_IRQ);
     }
     if (likely(now != &none)) {
         now->since = csr_read(instret);
@@ -131,10 +101,7 @@ noinline void lockdep_take(const void *lock, u32 class, enum lockdep_how how) {
 
 void lockdep_waited(const void *lock) {
     u64 flags = irq_save();
-    struct lockdep_held *h = find(lockdep_spins(), lock);
-    if (h) {
-        h->since = csr_read(instret);
-    }
+    find(lockdep_spins(), lock)->since = csr_read(instret);
     irq_restore(flags);
 }
 
@@ -147,7 +114,9 @@ noinline void lockdep_drop(const void *lock, u32 class, enum lockdep_how how, bo
             check_use(h, flags ? 1u << USE_IRQ_ON : 0);
             note_time(h);
         }
-        pull(l, h);
+        for (l->n--; h < &l->held[l->n]; h++) {
+            h[0] = h[1];
+        }
     } else if (l) {
         struct lockdep_held now;
         fill(&now, lock, class);
@@ -198,10 +167,10 @@ noinline void lockdep_ipi_wait(void) {
 
 noinline void lockdep_leave(void) {
     u64 flags = irq_save();
-    struct lockdep_list *s = lockdep_spins(), *m = s->mutexes;
-    if (unlikely(s->n || (m && m->n))) {
-        struct lockdep_held now = s->n ? s->held[s->n - 1] : m->held[m->n - 1];
-        problem(LOCKDEP_LEAVE, &now, &now);
+    struct lockdep_list *l = lockdep_spins();
+    l = l->n ? l : l->mutexes;
+    if (unlikely(l && l->n)) {
+        problem(LOCKDEP_LEAVE, &l->held[l->n - 1], &l->held[l->n - 1]);
     }
     irq_restore(flags);
 }
@@ -226,9 +195,5 @@ void lockdep_irq_leave(void) {
     l->base = 0;
     l->in_irq = false;
     l->mutexes = l->interrupted;
-}
-
-void lockdep_set_bound(u32 class, u64 instret) {
-    lockdep_classes[class].bound = instret;
 }
 #endif

@@ -14,7 +14,7 @@
 //            x waited for with interrupts off, y held while other harts must answer an IPI
 // Cost       the fast path tests one bit for each lock held; only a new edge or use takes the
 //            graph's lock, which is a bare word.
-// A report panics; the thread that runs the self-test has its reports recorded instead.
+// A report panics; those of the thread that runs the self-test are recorded instead.
 #pragma once
 #include "sync/lockrank.h"
 
@@ -22,10 +22,9 @@ enum lockdep_how { LOCKDEP_SPIN, LOCKDEP_MUTEX, LOCKDEP_TRY };
 
 #ifdef LOCKDEP
 #include "lib/types.h"
-
+#define LOCKDEP_ONLY(...) __VA_ARGS__
 #define LOCKDEP_DEPTH 4
 #define LOCKDEP_HELD_MAX 16
-#define LOCKDEP_ONLY(...) __VA_ARGS__
 
 struct thread;
 
@@ -44,8 +43,7 @@ struct lockdep_list {
     u32 n;
     u32 base;     // held[0..base) belong to what a handler has interrupted
     bool in_irq;  // a handler runs
-    // Of a hart's list: those of its thread. A handler has none, nor have the first steps of boot.
-    struct lockdep_list *mutexes, *interrupted;
+    struct lockdep_list *mutexes, *interrupted;  // of a hart's thread: none in handlers and early boot
     struct lockdep_held held[LOCKDEP_HELD_MAX];
 };
 
@@ -60,7 +58,7 @@ void lockdep_switch(struct lockdep_list *mutexes);  // to the thread that holds 
 void lockdep_ipi_wait(void);    // waits until other harts have taken an interrupt
 void lockdep_leave(void);       // to user mode, or for ever: nothing may be held
 void lockdep_irq_enter(void);
-void lockdep_irq_leave(void);
+void lockdep_irq_leave(void);      // the handler goes: it, too, may hold nothing
 
 // ---- for panic, boot, and the self-test ----
 
@@ -91,7 +89,6 @@ enum lockdep_problem {
 typedef void (*lockdep_say)(const char *format, ...);
 void lockdep_explain(lockdep_say say);  // the stacks behind the report that has panicked
 void lockdep_summary(void);             // one line
-void lockdep_set_bound(u32 class, u64 instret);  // for holding a spinlock of this class; 0: none
 // From now on this thread's reports are only recorded; NULL: no more. Test classes are as new.
 // Returns what was recorded since the last call: bits of enum lockdep_problem.
 u32 lockdep_record(struct thread *t);
@@ -105,13 +102,20 @@ struct lockdep_class {
     u32 uses;     // (a) bits of enum lockdep_use
     u8 rank;      // 0: has no place in the order
     u8 declared;  // bits of the uses that lockrank.h forbids
-    u64 bound, longest;  // of holding it, in instret
+    u64 bound, longest;  // of holding it, in instret; bound 0: none
+};
+
+// Uses that must not stand at two classes of which the upper leads to the lower, or is it.
+struct lockdep_conflict {
+    u8 upper, lower;
+    enum lockdep_problem what;
 };
 
 struct lockdep_report {
     enum lockdep_problem what;
     struct lockdep_held now, other;
-    u8 upper, lower, upper_use, lower_use;  // of a conflict: the classes, and their uses, which differ
+    const struct lockdep_conflict *conflict;  // NULL: none; else upper leads to lower
+    u8 upper, lower;
 };
 
 extern struct lockdep_class lockdep_classes[RANK_END];
@@ -122,7 +126,7 @@ void lockdep_use(const struct lockdep_held *h, u32 uses);
 u32 lockdep_next(u32 from, u32 to);  // the next step of the way that is known; RANK_NONE: none is
 void lockdep_report(const struct lockdep_report *r);
 struct lockdep_list *lockdep_spins(void);  // this hart's
-void lockdep_forget_tests(void);           // => nobody holds a lock of a test class
+void lockdep_forget_tests(void);
 #else
 #define LOCKDEP_ONLY(...)
 #define lockdep_take(lock, class, how) ((void)0)

@@ -28,24 +28,16 @@ struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];
 struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
 static u32 word;
 
-static const struct {
-    u8 upper, lower;  // uses that must not stand at classes of which the first leads to the second
-    enum lockdep_problem what;
-} conflicts[] = {{USE_IN_IRQ, USE_IRQ_ON, LOCKDEP_IRQ}, {USE_IRQ_OFF, USE_IPI, LOCKDEP_IPI}};
+static const struct lockdep_conflict conflicts[] = {{USE_IN_IRQ, USE_IRQ_ON, LOCKDEP_IRQ},
+                                                    {USE_IRQ_OFF, USE_IPI, LOCKDEP_IPI}};
 
 // => interrupts off
 static void graph_lock(void) {
-    while (atomic_swap_acquire(&word, 1u)) {  // pairs with graph_unlock
+    while (atomic_swap_acquire(&word, 1u)) {  // pairs with the release of `word`
         cpu_pause();
         park_poll_stop();
     }
 }
-
-static void graph_unlock(void) {
-    atomic_store_release(&word, 0u);
-}
-
-// ---- walks ----
 
 // `from` and all that it leads to.
 static u64 below(u32 from) {
@@ -78,31 +70,22 @@ u32 lockdep_next(u32 from, u32 to) {
     return steps >> to & 1 ? to : RANK_NONE;
 }
 
-static u64 with_use(u64 classes, u32 use) {
-    u64 found = 0;
-    for (u32 c = 0; c < RANK_END; c++) {
-        found |= (classes >> c & lockdep_classes[c].uses >> use & 1) << c;
-    }
-    return found;
-}
-
-// Does a conflict stand between these uppers, which lead to these lowers? Fills in who.
+// Does a conflict stand between these uppers, which lead to these lowers? Fills in which.
 static bool conflict(struct lockdep_report *r, u64 uppers, u64 lowers) {
-    for (u32 i = 0; i < ARRAY_LEN(conflicts); i++) {
-        u64 u = with_use(uppers, conflicts[i].upper), l = with_use(lowers, conflicts[i].lower);
-        if (u && l) {
-            r->what = conflicts[i].what;
-            r->upper = bits_lowest(u);
-            r->lower = bits_lowest(l);
-            r->upper_use = conflicts[i].upper;
-            r->lower_use = conflicts[i].lower;
+    for (u32 i = 0; i < ARRAY_LEN(conflicts) * RANK_END * RANK_END; i++) {
+        const struct lockdep_conflict *c = &conflicts[i / RANK_END / RANK_END];
+        u32 u = i / RANK_END % RANK_END, l = i % RANK_END;
+        if (uppers >> u & lockdep_classes[u].uses >> c->upper & 1 &&
+            lowers >> l & lockdep_classes[l].uses >> c->lower & 1) {
+            r->what = c->what;
+            r->conflict = c;
+            r->upper = u;
+            r->lower = l;
             return true;
         }
     }
     return false;
 }
-
-// ---- what is new ----
 
 // Judges the edge from r->other to r->now.
 static void judge_order(struct lockdep_report *r) {
@@ -128,45 +111,37 @@ void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *
         lockdep_order_stacks[outer->class][inner->class][1] = inner->stack;
         atomic_or_release(&lockdep_classes[outer->class].after, 1ul << inner->class);
     }
-    graph_unlock();
+    atomic_store_release(&word, 0u);
     if (r.what != LOCKDEP_NONE) {
         lockdep_report(&r);
     }
 }
 
-// Judges class c with `uses`, which it has not got yet.
-static void judge_use(struct lockdep_report *r, struct lockdep_class *c, u32 uses) {
-    u32 had = c->uses, class = r->now.class;
-    c->uses |= uses;
-    if (!conflict(r, 1ul << class, below(class)) && !conflict(r, above(class), 1ul << class) &&
-        uses & c->declared) {
-        r->what = LOCKDEP_DECLARED;
-    }
-    c->uses = r->what == LOCKDEP_NONE ? c->uses : had;  // D1
-}
-
 void lockdep_use(const struct lockdep_held *h, u32 uses) {
     struct lockdep_report r = {.now = *h, .other = *h};
+    struct lockdep_class *c = &lockdep_classes[h->class];
     graph_lock();
+    u32 had = c->uses;
     for (u32 use = 0; use < USES; use++) {
-        if (uses >> use & 1 && !(lockdep_classes[h->class].uses >> use & 1)) {
+        if (uses >> use & ~had >> use & 1) {
             lockdep_use_stacks[h->class][use] = h->stack;
         }
     }
-    judge_use(&r, &lockdep_classes[h->class], uses);
-    graph_unlock();
+    c->uses |= uses;
+    if (!conflict(&r, 1ul << h->class, below(h->class)) && !conflict(&r, above(h->class), 1ul << h->class)) {
+        r.what = uses & c->declared ? LOCKDEP_DECLARED : LOCKDEP_NONE;
+    }
+    c->uses = r.what == LOCKDEP_NONE ? c->uses : had;  // D1
+    atomic_store_release(&word, 0u);
     if (r.what != LOCKDEP_NONE) {
         lockdep_report(&r);
     }
 }
 
 void lockdep_forget_tests(void) {
-    u64 tests = ~0ul << RANK_TEST;
-    graph_lock();
-    for (u32 c = 0; c < RANK_END; c++) {
-        atomic_and_relaxed(&lockdep_classes[c].after, c < RANK_TEST ? ~tests : 0ul);
+    for (u32 c = 0; c < RANK_TEST; c++) {
+        atomic_and_relaxed(&lockdep_classes[c].after, (1ul << RANK_TEST) - 1);
     }
     memset(&lockdep_classes[RANK_TEST], 0, (RANK_END - RANK_TEST) * sizeof(lockdep_classes[0]));
-    graph_unlock();
 }
 #endif

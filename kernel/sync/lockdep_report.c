@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 // lockdep_report.c - what is said: the sentence, what is held here and since where, and the stacks
 // that made the known part of the story. See lockdep.h.
-//
-// One line per stack, innermost function first. Only the first report is told: the panic that
-// follows stops everybody.
+// One line per stack, innermost function first. Only the first report is told: it stops everybody.
 #include "sync/lockdep.h"
 
 #ifdef LOCKDEP
@@ -13,6 +11,7 @@
 #include "riscv/stack.h"
 #include "symbols.h"
 #include "sync/atomic.h"
+#include "sync/park.h"
 
 static const char *const sentences[] = {
 #define X(name, text) text,
@@ -40,7 +39,7 @@ static void say_stack(lockdep_say say, const char *what, u32 class, const struct
 
 static void say_list(lockdep_say say, const struct lockdep_list *l) {
     for (u32 i = 0; l && i < l->n; i++) {
-        say_stack(say, "is held here, since", l->held[i].class, &l->held[i].stack);
+        say_stack(say, "is listed here, since", l->held[i].class, &l->held[i].stack);
     }
 }
 
@@ -65,11 +64,11 @@ void lockdep_explain(lockdep_say say) {
     say_stack(say, "now, at", r->now.class, &r->now.stack);
     say_list(say, lockdep_spins()->mutexes);
     say_list(say, lockdep_spins());
-    if (r->upper_use != r->lower_use) {
-        say_use(say, r->upper, r->upper_use);
+    if (r->conflict) {
+        say_use(say, r->upper, r->conflict->upper);
         say_way(say, r->upper, r->other.class);
         say_way(say, r->now.class, r->lower);
-        say_use(say, r->lower, r->lower_use);
+        say_use(say, r->lower, r->conflict->lower);
     } else {
         say_way(say, r->now.class, r->other.class);
     }
@@ -80,14 +79,14 @@ void lockdep_report(const struct lockdep_report *r) {
         recorded |= 1u << r->what;
         return;
     }
-    if (!atomic_swap_relaxed(&claimed, 1u)) {
-        told = *r;
+    while (atomic_swap_relaxed(&claimed, 1u)) {
+        park_poll_stop();  // somebody else speaks
     }
-    bool conflict = r->upper_use != r->lower_use;
+    told = *r;
     char text[PRINT_BYTES];
     snprintf(text, sizeof(text), sentences[r->what],
-             lock_rank_name[conflict ? r->upper : r->now.class],
-             lock_rank_name[conflict ? r->lower : r->other.class]);
+             lock_rank_name[r->conflict ? r->upper : r->now.class],
+             lock_rank_name[r->conflict ? r->lower : r->other.class]);
     panic("lockdep: %s", text);
 }
 

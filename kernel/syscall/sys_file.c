@@ -124,6 +124,11 @@ long sys_lseek(int fd, long off, int whence) {
     if (result >= 0) {
         f->offset = result;
     }
+#ifdef MUTANT_leave_locked  // an error path of its own
+    if (result < 0) {
+        return result;
+    }
+#endif
     mutex_unlock(&f->lock);
     return result;
 }
