@@ -157,7 +157,8 @@ help:
 	@echo "make host-test   unit tests of mm and sync on this machine, with sanitizers (ONLY=word)"
 	@echo "make doctor      is all there?        make lint, clean, deps"
 	@echo "variables: $(VARS) V=$(V)"
-	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points"
+	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
+	@echo "  LOCKDEP=1  deadlocks reported before they happen; MUTANT=name  a bug switched on (docs/mutants.md)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
 clean:

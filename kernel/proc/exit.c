@@ -105,6 +105,13 @@ static struct proc *reap(struct proc *self, int pid, bool *any) {
     return found;
 }
 
+#ifdef MUTANT_ipi_under_lock  // now and then this waits until all harts have unmapped some stacks
+static void free_under_lock(struct proc *self, void *zombie) {
+    (void)self;
+    proc_free(zombie);
+}
+#endif
+
 // The burier may still hold the zombie's parent_lock; once we have had it, nobody touches it.
 static long finish_reaping(struct proc *p, uaddr status) {
     u64 flags = spin_lock_irq(&p->parent_lock);
@@ -116,10 +123,8 @@ static long finish_reaping(struct proc *p, uaddr status) {
     spin_unlock_irq(&p->parent_lock, flags);
     int pid = p->pid, code = p->status;
     pid_drop(p);
-#ifdef MUTANT_ipi_under_lock  // now and then this unmaps stacks on all harts; a dying child waits for us
-    flags = spin_lock_irq(&proc_self()->children_lock);
-    proc_free(p);
-    spin_unlock_irq(&proc_self()->children_lock, flags);
+#ifdef MUTANT_ipi_under_lock
+    pid_with(proc_self()->pid, free_under_lock, p);
 #else
     proc_free(p);
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // lockdep.c - the lists of what is held, and the questions asked at each change. See lockdep.h.
 //
-// The entry is listed before the lock is waited for: the report must come before the hang. A handler
-// that comes in between treats it as held, which it would be a moment later.
+// The entry is listed before the lock is waited for: the report must come before the hang. A
+// handler that comes in between treats it as held, which it would be a moment later.
 #include "sync/lockdep.h"
 
 #ifdef LOCKDEP
@@ -23,7 +23,7 @@ static noinline void problem(enum lockdep_problem what, const struct lockdep_hel
     lockdep_report(&r);
 }
 
-static always_inline void check_orders(const struct lockdep_list *l, const struct lockdep_held *now) {
+static always_inline void check_orders(struct lockdep_list *l, const struct lockdep_held *now) {
     for (u32 i = l->base; i < l->n; i++) {
         const struct lockdep_class *outer = &lockdep_classes[l->held[i].class];
         if (unlikely(!(atomic_load_relaxed(&outer->after) >> now->class & 1))) {
@@ -88,7 +88,8 @@ noinline void lockdep_take(const void *lock, u32 class, enum lockdep_how how) {
         check_sleep(s, now);
     } else {
         u32 waits = how == LOCKDEP_TRY ? 0 : 1;  // D3
-        check_use(now, flags ? 1u << USE_IRQ_ON : waits << USE_IRQ_OFF | (s->in_irq & waits) << USE_IN_IRQ);
+        u32 off = waits << USE_IRQ_OFF | (s->in_irq & waits) << USE_IN_IRQ;
+        check_use(now, flags ? 1u << USE_IRQ_ON : off);
     }
     if (likely(now != &none)) {
         now->since = csr_read(instret);

@@ -2,15 +2,15 @@
 // lockdep.h - deadlocks reported from the order in which locks are taken, before one happens.
 // (LOCKDEP=1; CHECK=1 brings it along. In other builds every hook is nothing.)
 //
-// Model      A class is a rank of lockrank.h; the kernel's own tests have some without a rank. Spinlocks
-//            held are listed per hart, mutexes per thread (a mutex may be slept under), each with the
+// Model      A class is a rank of lockrank.h; the kernel's own tests have some without a rank.
+//            Spinlocks held are listed per hart, mutexes per thread (it may sleep), each with the
 //            stack that took it. Whoever takes a lock adds an edge to it from each class held; an
-//            edge must not close a cycle, nor contradict the ranks. Classes also have uses (below).
+//            edge must not close a cycle, nor contradict the ranks. Classes have uses (below), too.
 // Invariants D1 the graph has no cycle: an edge or a use that is reported never enters it.
 //            D2 a hart's list changes with interrupts off; a handler finds only its own part of it.
 //            D3 a trylock never waits, so it adds no edge; what is taken inside it does.
 // Conflicts  x leads to y (or is y):
-//            x taken in handlers, y held with interrupts on: the handler waits for what it interrupts
+//            x taken in handlers, y held with interrupts on: it waits for what it interrupts
 //            x waited for with interrupts off, y held while other harts must answer an IPI
 // Cost       the fast path tests one bit for each lock held; only a new edge or use takes the
 //            graph's lock, which is a bare word.
@@ -43,7 +43,7 @@ struct lockdep_list {
     u32 n;
     u32 base;     // held[0..base) belong to what a handler has interrupted
     bool in_irq;  // a handler runs
-    struct lockdep_list *mutexes, *interrupted;  // of a hart's thread: none in handlers and early boot
+    struct lockdep_list *mutexes, *interrupted;  // of a hart's thread; none in handlers, early boot
     struct lockdep_held held[LOCKDEP_HELD_MAX];
 };
 
@@ -74,7 +74,7 @@ void lockdep_irq_leave(void);      // the handler goes: it, too, may hold nothin
     X(OWNER, "releases %s, which somebody else holds")                                             \
     X(SLEEP, "may sleep (%s) while it holds the spinlock %s")                                      \
     X(HANDLER, "may sleep (%s) in an interrupt handler")                                           \
-    X(LEAVE, "goes away with %s held")                                                             \
+    X(LEAVE, "leaves the kernel with %s held")                                                     \
     X(IPI, "lets other harts wait for %s with interrupts off, and for them with %s held")          \
     X(LONG, "has held %s for too long")                                                            \
     X(INIT, "initialises %s, which it holds")                                                      \

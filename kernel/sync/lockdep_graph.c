@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // lockdep_graph.c - which class leads to which, and how each is used. See lockdep.h.
 //
-// Model      one word per class: the classes that were taken inside it. "x leads to y" is the closure,
-//            walked only when an edge or a use is new, which soon is never.
-// Locking    a bare word guards adding; readers look at `after` and `uses` without it. The stacks of
-//            an edge stand before its bit (release), and never change.
+// Model      one word per class: the classes that were taken inside it. "x leads to y" is the
+//            closure, walked only when an edge or a use is new, which soon is never.
+// Locking    a bare word guards adding; readers look at `after` and `uses` without it. The stacks
+//            of an edge stand before its bit (release), and never change.
 #include "sync/lockdep.h"
 
 #ifdef LOCKDEP
@@ -19,7 +19,7 @@ enum { IRQ_on = 1 << USE_IN_IRQ, IRQ_off = 1 << USE_IRQ_ON };  // what lockrank.
 struct lockdep_class lockdep_classes[RANK_END] = {
 #define spin_IRQ(irq) IRQ_##irq
 #define mutex_IRQ(irq) 0
-#define X(name, kind, irq, protects) [RANK_##name] = {.rank = RANK_##name, .declared = kind##_IRQ(irq)},
+#define X(name, kind, irq, protects) [RANK_##name] = {0, 0, RANK_##name, kind##_IRQ(irq), 0, 0},
     LOCK_RANKS(X)
 #undef X
 };
@@ -39,48 +39,45 @@ static void graph_lock(void) {
     }
 }
 
-// `from` and all that it leads to.
-static u64 below(u32 from) {
-    u64 reached = 1ul << from, before;
+enum way { BELOW, ABOVE };
+
+// `class`, and all that it leads to, or that lead to it.
+static u64 reach(u32 class, enum way way) {
+    u64 reached = 1ul << class, before;
     do {
         before = reached;
         for (u32 c = 0; c < RANK_END; c++) {
-            reached |= before >> c & 1 ? lockdep_classes[c].after : 0;
+            u64 after = lockdep_classes[c].after;
+            reached |= way == ABOVE ? (u64)!!(after & before) << c : before >> c & 1 ? after : 0;
         }
     } while (reached != before);
-    return reached;
-}
-
-// `to` and all that lead to it.
-static u64 above(u32 to) {
-    u64 reached = 0;
-    for (u32 c = 0; c < RANK_END; c++) {
-        reached |= (below(c) >> to & 1) << c;
-    }
     return reached;
 }
 
 u32 lockdep_next(u32 from, u32 to) {
     u64 steps = lockdep_classes[from].after;
     for (u32 c = 0; c < RANK_END && !(steps >> to & 1); c++) {
-        if (steps >> c & 1 && below(c) >> to & 1) {
+        if (steps >> c & 1 && reach(c, BELOW) >> to & 1) {
             return c;
         }
     }
     return steps >> to & 1 ? to : RANK_NONE;
 }
 
+static u32 first_with(u64 classes, u32 use) {
+    u32 c = RANK_NONE;
+    while (++c < RANK_END && !(classes >> c & lockdep_classes[c].uses >> use & 1)) {}
+    return c;
+}
+
 // Does a conflict stand between these uppers, which lead to these lowers? Fills in which.
 static bool conflict(struct lockdep_report *r, u64 uppers, u64 lowers) {
-    for (u32 i = 0; i < ARRAY_LEN(conflicts) * RANK_END * RANK_END; i++) {
-        const struct lockdep_conflict *c = &conflicts[i / RANK_END / RANK_END];
-        u32 u = i / RANK_END % RANK_END, l = i % RANK_END;
-        if (uppers >> u & lockdep_classes[u].uses >> c->upper & 1 &&
-            lowers >> l & lockdep_classes[l].uses >> c->lower & 1) {
-            r->what = c->what;
+    for (const struct lockdep_conflict *c = conflicts; c < conflicts + ARRAY_LEN(conflicts); c++) {
+        r->upper = first_with(uppers, c->upper);
+        r->lower = first_with(lowers, c->lower);
+        if (r->upper < RANK_END && r->lower < RANK_END) {
             r->conflict = c;
-            r->upper = u;
-            r->lower = l;
+            r->what = c->what;
             return true;
         }
     }
@@ -95,10 +92,10 @@ static void judge_order(struct lockdep_report *r) {
         r->what = r->other.lock == r->now.lock ? LOCKDEP_AA : LOCKDEP_SAME;
     } else if (outer_rank && inner_rank && outer_rank > inner_rank) {
         r->what = LOCKDEP_RANK;
-    } else if (below(inner) >> outer & 1) {
+    } else if (reach(inner, BELOW) >> outer & 1) {
         r->what = LOCKDEP_CYCLE;
     } else {
-        conflict(r, above(outer), below(inner));
+        conflict(r, reach(outer, ABOVE), reach(inner, BELOW));
     }
 }
 
@@ -121,17 +118,18 @@ void lockdep_use(const struct lockdep_held *h, u32 uses) {
     struct lockdep_report r = {.now = *h, .other = *h};
     struct lockdep_class *c = &lockdep_classes[h->class];
     graph_lock();
+    u64 self = 1ul << h->class;
     u32 had = c->uses;
     for (u32 use = 0; use < USES; use++) {
         if (uses >> use & ~had >> use & 1) {
             lockdep_use_stacks[h->class][use] = h->stack;
         }
     }
-    c->uses |= uses;
-    if (!conflict(&r, 1ul << h->class, below(h->class)) && !conflict(&r, above(h->class), 1ul << h->class)) {
+    atomic_or_relaxed(&c->uses, uses);
+    if (!conflict(&r, self, reach(h->class, BELOW)) && !conflict(&r, reach(h->class, ABOVE), self)) {
         r.what = uses & c->declared ? LOCKDEP_DECLARED : LOCKDEP_NONE;
     }
-    c->uses = r.what == LOCKDEP_NONE ? c->uses : had;  // D1
+    atomic_store_relaxed(&c->uses, r.what == LOCKDEP_NONE ? c->uses : had);  // D1
     atomic_store_release(&word, 0u);
     if (r.what != LOCKDEP_NONE) {
         lockdep_report(&r);

@@ -27,7 +27,7 @@ static u32 claimed;              // (a) somebody tells
 static struct thread *recorder;  // the thread that runs the self-test
 static u32 recorded;
 
-static void say_stack(lockdep_say say, const char *what, u32 class, const struct lockdep_stack *at) {
+static void say_stack(lockdep_say say, const char *what, u32 class, struct lockdep_stack *at) {
     say("    %s %s:", lock_rank_name[class], what);
     for (u32 i = 0; i < LOCKDEP_DEPTH && at->pc[i]; i++) {
         u64 offset;
@@ -37,7 +37,7 @@ static void say_stack(lockdep_say say, const char *what, u32 class, const struct
     say("\n");
 }
 
-static void say_list(lockdep_say say, const struct lockdep_list *l) {
+static void say_list(lockdep_say say, struct lockdep_list *l) {
     for (u32 i = 0; l && i < l->n; i++) {
         say_stack(say, "is listed here, since", l->held[i].class, &l->held[i].stack);
     }
@@ -56,7 +56,7 @@ static void say_use(lockdep_say say, u32 class, u32 use) {
 }
 
 void lockdep_explain(lockdep_say say) {
-    const struct lockdep_report *r = &told;
+    struct lockdep_report *r = &told;
     if (r->what == LOCKDEP_NONE) {
         return;
     }
@@ -104,7 +104,7 @@ void lockdep_summary(void) {
         orders += bits_count(lockdep_classes[c].after);
         longest = lockdep_classes[c].longest > lockdep_classes[longest].longest ? c : longest;
     }
-    kprintf("# lockdep: %u orders among %u classes, longest held: %s, %lu ticks of instret\n", orders,
+    kprintf("# lockdep: %u orders among %u classes, longest held: %s, %lu of instret\n", orders,
             RANK_COUNT - 1, lock_rank_name[longest], lockdep_classes[longest].longest);
 }
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // lockdep.c - does lockdep report what it must, and nothing else? Run by KINE_SELFTEST.
 //
-// Model      lockdep_rows.h is the table, and says what its letters mean: each case is a short program of
-//            locks that runs on this thread, with its reports recorded. Each letter is a class.
-// Really     the locks are taken and released by spin.h and mutex.h. Only what would hang or break them
-//            (to take what we hold, to release what we do not hold) is told to lockdep alone.
+// Model      lockdep_rows.h is the table, and says what its letters mean: each case is a short
+//            program of locks that runs on this thread, with its reports recorded.
+// Really     the locks are taken and released by spin.h and mutex.h. Only what would hang or break
+//            them (to take what we hold, release what we do not hold) is told to lockdep alone.
 #ifdef LOCKDEP
 #include "lib/print.h"
 #include "lib/string.h"
@@ -51,7 +51,8 @@ static void release(u32 which, u32 i) {
     struct spin *s = &locks[which][i].spin;
     struct mutex *m = &locks[which][i].mutex;
     if (kinds[i] == 'm') {
-        m->owner == thread_self() ? mutex_unlock(m) : lockdep_drop(m, m->rank, LOCKDEP_MUTEX, m->state);
+        m->owner == thread_self() ? mutex_unlock(m)
+                                  : lockdep_drop(m, m->rank, LOCKDEP_MUTEX, m->state);
         return;
     }
     spin_held_here(s) && locks[which][i].by_handler == in_irq
@@ -198,8 +199,8 @@ u32 test_lockdep(u32 number) {
             const char *word = k;
             k = set_kinds(k);
             bool ok = judge(rows[i].run, rows[i].want);
-            kprintf("%sok %u - lockdep: %s (%.*s)%s\n", ok ? "" : "not ", ++number, rows[i].name, len, word,
-                    rows[i].want ? "" : ": silent");
+            kprintf("%sok %u - lockdep: %s (%.*s)%s\n", ok ? "" : "not ", ++number, rows[i].name,
+                    len, word, rows[i].want ? "" : ": silent");
             failed += !ok;
         }
     }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // lockdep_rows.h - the cases of lockdep.c: what must be reported, and as carefully what must not.
 //
-// Model      A case is a short program of locks; it runs on this thread with its reports recorded.
-//            Each letter is a class of its own; every row runs once for each word of `kinds`, which
-//            says what the locks A, B, ... are: s spinlock, i spinlock with interrupts off, m mutex.
-//            (The last letter stands for all that follow.)
+// Model      A case is a short program of locks; each letter is a class of its own. A row runs once
+//            for each word of `kinds`, which says what A, B, ... are: s spinlock, i spinlock with
+//            interrupts off, m mutex. (The last letter stands for all that follow.)
 //              A..H  take    a..h  release    ~A  try    2A  another lock of A's class
 //              - +   interrupts off, on       ( )  a handler comes, goes
 //              p     parks   y  yields        ?A  may take A    u  to user mode
