@@ -3,8 +3,8 @@
 //
 // Model      one word per class: the classes that were taken inside it. "x leads to y" is the
 //            closure, walked only when an edge or a use is new, which soon is never.
-// Locking    a bare word guards adding; readers look at `after` and `uses` without it. The stacks
-//            of an edge stand before its bit (release), and never change.
+// Locking    a bare word guards adding; the fast path looks at `after` and `uses` without it, and
+//            at nothing else: the stacks are read only by a report.
 #include "sync/lockdep.h"
 
 #ifdef LOCKDEP
@@ -26,7 +26,7 @@ struct lockdep_class lockdep_classes[RANK_END] = {
 
 struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];
 struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
-static u32 word;
+static u32 word;  // (a) 1: somebody adds
 
 static const struct lockdep_conflict conflicts[] = {{USE_IN_IRQ, USE_IRQ_ON, LOCKDEP_IRQ},
                                                     {USE_IRQ_OFF, USE_IPI, LOCKDEP_IPI}};
@@ -106,7 +106,7 @@ void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *
     if (r.what == LOCKDEP_NONE) {  // D1
         lockdep_order_stacks[outer->class][inner->class][0] = outer->stack;
         lockdep_order_stacks[outer->class][inner->class][1] = inner->stack;
-        atomic_or_release(&lockdep_classes[outer->class].after, 1ul << inner->class);
+        atomic_or_relaxed(&lockdep_classes[outer->class].after, 1ul << inner->class);
     }
     atomic_store_release(&word, 0u);
     if (r.what != LOCKDEP_NONE) {
