@@ -92,7 +92,7 @@ GDB_PORT ?= 26000
 GDB_AT ?= localhost:$(GDB_PORT)
 GDBFLAGS ?=
 
-.PHONY: kernels check stress bench report doctor lint
+.PHONY: kernels check stress bench report doctor lint mutants
 qemu: deps all
 	@echo "$(VARS)"
 	@echo "Ctrl-A X quits QEMU, Ctrl-A C is its monitor, Ctrl-T shows the harts, exit powers off."
@@ -113,6 +113,9 @@ kernels:
 check: deps kernels $(OUT)/initrd.cpio
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/check.py
+
+mutants: deps $(OUT)/initrd.cpio
+	@$(PYTHON) stress/mutants.py
 
 lint: kernel
 	@$(PYTHON) stress/lint.py
@@ -155,7 +158,7 @@ help:
 	@echo "make qemu        a shell on Kine      make qemu-gdb, make gdb   with the debugger"
 	@echo "make stress      a seeded campaign    make bench                benchmarks only"
 	@echo "make host-test   unit tests of mm and sync on this machine, with sanitizers (ONLY=word)"
-	@echo "make doctor      is all there?        make lint, clean, deps"
+	@echo "make doctor      is all there?        make lint, mutants, clean, deps"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
 	@echo "  LOCKDEP=1  deadlocks reported before they happen; MUTANT=name  a bug switched on (docs/mutants.md)"

@@ -140,6 +140,8 @@ def main():
     tally.guest("cow", ["/tests/cow"], refs="biglock")
     tally.guest("cow by ACLINT IPIs", ["/tests/cow"], machine="aclint=on")
     tally.guest("cow by SBI timer", ["/tests/cow"], cpu="sstc=off")
+    tally.guest("no spinlock is held for 20000 instructions", ["/bin/stress", "all", "rounds=6", "seed=1",
+                "workers=4"], smp=1, mem="64M", icount=True, append="lockmax=20000")
     tally.guest("64 harts", ["/bin/memaudit"], smp=64, mem="256M")
     tally.guest("16 GiB", ["/bin/memaudit"], smp=2, mem="16G")
     tally.guest("release build", ["/tests/proc"], check=False)
