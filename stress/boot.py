@@ -53,7 +53,7 @@ def main():
     for line in guest.lines():
         print(line, flush=True)
     if guest.verdict == "hang" or guest.process is None:
-        symbols = harts.Symbols(qemu.kernel_path(args.refs, args.check))
+        symbols = harts.Symbols(qemu.kernel_path(args.refs, args.check, args.kernel))
         print(f"boot.py: {guest.verdict} {guest.why}", *guest.log[-60:],
               *harts.describe(harts.parse(guest.registers), symbols), sep="\n")
         return 124

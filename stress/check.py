@@ -146,7 +146,7 @@ def main():
     tally.guest("16 GiB", ["/bin/memaudit"], smp=2, mem="16G")
     tally.guest("release build", ["/tests/proc"], check=False)
     for how, says in (("0", "asked for"), ("1", "stack overflow"), ("2", "trap in the kernel"),
-                      ("3", "takes PIDS")):
+                      ("3", "takes PIDS inside CONSOLE")):
         tally.guest("crash " + how, ["/bin/crash", how], status=101, append="crash", smp=3,
                     must_say=["PANIC: ", says, "hart 2:", "-- end of panic --"])
     for refs, smp, mem in STRESS:

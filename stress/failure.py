@@ -16,7 +16,7 @@ def save(folder, config, guest, **facts):
     folder = pathlib.Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    kernel = qemu.kernel_path(config.refs, config.check)
+    kernel = qemu.kernel_path(config.refs, config.check, config.kernel)
     symbols, command = harts.Symbols(kernel), boot.command_of(config)
     state = _save_state(folder, guest, symbols)
     facts |= {"verdict": guest.verdict, "why": guest.why, "status": guest.status, "command": command}

@@ -8,11 +8,11 @@
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
 column is what the guest's panic must say, its last the command.
 """
-import argparse
 import re
 import subprocess
 import sys
 
+import boot
 import qemu
 
 DOC = qemu.ROOT / "docs" / "mutants.md"
@@ -33,9 +33,7 @@ def run(name, refs, tools, says, command):
     subprocess.run(["make", "-s", "-C", str(qemu.ROOT), f"REFS={refs}", f"MUTANT={name}", *tools, "kernel"],
                    check=True, stdout=subprocess.DEVNULL)
     folder = "-".join([refs, *(t.split("=")[0].lower() for t in tools), name])
-    args = argparse.Namespace(smp=8, mem="256M", kernel=folder, refs=refs, check=False, icount=False,
-                              cpu="", machine="", append="", command=command.split())
-    guest = qemu.Guest(qemu.command_line(args))
+    guest = qemu.boot(boot.config(command.split(), mem="256M", kernel=folder))
     for _ in guest.lines():
         pass
     said = next((line for line in guest.log if "PANIC: " in line), guest.verdict)

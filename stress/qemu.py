@@ -25,21 +25,20 @@ END_OF_PANIC, PANIC_STATUS = "-- end of panic --", 101  # kernel/panic.c
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def kernel_path(refs="cas", check=False):
-    return ROOT / "out" / (refs + ("-check" if check else "")) / "kernel.elf"
+def kernel_path(refs="cas", check=False, folder=""):
+    return ROOT / "out" / (folder or refs + ("-check" if check else "")) / "kernel.elf"
 
 
 def command_line(args, *devices, hold=False):
-    """args as boot.py's parser makes them, perhaps with a kernel: a folder of out/; devices add to the machine and to the options."""
+    """args as boot.py's parser makes them; devices add to the machine and to the options."""
     words = ["hold"] * hold + [args.append] * bool(args.append)
     if args.command:
         words += ["--"] + ['"%s"' % w if " " in w else w for w in args.command]
-    kernel = getattr(args, "kernel", "")
-    kernel = ROOT / "out" / kernel / "kernel.elf" if kernel else kernel_path(args.refs, args.check)
     machine = ["virt"] + [m for m in (args.machine, *(d.machine for d in devices if d)) if m]
     line = [os.environ.get("QEMU", "qemu-system-riscv64"), "-machine", ",".join(machine),
-            "-bios", "default", "-smp", str(args.smp), "-m", args.mem, "-kernel", str(kernel),
-            "-initrd", str(ROOT / "out" / "initrd.cpio"), "-append", " ".join(words), "-nographic"]
+            "-bios", "default", "-smp", str(args.smp), "-m", args.mem, "-kernel",
+            str(kernel_path(args.refs, args.check, args.kernel)), "-initrd", str(ROOT / "out" / "initrd.cpio"),
+            "-append", " ".join(words), "-nographic"]
     if args.cpu:
         line += ["-cpu", "rv64," + args.cpu]
     if args.icount:

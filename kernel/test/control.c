@@ -51,7 +51,7 @@ static noinline u64 recurse(u64 depth) {
 
 static void lock_backwards(void) {
     static struct spin inner = SPIN_INIT(CONSOLE), outer = SPIN_INIT(PIDS);
-    spin_lock(&inner);
+    (void)!spin_lock_irq(&inner);
     spin_lock(&outer);
 }
 
