@@ -103,20 +103,3 @@ TEST(who_waits_answers_interrupts) {
     on_harts(2, answer_while_waiting, NULL);
     EXPECT(!lock.word);
 }
-
-#ifdef CHECK
-static void take_in_order(struct spin *first, struct spin *second) {
-    spin_lock(first);
-    spin_lock(second);
-}
-
-TEST(order_is_checked) {
-    struct spin inner = SPIN_INIT(CONSOLE), same = SPIN_INIT(RUNQ);
-    EXPECT_PANIC("lock order", take_in_order(&inner, &lock));
-    EXPECT_PANIC("lock order", take_in_order(&lock, &same));
-    spin_lock(&lock);
-    spin_lock(&inner);
-    spin_unlock(&inner);
-    spin_unlock(&lock);
-}
-#endif
