@@ -14,7 +14,7 @@ NAMED = sorted(set(re.findall(r"`(\w+): ([^`]+)`", (ROOT / "docs" / "rows.md").r
 def text_of(program):
     path = ROOT / SOURCES.get(program, f"user/tests/{program}")
     path = path if path.exists() else path.with_suffix(".c")
-    files = [path] if path.is_file() else sorted(path.glob("**/*.c"))
+    files = [path] if path.is_file() else sorted(path.glob("**/*.[ch]"))
     return "".join(f.read_text() for f in files)
 
 
