@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: MIT
+"""protocols.py - the kernel's own uses of atomics, as litmus tests for weak.py.
+
+at(op, "function: text") says which line of the C an operation stands for; its order is taken from the
+name in that text, and mapping.py looks the text up in the function. So the tests hold for the orders
+that the kernel has. Every order is then weakened by one step: a test must go wrong, or SLACK (and
+docs/memory-model.md) must say why it is stronger than it has to be.
+"""
+import re
+from collections import namedtuple
+
+from weak import add, cas, fence, load, read, store, swap, write
+
+# bad(outcome): is this outcome (a tuple of the threads' results) wrong? A race or a thread that is
+# stuck always is.
+Test = namedtuple("Test", "name threads words cells bad")
+ORDER = re.compile(r"_(relaxed|acquire|release|acq_rel|full)\b")
+READY_OR_RUNNING = ("ready", "running")
+
+
+def at(op, where):
+    order = ORDER.search(where.split(":", 1)[1])
+    return op._replace(order=order.group(1) if order else "relaxed", tag=where)
+
+
+# ---- locks, wait queues and parking, as far as the other protocols stand on them ----
+
+def lock(word):
+    yield at(swap(word, 1, want=(0,)), "spin_lock: atomic_swap_acquire(&l->word, 1u)")
+
+
+def unlock(word):
+    yield at(store(word, 0), "spin_unlock: atomic_store_release(&l->word, 0u)")
+
+
+def mutex_lock_free(word):
+    yield at(cas(word, 0, 1)._replace(want=(0,)), "mutex_lock: atomic_cas32_acquire(&m->state, 0, 1)")
+
+
+def mutex_unlock(word):
+    return (yield at(swap(word, 0), "mutex_unlock: atomic_swap_release(&m->state, 0u)"))
+
+
+def enlist():
+    """waitq_add and waitq_again, of thread `t` on queue `q`."""
+    yield from lock("q")
+    yield write("queued", True)
+    yield at(store("t", "parking"), "park_announce: atomic_store_relaxed(&thread_self()->state, THREAD_PARKING)")
+    yield from unlock("q")
+
+
+def park():
+    """And what the hart does that has switched away from the thread (finish)."""
+    if (yield at(load("t"), "park: atomic_load_relaxed(&thread_self()->state)")) == "parking":
+        old = yield at(cas("t", "parking", "parked"),
+                       "finish: atomic_cas32_acq_rel(&prev->state, THREAD_PARKING, THREAD_PARKED)")
+        if old == "parking":
+            yield load("t", want=READY_OR_RUNNING)
+
+
+def unpark():
+    while True:
+        s = yield at(load("t"), "unpark: atomic_load_acquire(&t->state)")
+        if s == "parked":
+            old = yield at(cas("t", s, "ready"),
+                           "unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKED, THREAD_READY)")
+            if old == s:
+                return True
+        elif s != "parking" or s == (yield at(cas("t", s, "running"),
+                "unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)")):
+            return False
+
+
+def wake_one():
+    yield from lock("q")
+    if (yield read("queued")):
+        yield write("queued", False)
+        yield from unpark()
+    yield from unlock("q")
+
+
+def drop(word="ref", cell="page"):
+    """frame_put, and for the last one the frame's next use."""
+    if (yield at(add(word, -1), "frame_put: atomic_sub_release(&frame_record(f)->ref, 1u)")) == 1:
+        yield at(fence("acquire"), "frame_put: atomic_fence_acquire()")
+        yield write(cell, "recycled")
+
+
+# ---- frames ----
+
+def last_put():
+    def sharer():
+        yield read("page")
+        yield from drop()
+    return Test("put: uses of a frame end before it is recycled", [sharer] * 3, {"ref": 3}, {"page": 0}, None)
+
+
+def sole_owner():
+    def leaver():
+        yield read("page")
+        yield from drop()
+
+    def writer():
+        if (yield at(load("ref"), "frame_sole: atomic_load_acquire(&frame_record(f)->ref) == 1")) == 1:
+            yield write("page", 1)
+    return Test("sole owner: the sharers' last reads come before its write", [leaver, leaver, writer],
+                {"ref": 3}, {"page": 0}, None)
+
+
+def unless_free():
+    def allocator():
+        yield write("page", "record")
+        yield at(store("ref", 1), "own: atomic_store_release(&r->ref, 1u)")
+        yield from drop()
+
+    def finder():
+        old = yield at(load("ref"), "frame_get_unless_free: atomic_load_relaxed(ref)")
+        if old and old == (yield at(cas("ref", old, old + 1),
+                                    "frame_get_unless_free: atomic_cas32_acquire(ref, old, old + 1)")):
+            yield read("page")
+            yield from drop()
+    return Test("get unless free: the record is there", [allocator, finder], {"ref": 0}, {"page": 0}, None)
+
+
+def fork_get():
+    def forker():
+        yield from mutex_lock_free("as")
+        yield at(add("ref", 1), "frame_get: atomic_add_relaxed(&frame_record(f)->ref, 1u)")
+        yield from mutex_unlock("as")
+        yield from lock("runq")
+        yield write("child", True)
+        yield from unlock("runq")
+
+    def sibling():
+        yield from mutex_lock_free("as")
+        if (yield at(load("ref"), "frame_sole: atomic_load_acquire(&frame_record(f)->ref) == 1")) == 1:
+            yield write("page", 1)
+        yield from mutex_unlock("as")
+
+    def child():
+        yield from lock("runq")
+        if (yield read("child")):
+            yield read("page")
+        yield from unlock("runq")
+    return Test("fork: a thread of the parent sees the count that the child relies on",
+                [forker, sibling, child], {"ref": 1, "as": 0, "runq": 0}, {"page": 0, "child": False}, None)
+
+
+# ---- locks ----
+
+def spinlock():
+    def hart():
+        yield from lock("q")
+        n = yield read("n")
+        yield write("n", n + 1)
+        yield from unlock("q")
+    return Test("spin: sections follow one another", [hart] * 3, {"q": 0}, {"n": 0}, None)
+
+
+def mutex():
+    def holder():
+        yield write("data", 1)
+        if (yield from mutex_unlock("m")) == 2:
+            yield from wake_one()
+
+    def comer():
+        if (yield at(cas("m", 0, 1), "mutex_lock: atomic_cas32_acquire(&m->state, 0, 1)")):
+            yield from enlist()
+            while (yield at(swap("m", 2), "mutex_wait: atomic_swap_acquire(&m->state, 2u)")):
+                yield from park()
+                yield from enlist()
+        yield read("data")
+    return Test("mutex: a sleeper is woken and sees the section before", [holder, comer],
+                {"m": 1, "q": 0, "t": "running"}, {"data": 0, "queued": False}, None)
+
+
+# ---- sleeping ----
+
+def wait_queue():
+    def sleeper():
+        yield from enlist()
+        while not (yield load("condition")):
+            yield from park()
+            yield from enlist()
+
+    def waker():
+        yield store("condition", 1)
+        yield from wake_one()
+    return Test("wait queue: no wake-up is lost", [sleeper, waker],
+                {"condition": 0, "q": 0, "t": "running"}, {"queued": False}, None)
+
+
+def kill():
+    def sleeper():
+        yield from enlist()
+        while not (yield at(load("signal"), "park_killed: read_once(p->kill_signal)")):
+            yield from park()
+            yield from enlist()
+
+    def killer():
+        yield at(cas("signal", 0, 9), "proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)")
+        yield at(fence("full"), "proc_kill: atomic_fence_full()")
+        yield from unpark()
+    return Test("kill: nobody sleeps through it", [sleeper, killer],
+                {"signal": 0, "q": 0, "t": "running"}, {"queued": False}, None)
+
+
+def context():
+    def leaver():
+        yield write("context", "saved")
+        old = yield at(cas("t", "parking", "parked"),
+                       "finish: atomic_cas32_acq_rel(&prev->state, THREAD_PARKING, THREAD_PARKED)")
+        if old != "parking":
+            yield from make_ready()
+
+    def make_ready():
+        yield from lock("runq")
+        yield write("queue", True)
+        yield from unlock("runq")
+
+    def waker():
+        if (yield from unpark()):
+            yield from make_ready()
+
+    def runner():
+        yield from lock("runq")
+        ready = yield read("queue")
+        yield from unlock("runq")
+        if ready:
+            yield write("context", "in use")
+    return Test("switch: a thread runs on only after it was saved", [leaver, waker, runner],
+                {"t": "parking", "runq": 0}, {"context": 0, "queue": False}, None)
+
+
+def idle():
+    def sleeper():
+        yield at(store("idle_now", 1), "sleep_until_work: atomic_store_relaxed(&h->idle_now, 1u)")
+        yield at(fence("full"), "sleep_until_work: atomic_fence_full()")
+        if not (yield at(load("length"), "sleep_until_work: read_once(h->runq->length)")):
+            yield load("bell", want=(1,))
+
+    def waker():
+        yield at(store("length", 1), "enqueue: write_once(q->length, q->length + 1)")
+        yield at(fence("full"), "kick_if_idle: atomic_fence_full()")
+        if (yield at(load("idle_now"), "kick_if_idle: atomic_load_relaxed(&h->idle_now)")):
+            yield store("bell", 1, "release")
+    return Test("idle: a hart does not sleep on work", [sleeper, waker],
+                {"idle_now": 0, "length": 0, "bell": 0}, {}, None)
+
+
+# ---- translations ----
+
+def mailbox():
+    def initiator():
+        for _ in range(2):
+            yield write("request", "address")
+            yield at(store("pending", 1), "shoot: atomic_store_relaxed(&self->shoot_pending, bits_count(targets))")
+            yield at(swap("bits", 1), "shoot: atomic_or_release(&harts[i]->tlb_requests, 1ul << self->index)")
+            yield at(load("pending", want=(0,)), "shoot: atomic_load_acquire(&self->shoot_pending)")
+
+    def target():
+        for _ in range(2):
+            yield at(swap("bits", 0, want=(1,)), "tlb_serve: atomic_swap_acquire(&self->tlb_requests, 0ul)")
+            yield read("request")
+            yield at(add("pending", -1), "tlb_serve: atomic_sub_release(&harts[i]->shoot_pending, 1u)")
+    return Test("shootdown: request and acknowledgement", [initiator, target], {"pending": 0, "bits": 0},
+                {"request": 0}, None)
+
+
+def hart_mask():
+    def comer():
+        yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
+        yield at(fence("full"), "as_switch: atomic_fence_full()")
+        return (yield load("entry"))
+
+    def shooter():
+        yield at(swap("entry", 0), "break_shared: atomic_swap_relaxed(e, 0ul)")
+        yield at(fence("full"), "tlb_shootdown: atomic_fence_full()")
+        return (yield at(load("mask"), "tlb_shootdown: atomic_load_relaxed(&as->harts)"))
+    return Test("hart mask: who may hold the old entry is shot at", [comer, shooter],
+                {"mask": 0, "entry": 1}, {}, lambda outcome: outcome == (1, 0))
+
+
+def leave_space():
+    def leaver():
+        yield read("table")
+        yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
+
+    def destroyer():
+        yield at(load("mask", want=(0,)), "as_destroy: atomic_load_acquire(&as->harts) == 0")
+        yield write("table", "recycled")
+    return Test("as_destroy: the last walk comes before the tables' next use", [leaver, destroyer],
+                {"mask": 1}, {"table": 0}, None)
+
+
+def publication():
+    def builder():
+        yield write("table", "zeros")
+        yield at(store("branch", 1), "pt_make: atomic_store_release(e, pte_make(frame_pa(lower), PTE_V))")
+        yield write("page", "filled")
+        yield at(store("leaf", 1), "pt_set: atomic_store_release(e, leaf)")
+        yield write("copy", "filled")
+        yield at(store("leaf", 2), "break_shared: atomic_store_release(e, pte_make(frame_pa(copy)")
+
+    def walker():  # each step follows a pointer that it has just read: in RVWMO as good as an acquire
+        if (yield load("branch", "acquire")):
+            yield read("table")
+            leaf = yield load("leaf", "acquire")
+            if leaf:
+                yield read("page" if leaf == 1 else "copy")
+    return Test("tables: filled before they are pointed at", [builder, walker], {"branch": 0, "leaf": 0},
+                {"table": 0, "page": 0, "copy": 0}, None)
+
+
+# ---- free lists ----
+
+def handover(giver, taker):
+    def give():
+        yield write("record", "freed")
+        yield at(store("slot", 1), giver)
+
+    def take():
+        if (yield at(swap("slot", 0), taker)):
+            yield write("record", "in use")
+    return Test("slot: the record goes with the frame", [give, take], {"slot": 0}, {"record": 0}, None)
+
+
+def scan():
+    """take_slow, of another hart's depot and slot. 'none': no frame is free, with the epoch it saw."""
+    first = yield at(load("epoch", want=(0, 2)), "epoch_sum: atomic_load_acquire(&lists[i].epoch)")
+    if (yield at(load("count"), "depot_pop: read_once(d->count)")):
+        return "found"
+    if (yield at(load("slot"), "rob_magazine: atomic_load_relaxed(&slot[i])")):
+        return "found"
+    yield at(fence("full"), "take_slow: atomic_fence_full()")
+    again = yield at(load("epoch", want=(0, 2)), "epoch_sum: atomic_load_acquire(&lists[i].epoch)")
+    return ("none", first) if again == first else "again"
+
+
+def scanned(name, words, mover, wrong):
+    return Test(name, [mover, scan], {"epoch": 0, "depot": 0, "count": 0, "slot": 0, **words}, {},
+                lambda outcome: outcome[1] in wrong)
+
+
+def step(value):
+    yield at(store("epoch", value), "epoch_step: atomic_store_release(&l->epoch, l->epoch + 1)")
+
+
+def scan_refill():
+    def mover():
+        yield from step(1)
+        yield from lock("depot")
+        yield at(store("count", 0), "depot_pop: d->count -= *len")
+        yield from unlock("depot")
+        yield at(store("slot", 1), "unload: atomic_store_release(&l->slot[l->top++], f)")
+        yield from step(2)
+    return scanned("scan: a batch on its way from the depot is free", {"count": 1}, mover,
+                   [("none", 0), ("none", 2)])
+
+
+def scan_spill():
+    def mover():
+        yield from step(1)
+        yield at(swap("slot", 0), "spill: atomic_swap_acq_rel(&l->slot[--l->top], FRAME_NONE)")
+        yield from lock("depot")
+        yield at(store("count", 1), "depot_push: d->count += len")
+        yield from unlock("depot")
+        yield from step(2)
+    return scanned("scan: a batch on its way to the depot is free", {"slot": 1}, mover,
+                   [("none", 0), ("none", 2)])
+
+
+def scan_give():
+    def giver():
+        yield at(store("slot", 1), "slots_give: atomic_store_release(&slot[*top], f)")
+        yield at(store("epoch", 2), "slots_give: atomic_store_release(&l->epoch, l->epoch + 2)")
+    return scanned("scan: a frame given before is found", {}, giver, [("none", 2)])
+
+
+GIVERS = ["slots_give: atomic_store_release(&slot[*top], f)",
+          "unload: atomic_store_release(&l->slot[l->top++], f)"]
+TAKERS = ["slots_take: atomic_swap_acquire(&slot[--i], FRAME_NONE)",
+          "rob_magazine: atomic_swap_acquire(&slot[i], FRAME_NONE)",
+          "spill: atomic_swap_acq_rel(&l->slot[--l->top], FRAME_NONE)"]
+
+TESTS = [last_put(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
+         context(), idle(), mailbox(), hart_mask(), leave_space(), publication(),
+         *(handover(g, t) for g in GIVERS for t in TAKERS), scan_refill(), scan_spill(), scan_give()]
