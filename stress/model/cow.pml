@@ -12,7 +12,7 @@
 //            C5 nobody uses a frame that its space has replaced (break before make).
 //            C6 at the end nothing is in flight, and what is in use is mapped.
 // Shootdown  here: each target fences at some moment before the initiator goes on. shootdown.pml is
-//            about how. A line that stands for one of the C has "@ function: text" (mapping.py).
+//            about how. Behind an at sign: the line of the C that a step stands for (mapping.py).
 #ifndef OPS
 #define OPS 1       // what each hart of P does, and Q
 #endif

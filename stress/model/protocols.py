@@ -193,7 +193,10 @@ def wait_queue():
 def kill():
     def sleeper():
         yield from enlist()
-        while not (yield at(load("signal"), "park_killed: read_once(p->kill_signal)")):
+        while True:
+            yield at(fence("full"), "park_killed: atomic_fence_full()")
+            if (yield at(load("signal"), "park_killed: read_once(p->kill_signal)")):
+                return
             yield from park()
             yield from enlist()
 
@@ -328,7 +331,7 @@ def handover(giver, taker):
 def scan():
     """take_slow, of another hart's depot and slot. 'none': no frame is free, with the epoch it saw."""
     first = yield at(load("epoch", want=(0, 2)), "epoch_sum: atomic_load_acquire(&lists[i].epoch)")
-    if (yield at(load("count"), "depot_pop: read_once(d->count)")):
+    if (yield at(load("count"), "refill: read_once(from->depot.count)")):
         return "found"
     if (yield at(load("slot"), "rob_magazine: atomic_load_relaxed(&slot[i])")):
         return "found"
@@ -342,30 +345,35 @@ def scanned(name, words, mover, wrong):
                 lambda outcome: outcome[1] in wrong)
 
 
-def step(value):
-    yield at(store("epoch", value), "epoch_step: atomic_store_release(&l->epoch, l->epoch + 1)")
+def move_begin():
+    yield at(store("epoch", 1), "move_begin: atomic_store_relaxed(&l->epoch, l->epoch + 1)")
+    yield at(fence("release"), "move_begin: atomic_fence_release()")
+
+
+def move_end():
+    yield at(store("epoch", 2), "move_end: atomic_store_release(&l->epoch, l->epoch + 1)")
 
 
 def scan_refill():
     def mover():
-        yield from step(1)
+        yield from move_begin()
         yield from lock("depot")
         yield at(store("count", 0), "depot_pop: d->count -= *len")
         yield from unlock("depot")
         yield at(store("slot", 1), "unload: atomic_store_release(&l->slot[l->top++], f)")
-        yield from step(2)
+        yield from move_end()
     return scanned("scan: a batch on its way from the depot is free", {"count": 1}, mover,
                    [("none", 0), ("none", 2)])
 
 
 def scan_spill():
     def mover():
-        yield from step(1)
-        yield at(swap("slot", 0), "spill: atomic_swap_acq_rel(&l->slot[--l->top], FRAME_NONE)")
+        yield from move_begin()
+        yield at(swap("slot", 0), "spill: atomic_swap_acquire(&l->slot[--l->top], FRAME_NONE)")
         yield from lock("depot")
         yield at(store("count", 1), "depot_push: d->count += len")
         yield from unlock("depot")
-        yield from step(2)
+        yield from move_end()
     return scanned("scan: a batch on its way to the depot is free", {"slot": 1}, mover,
                    [("none", 0), ("none", 2)])
 
@@ -381,8 +389,40 @@ GIVERS = ["slots_give: atomic_store_release(&slot[*top], f)",
           "unload: atomic_store_release(&l->slot[l->top++], f)"]
 TAKERS = ["slots_take: atomic_swap_acquire(&slot[--i], FRAME_NONE)",
           "rob_magazine: atomic_swap_acquire(&slot[i], FRAME_NONE)",
-          "spill: atomic_swap_acq_rel(&l->slot[--l->top], FRAME_NONE)"]
+          "spill: atomic_swap_acquire(&l->slot[--l->top], FRAME_NONE)"]
+
+def give_then_take():
+    def both():
+        yield at(store("other", 1), GIVERS[0])
+        yield at(store("epoch", 2), "slots_give: atomic_store_release(&l->epoch, l->epoch + 2)")
+        yield at(swap("slot", 0), TAKERS[1])
+
+    def starving():
+        first = yield load("epoch", "acquire")
+        empty = not (yield load("other")) and not (yield load("slot"))
+        yield fence("full")
+        again = yield load("epoch", "acquire")
+        return "none" if empty and again == first else "found"
+    return Test("limit: a give may become visible after its giver's next take", [both, starving],
+                {"epoch": 0, "slot": 1, "other": 0}, {}, lambda outcome: outcome[1] == "none")
+
 
 TESTS = [last_put(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
          context(), idle(), mailbox(), hart_mask(), leave_space(), publication(),
          *(handover(g, t) for g in GIVERS for t in TAKERS), scan_refill(), scan_spill(), scan_give()]
+
+# Known to be possible, and written down (mm/freelist_hart.c, docs/models.md).
+LIMITS = [give_then_take()]
+
+# (operation, weaker order): stronger than any test needs. docs/memory-model.md says why.
+SLACK = {
+    ("finish: atomic_cas32_acq_rel(&prev->state, THREAD_PARKING, THREAD_PARKED)", "release"),
+    ("unpark: atomic_load_acquire(&t->state)", "relaxed"),
+    ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKED, THREAD_READY)", "release"),
+    ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKED, THREAD_READY)", "acquire"),
+    ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)", "release"),
+    ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)", "acquire"),
+    ("proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)", "release"),
+    ("proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)", "acquire"),
+    ("take_slow: atomic_fence_full()", "acq_rel"),
+}

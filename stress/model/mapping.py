@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""mapping.py - do the models still follow the C?
+
+A line of a model that stands for a line of the kernel says "@ function: text" (SPIN) or names
+"function: text" in at() (protocols.py). Here: the function is still defined in the kernel, its body
+has the text, and within one inline or process of a SPIN model a function's lines come in the order
+of the C.
+"""
+import pathlib
+import re
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+DEFINITION = re.compile(r"^[a-z][^;{}()#=]*?\b(\w+)\([^;{}]*\)\s*\{\n(.*?)^\}", re.M | re.S)
+MARK = re.compile(r"@ (\w+): (.+?)\s*$", re.M)
+
+
+def squeeze(text):
+    return re.sub(r"\s+", "", text)
+
+
+def functions():
+    """name -> bodies (there are designs with the same names: refs_*.h)."""
+    bodies = {}
+    for path in sorted((ROOT / "kernel").rglob("*.[ch]")):
+        if "freelist_global" not in path.name:
+            for name, body in DEFINITION.findall(path.read_text()):
+                bodies.setdefault(name, []).append(squeeze(body))
+    return bodies
+
+
+def stands(bodies, name, text, start=0):
+    """Where a body of function `name` has the text, from `start` on; -1: nowhere."""
+    return max((body.find(squeeze(text), start) for body in bodies.get(name, [])), default=-1)
+
+
+def blocks(text):
+    """The inlines and processes of a SPIN model, one string each."""
+    return re.split(r"(?m)^(?=inline|proctype|init\b)", text)
+
+
+def check():
+    """(how many lines are mapped, what is wrong)."""
+    bodies, count, wrong = functions(), 0, []
+    for path in sorted([*HERE.glob("*.pml"), *HERE.glob("*.inc")]):
+        for block in blocks(path.read_text()):
+            reached = {}
+            for name, text in MARK.findall(block):
+                count += 1
+                where = stands(bodies, name, text, reached.get(name, 0))
+                if where < 0:
+                    order = "" if stands(bodies, name, text) < 0 else ", but earlier"
+                    wrong.append(f"{path.name}: {name} has no `{text}`" + order)
+                reached[name] = max(where, 0)
+    for tag in sorted(set(re.findall(r'"(\w+: [^"]*\([^"]*)"', (HERE / "protocols.py").read_text()))):
+        name, text = tag.split(": ", 1)
+        count += 1
+        if stands(bodies, name, text) < 0:
+            wrong.append(f"protocols.py: {name} has no `{text}`")
+    return count, wrong

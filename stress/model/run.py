@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""run.py - check the models: mapping to the C, litmus tests, SPIN searches, mutants. KTAP.
+
+    stress/model/run.py            small bounds, and of each model's mutants every third: within a minute
+    stress/model/run.py --full     large bounds, every mutant
+    stress/model/run.py --mutant cow FORK_NO_SHOOTDOWN    show how it goes wrong, step by step
+
+A correct model must be searched to its end without an error; a mutant must not pass.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+import classics
+import mapping
+import protocols
+import weak
+
+HERE = pathlib.Path(__file__).resolve().parent
+MEMORY_MB = 2500
+# Model: bounds for every day, bounds for --full (and for mutants), where else its mutants stand.
+MODELS = {
+    "cow": ([], ["-DOPS=2"], []),
+    "shootdown": ([], ["-DROUNDS=2"], []),
+    "freelist": (["-DOPS=1"], [], []),
+    "waitq": ([], ["-DSLEEPERS=3"], ["sleep.inc"]),
+    "mutex": ([], ["-DSECTIONS=2"], []),
+    "exit": ([], [], []),
+}
+
+
+class Results:
+    def __init__(self):
+        self.count = self.failed = self.states = 0
+
+    def one(self, ok, name, details=()):
+        self.count += 1
+        self.failed += not ok
+        print(f"{'' if ok else 'not '}ok {self.count} - {name}", flush=True)
+        for line in details:
+            print("#   " + line)
+
+
+# ---- weak memory ----
+
+def classic_tests(results):
+    for name, threads, words, outcome, allowed in classics.CLASSICS:
+        seen = outcome in weak.Program(threads, words).outcomes()
+        results.one(seen == allowed, f"litmus: {name}: {'allowed' if seen else 'forbidden'}")
+
+
+def wrong_outcomes(test, weaken=None):
+    program = weak.Program(test.threads, test.words, test.cells, weaken)
+    wrong = sorted((o for o in program.outcomes()
+                    if o[0] == "race" or "stuck" in o or (test.bad and test.bad(o))), key=str)
+    orders = {(op.tag, op.order) for op, _ in program.steps.values() if op and op.tag}
+    return wrong, orders
+
+
+def protocol_tests(results):
+    """Each test as the kernel is; then every order weakened by one step, in all tests that have it."""
+    weakened = {}
+    for test in protocols.TESTS:
+        wrong, orders = wrong_outcomes(test)
+        results.one(not wrong, f"kernel: {test.name}", map(str, wrong[:3]))
+        for tag, order in orders:
+            for weaker in weak.WEAKER[order]:
+                shown = weakened.setdefault((tag, weaker), [])
+                bad = wrong_outcomes(test, {tag: weaker})[0]
+                if bad:
+                    shown.append(f"{test.name.split(':')[0]}: {bad[0]}")
+    for (tag, weaker), shown in sorted(weakened.items()):
+        slack = (tag, weaker) in protocols.SLACK
+        what = "not needed, as docs/memory-model.md says" if not shown else f"goes wrong: {shown[0]}"
+        results.one(bool(shown) != slack, f"weakened: {tag} to {weaker}: {what}")
+    for test in protocols.LIMITS:
+        results.one(bool(wrong_outcomes(test)[0]), f"kernel: {test.name}")
+
+
+def slack_is_explained(results):
+    text = (mapping.ROOT / "docs" / "memory-model.md").read_text()
+    names = {tag.split(":")[0] for tag, _ in protocols.SLACK}
+    missing = [n for n in sorted(names) if f"`{n}`" not in text.split("## Stronger than needed")[-1]]
+    results.one(not missing, "docs/memory-model.md explains what is stronger than needed", missing)
+
+
+def mapped(results):
+    count, wrong = mapping.check()
+    results.one(count > 0 and not wrong, f"mapping: {count} lines of the models stand in the C", wrong)
+
+
+# ---- SPIN ----
+
+def search(model, options, optimise, folder):
+    """(complete and without error, states, what pan said). The folder keeps the trail."""
+    def do(*command):
+        return subprocess.run(["nice", "-n", "10", *command], cwd=folder, capture_output=True, text=True)
+    made = do("spin", "-a", *options, str(HERE / f"{model}.pml"))
+    built = do("gcc", optimise, "-w", "-DSAFETY", f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c")
+    if made.returncode or built.returncode:
+        raise SystemExit(f"{model}: {made.stdout}{built.stderr}")
+    out = do("./pan", "-m100000").stdout
+    states = int(re.search(r"(\d+) states, stored", out).group(1))
+    complete = "errors: 0" in out and not re.search(r"not completed|max search depth|memory limit|reached -DMEMLIM", out)
+    return complete, states, out
+
+
+def searched(results, model, options):
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        ok, states, out = search(model, options, "-O1", folder)
+    results.states += states
+    memory = re.search(r"([\d.]+)\s+total actual memory", out)
+    results.one(ok, f"{model}{' '.join(['', *options])}: {states} states, "
+                    f"{memory.group(1) if memory else '?'} MB, {time.monotonic() - start:.1f} s",
+                [] if ok else out.splitlines()[:6])
+
+
+def mutants_of(model):
+    texts = [(HERE / name).read_text() for name in (f"{model}.pml", *MODELS[model][2])]
+    return sorted(set(re.findall(r"\bMUTANT_(\w+)", " ".join(texts))))
+
+
+def mutant_killed(results, model, mutant):
+    with tempfile.TemporaryDirectory() as folder:
+        _, states, out = search(model, [f"-DMUTANT_{mutant}"], "-O0", folder)
+    said = re.search(r"pan:1: (assertion violated|invalid end state)", out)
+    results.one(bool(said), f"{model}, mutant {mutant}: {said.group(1) if said else 'survives'} "
+                            f"({states} states)")
+
+
+def show(model, mutant):
+    with tempfile.TemporaryDirectory() as folder:
+        search(model, [f"-DMUTANT_{mutant}"], "-O0", folder)
+        subprocess.run(["./pan", "-i", "-m400"], cwd=folder, capture_output=True)
+        trail = subprocess.run(["spin", "-t", "-p", "-g", f"-DMUTANT_{mutant}", "-k", f"{model}.pml.trail",
+                                str(HERE / f"{model}.pml")], cwd=folder, capture_output=True, text=True)
+    print(trail.stdout.replace(str(HERE) + "/", ""))
+
+
+def main():
+    if "--mutant" in sys.argv:
+        return show(*sys.argv[sys.argv.index("--mutant") + 1:][:2])
+    full, results = "--full" in sys.argv, Results()
+    print("KTAP version 1")
+    mapped(results)
+    slack_is_explained(results)
+    classic_tests(results)
+    protocol_tests(results)
+    for model, (small, large, _) in MODELS.items():
+        searched(results, model, large if full else small)
+    for model in MODELS:
+        for mutant in mutants_of(model)[::1 if full else 3]:
+            mutant_killed(results, model, mutant)
+    print(f"1..{results.count}\n# {results.states} states in the correct models, {results.failed} failed")
+    return results.failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
