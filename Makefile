@@ -141,6 +141,7 @@ doctor:
 # ---- what has to be there ----
 PACKAGES := make gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
             qemu-system-misc gdb-multiarch gcc libc6-dev python3 python3-pytest
+include stress/model/model.mk
 deps:
 	@missing=""; for p in $(PACKAGES); do \
 	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q "ok installed" || missing="$$missing $$p"; done; \
@@ -159,6 +160,7 @@ help:
 	@echo "make stress      a seeded campaign    make bench                benchmarks only"
 	@echo "make host-test   unit tests of mm and sync on this machine, with sanitizers (ONLY=word)"
 	@echo "make doctor      is all there?        make lint, mutants, clean, deps"
+	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds, all mutants)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
 	@echo "  LOCKDEP=1  deadlocks reported before they happen; MUTANT=name  a bug switched on (docs/mutants.md)"

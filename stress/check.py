@@ -112,13 +112,19 @@ def host_units(tally):
         print("# " + "\n# ".join(line for line in run.stdout.splitlines()[-200:] if not line.startswith("ok ")))
 
 
-def lint(tally):
-    run = subprocess.run([sys.executable, "stress/lint.py"], cwd=ROOT, capture_output=True, text=True)
+def ktap(tally, script):
+    """A script on the host whose result lines count; one that stops short counts as one failure."""
+    run = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True)
+    failed = 0
     for line in run.stdout.splitlines():
         if line.startswith(("ok", "not ok")):
+            failed += line.startswith("not ok")
             tally.one(line.startswith("ok"), line.split(" - ", 1)[1])
-        else:
+        elif line.startswith("#"):
             print(line)
+    if run.returncode and not failed:
+        tally.one(False, f"{script}: ended with {run.returncode}")
+        print("# " + "\n# ".join(run.stderr.splitlines()[-10:]))
 
 
 def main():
@@ -126,7 +132,8 @@ def main():
     SAVED.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
     print("KTAP version 1")
-    lint(tally)
+    ktap(tally, "stress/lint.py")
+    ktap(tally, "stress/model/run.py")
     host_tests(tally)
     figures(tally)
     host_units(tally)

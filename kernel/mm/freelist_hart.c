@@ -15,7 +15,8 @@
 // Nothing    An allocation fails only if at one instant no frame was free anywhere. The scan notes
 // is free    the sum of all epochs (waiting for odd ones), looks everywhere, and looks at the sum
 //            again: if it is the same, nothing was given or moved meanwhile (L2, L3), so what was
-//            empty when we looked was still empty at the end: all of it, at that instant.
+//            empty when we looked was still empty at the end: all of it, at that instant. (Instants
+//            of the memory's order: a give may become visible after its giver's next take.)
 // Locking    depot: its lock, rank FREELIST, one at a time. The rest: atomics; owners are not
 //            pre-empted, and interrupt handlers do not allocate.
 // Ordering   A1 filling a slot releases, taking from it acquires (the record and the contents go

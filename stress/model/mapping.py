@@ -2,7 +2,7 @@
 """mapping.py - do the models still follow the C?
 
 A line of a model that stands for a line of the kernel says "@ function: text" (SPIN) or names
-"function: text" in at() (protocols.py). Here: the function is still defined in the kernel, its body
+"function: text" in at() (litmus tests). Here: the function is still defined in the kernel, its body
 has the text, and within one inline or process of a SPIN model a function's lines come in the order
 of the C.
 """
@@ -11,6 +11,7 @@ import re
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+LITMUS = ["steps.py", "protocols.py", "freelists.py"]
 DEFINITION = re.compile(r"^[a-z][^;{}()#=]*?\b(\w+)\([^;{}]*\)\s*\{\n(.*?)^\}", re.M | re.S)
 MARK = re.compile(r"@ (\w+): (.+?)\s*$", re.M)
 
@@ -39,6 +40,12 @@ def blocks(text):
     return re.split(r"(?m)^(?=inline|proctype|init\b)", text)
 
 
+def litmus_marks():
+    """All that the litmus tests name."""
+    text = "".join((HERE / name).read_text() for name in LITMUS)
+    return set(re.findall(r'"(\w+): ([^"]*\([^"]*)"', text))
+
+
 def check():
     """(how many lines are mapped, what is wrong)."""
     bodies, count, wrong = functions(), 0, []
@@ -52,9 +59,8 @@ def check():
                     order = "" if stands(bodies, name, text) < 0 else ", but earlier"
                     wrong.append(f"{path.name}: {name} has no `{text}`" + order)
                 reached[name] = max(where, 0)
-    for tag in sorted(set(re.findall(r'"(\w+: [^"]*\([^"]*)"', (HERE / "protocols.py").read_text()))):
-        name, text = tag.split(": ", 1)
+    for name, text in sorted(litmus_marks()):
         count += 1
         if stands(bodies, name, text) < 0:
-            wrong.append(f"protocols.py: {name} has no `{text}`")
+            wrong.append(f"litmus tests: {name} has no `{text}`")
     return count, wrong

@@ -1,90 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""protocols.py - the kernel's own uses of atomics, as litmus tests for weak.py.
+"""protocols.py - the kernel's own uses of atomics, as litmus tests for weak.py (parts: steps.py; the
+free lists': freelists.py).
 
-at(op, "function: text") says which line of the C an operation stands for; its order is taken from the
-name in that text, and mapping.py looks the text up in the function. So the tests hold for the orders
-that the kernel has. Every order is then weakened by one step: a test must go wrong, or SLACK (and
-docs/memory-model.md) must say why it is stronger than it has to be.
+Every test must hold with the orders that the C has. Then every order is weakened by one step: a test
+must go wrong, or SLACK (and docs/memory-model.md) must say why it is stronger than it has to be.
 """
-import re
-from collections import namedtuple
-
+import freelists
+from steps import (Test, at, drop, enlist, lock, mutex_lock_free, mutex_unlock, park, unlock, unpark,
+                   wake_one)
 from weak import add, cas, fence, load, read, store, swap, write
-
-# bad(outcome): is this outcome (a tuple of the threads' results) wrong? A race or a thread that is
-# stuck always is.
-Test = namedtuple("Test", "name threads words cells bad")
-ORDER = re.compile(r"_(relaxed|acquire|release|acq_rel|full)\b")
-READY_OR_RUNNING = ("ready", "running")
-
-
-def at(op, where):
-    order = ORDER.search(where.split(":", 1)[1])
-    return op._replace(order=order.group(1) if order else "relaxed", tag=where)
-
-
-# ---- locks, wait queues and parking, as far as the other protocols stand on them ----
-
-def lock(word):
-    yield at(swap(word, 1, want=(0,)), "spin_lock: atomic_swap_acquire(&l->word, 1u)")
-
-
-def unlock(word):
-    yield at(store(word, 0), "spin_unlock: atomic_store_release(&l->word, 0u)")
-
-
-def mutex_lock_free(word):
-    yield at(cas(word, 0, 1)._replace(want=(0,)), "mutex_lock: atomic_cas32_acquire(&m->state, 0, 1)")
-
-
-def mutex_unlock(word):
-    return (yield at(swap(word, 0), "mutex_unlock: atomic_swap_release(&m->state, 0u)"))
-
-
-def enlist():
-    """waitq_add and waitq_again, of thread `t` on queue `q`."""
-    yield from lock("q")
-    yield write("queued", True)
-    yield at(store("t", "parking"), "park_announce: atomic_store_relaxed(&thread_self()->state, THREAD_PARKING)")
-    yield from unlock("q")
-
-
-def park():
-    """And what the hart does that has switched away from the thread (finish)."""
-    if (yield at(load("t"), "park: atomic_load_relaxed(&thread_self()->state)")) == "parking":
-        old = yield at(cas("t", "parking", "parked"),
-                       "finish: atomic_cas32_acq_rel(&prev->state, THREAD_PARKING, THREAD_PARKED)")
-        if old == "parking":
-            yield load("t", want=READY_OR_RUNNING)
-
-
-def unpark():
-    while True:
-        s = yield at(load("t"), "unpark: atomic_load_acquire(&t->state)")
-        if s == "parked":
-            old = yield at(cas("t", s, "ready"),
-                           "unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKED, THREAD_READY)")
-            if old == s:
-                return True
-        elif s != "parking" or s == (yield at(cas("t", s, "running"),
-                "unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)")):
-            return False
-
-
-def wake_one():
-    yield from lock("q")
-    if (yield read("queued")):
-        yield write("queued", False)
-        yield from unpark()
-    yield from unlock("q")
-
-
-def drop(word="ref", cell="page"):
-    """frame_put, and for the last one the frame's next use."""
-    if (yield at(add(word, -1), "frame_put: atomic_sub_release(&frame_record(f)->ref, 1u)")) == 1:
-        yield at(fence("acquire"), "frame_put: atomic_fence_acquire()")
-        yield write(cell, "recycled")
-
 
 # ---- frames ----
 
@@ -315,104 +239,13 @@ def publication():
                 {"table": 0, "page": 0, "copy": 0}, None)
 
 
-# ---- free lists ----
-
-def handover(giver, taker):
-    def give():
-        yield write("record", "freed")
-        yield at(store("slot", 1), giver)
-
-    def take():
-        if (yield at(swap("slot", 0), taker)):
-            yield write("record", "in use")
-    return Test("slot: the record goes with the frame", [give, take], {"slot": 0}, {"record": 0}, None)
-
-
-def scan():
-    """take_slow, of another hart's depot and slot. 'none': no frame is free, with the epoch it saw."""
-    first = yield at(load("epoch", want=(0, 2)), "epoch_sum: atomic_load_acquire(&lists[i].epoch)")
-    if (yield at(load("count"), "refill: read_once(from->depot.count)")):
-        return "found"
-    if (yield at(load("slot"), "rob_magazine: atomic_load_relaxed(&slot[i])")):
-        return "found"
-    yield at(fence("full"), "take_slow: atomic_fence_full()")
-    again = yield at(load("epoch", want=(0, 2)), "epoch_sum: atomic_load_acquire(&lists[i].epoch)")
-    return ("none", first) if again == first else "again"
-
-
-def scanned(name, words, mover, wrong):
-    return Test(name, [mover, scan], {"epoch": 0, "depot": 0, "count": 0, "slot": 0, **words}, {},
-                lambda outcome: outcome[1] in wrong)
-
-
-def move_begin():
-    yield at(store("epoch", 1), "move_begin: atomic_store_relaxed(&l->epoch, l->epoch + 1)")
-    yield at(fence("release"), "move_begin: atomic_fence_release()")
-
-
-def move_end():
-    yield at(store("epoch", 2), "move_end: atomic_store_release(&l->epoch, l->epoch + 1)")
-
-
-def scan_refill():
-    def mover():
-        yield from move_begin()
-        yield from lock("depot")
-        yield at(store("count", 0), "depot_pop: d->count -= *len")
-        yield from unlock("depot")
-        yield at(store("slot", 1), "unload: atomic_store_release(&l->slot[l->top++], f)")
-        yield from move_end()
-    return scanned("scan: a batch on its way from the depot is free", {"count": 1}, mover,
-                   [("none", 0), ("none", 2)])
-
-
-def scan_spill():
-    def mover():
-        yield from move_begin()
-        yield at(swap("slot", 0), "spill: atomic_swap_acquire(&l->slot[--l->top], FRAME_NONE)")
-        yield from lock("depot")
-        yield at(store("count", 1), "depot_push: d->count += len")
-        yield from unlock("depot")
-        yield from move_end()
-    return scanned("scan: a batch on its way to the depot is free", {"slot": 1}, mover,
-                   [("none", 0), ("none", 2)])
-
-
-def scan_give():
-    def giver():
-        yield at(store("slot", 1), "slots_give: atomic_store_release(&slot[*top], f)")
-        yield at(store("epoch", 2), "slots_give: atomic_store_release(&l->epoch, l->epoch + 2)")
-    return scanned("scan: a frame given before is found", {}, giver, [("none", 2)])
-
-
-GIVERS = ["slots_give: atomic_store_release(&slot[*top], f)",
-          "unload: atomic_store_release(&l->slot[l->top++], f)"]
-TAKERS = ["slots_take: atomic_swap_acquire(&slot[--i], FRAME_NONE)",
-          "rob_magazine: atomic_swap_acquire(&slot[i], FRAME_NONE)",
-          "spill: atomic_swap_acquire(&l->slot[--l->top], FRAME_NONE)"]
-
-def give_then_take():
-    def both():
-        yield at(store("other", 1), GIVERS[0])
-        yield at(store("epoch", 2), "slots_give: atomic_store_release(&l->epoch, l->epoch + 2)")
-        yield at(swap("slot", 0), TAKERS[1])
-
-    def starving():
-        first = yield load("epoch", "acquire")
-        empty = not (yield load("other")) and not (yield load("slot"))
-        yield fence("full")
-        again = yield load("epoch", "acquire")
-        return "none" if empty and again == first else "found"
-    return Test("limit: a give may become visible after its giver's next take", [both, starving],
-                {"epoch": 0, "slot": 1, "other": 0}, {}, lambda outcome: outcome[1] == "none")
-
-
 TESTS = [last_put(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
          context(), idle(), mailbox(), hart_mask(), leave_space(), publication(),
-         *(handover(g, t) for g in GIVERS for t in TAKERS), scan_refill(), scan_spill(), scan_give()]
+         *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
+         freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 
 # Known to be possible, and written down (mm/freelist_hart.c, docs/models.md).
-LIMITS = [give_then_take()]
+LIMITS = [freelists.give_then_take()]
 
 # (operation, weaker order): stronger than any test needs. docs/memory-model.md says why.
 SLACK = {

@@ -2,9 +2,9 @@
 // shootdown.pml - mailboxes, bells and acknowledgements between harts that shoot at each other.
 //
 // Model      Harts 0 and 1 unmap pages of their own (0: ROUNDS of them, one after the other; 1: one), and
-//            have all three harts forget each (tlb_shootdown_kernel). A hart looks entries up whenever it likes: held[h]
-//            is the set of pages it may have a translation of. Interrupts come at any moment, except
-//            while a hart waits in shoot(); there it serves by polling.
+//            have all three harts forget each (tlb_shootdown_kernel). A hart looks entries up whenever it
+//            likes: held[h] is the set of pages it may have a translation of. Interrupts come at any
+//            moment, except while a hart waits in shoot(); there it serves by polling.
 // Invariants D1 when a shootdown has returned, no hart holds the page.
 //            D2 no acknowledgement is counted that was not asked for.
 //            D3 nobody waits for ever (SPIN: no invalid end state).
