@@ -72,12 +72,19 @@ inline permit(a, w) { d_step { writable[a] = w; walk(0); walk(1); walk(2); walk(
 
 // ---- counts ----
 
-inline alloc(f) {  // NONE: no memory
+inline lowest(f) {
     d_step {
         f = 0;
         do :: f < NONE && used[f] -> f++ :: else -> break od;
         if :: f < NONE -> used[f] = true; ref[f] = 1; flight[f]++ :: else fi
     }
+}
+inline alloc(f) {  // NONE: no memory
+#ifdef FAILURES
+    if :: lowest(f) :: f = NONE fi
+#else
+    lowest(f)
+#endif
 }
 inline get(f) { d_step { ref[f]++; flight[f]++; audit() } }          // @ frame_get: atomic_add_relaxed
 inline freed(f) { assert(!IS(may_r[0] | may_w[0] | may_r[1] | may_w[1] | may_r[2] | may_w[2] |
