@@ -52,6 +52,14 @@ def busy_cores(seconds=1.0):
     return round(share * (os.cpu_count() or 1), 2)
 
 
+def stolen_seconds():
+    """Seconds since boot, over all cores, in which the machine under this one ran somebody else."""
+    try:
+        return int(Path("/proc/stat").read_text().split("\n")[0].split()[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 def facts():
     version = _output("qemu-system-riscv64", "--version").split("\n")[0]
     compiler = _output("riscv64-unknown-elf-gcc", "--version").split("\n")[0]

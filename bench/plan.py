@@ -10,6 +10,7 @@ WORKERS = "1,2,4,8"
 
 # bench: total operations of a throughput point.
 THROUGHPUT = {
+    "spin": 200000,
     "fork_exit": 800,
     "fork_write": 600,
     "sole_owner": 600,
@@ -69,7 +70,7 @@ def instructions(quick=False):
 
 def scaling(repeat, workers="1,2"):
     """The command for the ratio from 1 to 2 workers: `repeat` rounds over the same points."""
-    names = ("fork_exit", "fork_write", "alloc")
+    names = ("spin", "fork_exit", "fork_write", "alloc")
     words = [f"{name} total={2 * THROUGHPUT[name]}" for name in names]
     return " ".join([f"bench workers={workers}"] + words * repeat)
 

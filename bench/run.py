@@ -14,6 +14,7 @@ docs/benchmarks.md says what the numbers are and are not.
 import argparse
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import figures
@@ -92,16 +93,17 @@ def measure(arguments):
 
 def scaling2(arguments):
     """The ratio from 1 to 2 workers: each round measures both, one after the other."""
-    busy = hostfacts.busy_cores()
+    busy, stolen, begin = hostfacts.busy_cores(), hostfacts.stolen_seconds(), time.monotonic()
     command = plan.scaling(arguments.repeat)
     progress = Progress(plan.points_expected(command))
     found, trouble = collect(command, progress, "cas", arguments.smp, arguments.mem)
     progress.finish()
+    stolen = (hostfacts.stolen_seconds() - stolen) / (time.monotonic() - begin)
     print(f"host: {hostfacts.cores()} cores, {busy} of them busy with other work before the run, "
-          f"load {hostfacts.load()} after it")
+          f"{stolen:.2f} of them taken by other machines during it, load {hostfacts.load()} after it")
     target = figures.targets()["ratio_1_to_2"]["target"]
     missed = bool(trouble)
-    for bench in figures.targets()["ratio_1_to_2"]["benches"]:
+    for bench in ["spin"] + figures.targets()["ratio_1_to_2"]["benches"]:
         values = {w: [p.value for p in found if p.bench == bench and p.workers == w]
                   for w in (1, 2)}
         ratios = [round(two / one, 2) for one, two in zip(values[1], values[2])]
@@ -110,8 +112,9 @@ def scaling2(arguments):
             missed = True
             continue
         middle = statistics.median(ratios)
-        missed |= middle < target
-        print(f"{bench:12s} median {middle:.2f} (target {target}) of {ratios}; "
+        limit = bench == "spin"
+        missed |= middle < target and not limit
+        print(f"{bench:12s} median {middle:.2f} ({'the host itself' if limit else f'target {target}'}) of {ratios}; "
               f"{statistics.median(values[1]):,.0f} -> {statistics.median(values[2]):,.0f} ops/s")
     if trouble:
         print(f"trouble: {trouble}")

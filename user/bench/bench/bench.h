@@ -48,7 +48,7 @@ struct point {
 bench_loop forks_exit, forks_write, forks_sole_owner, forks_exec;
 bench_loop faults_alloc, faults_cow_copy, faults_cow_reuse, faults_zero, faults_read;
 bench_loop faults_mmap, faults_munmap;
-bench_loop calls_null, calls_yield, calls_pingpong, calls_pipe_self;
+bench_loop calls_spin, calls_null, calls_yield, calls_pingpong, calls_pipe_self;
 
 // table.c
 extern const struct bench bench_table[];

@@ -20,6 +20,7 @@ const struct bench bench_table[] = {
     {"read_fault",       faults_read,      12800,  256,  0,  false, true},
     {"mmap_call",        faults_mmap,      50,     1,    0,  false, true},
     {"munmap_page",      faults_munmap,    12800,  256,  0,  false, true},
+    {"spin",             calls_spin,       100000, 1,    0,  false, false},
     {"yield_alone",      calls_yield,      20000,  1,    0,  false, false},
     {"pipe_self",        calls_pipe_self,  10000,  1,    0,  false, true},
     {NULL,               NULL,             0,      0,    0,  false, false},
