@@ -6,7 +6,7 @@
     stress/mutants.py W17 M25     these
 
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
-column is what the guest's panic must say, its last the command.
+column is what the guest's panic or its first report of a race must say, its last the command.
 """
 import re
 import subprocess
@@ -33,10 +33,10 @@ def run(name, refs, tools, says, command):
     subprocess.run(["make", "-s", "-C", str(qemu.ROOT), f"REFS={refs}", f"MUTANT={name}", *tools, "kernel"],
                    check=True, stdout=subprocess.DEVNULL)
     folder = "-".join([refs, *(t.split("=")[0].lower() for t in tools), name])
-    guest = qemu.boot(boot.config(command.split(), mem="256M", kernel=folder))
+    guest = qemu.boot(boot.config(command.split(), mem="1G", kernel=folder))
     for _ in guest.lines():
         pass
-    said = next((line for line in guest.log if "PANIC: " in line), guest.verdict)
+    said = next((line for line in guest.log if re.match("(PANIC|RACE): ", line)), guest.verdict)
     return guest.status != 0 and says in said, said
 
 
