@@ -112,7 +112,7 @@ def host_units(tally):
         print("# " + "\n# ".join(line for line in run.stdout.splitlines()[-200:] if not line.startswith("ok ")))
 
 
-def ktap(tally, script):
+def listed(tally, script):
     """A script on the host whose result lines count; one that stops short counts as one failure."""
     run = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True)
     failed = 0
@@ -132,8 +132,8 @@ def main():
     SAVED.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
     print("KTAP version 1")
-    ktap(tally, "stress/lint.py")
-    ktap(tally, "stress/model/run.py")
+    listed(tally, "stress/lint.py")
+    listed(tally, "stress/model/run.py")
     host_tests(tally)
     figures(tally)
     host_units(tally)

@@ -72,7 +72,7 @@ def test_plan_counts_its_points():
     assert plan.points_expected("bench workers=1,2,4 a b ops=1 c workers=1 size=4") == 7
     assert plan.points_expected(plan.throughput()) == 4 * len(plan.THROUGHPUT) + 5
     assert plan.points_expected(plan.instructions(quick=True)) == len(plan.INSTRUCTIONS) + 6
-    assert plan.points_expected(plan.scaling(5)) == 30
+    assert plan.points_expected(plan.scaling(5)) == 40
 
 
 def test_commands_fit_into_bootargs():

@@ -105,7 +105,7 @@ inline put(f) {
 // ---- shootdown, and which hart is where ----
 
 inline shoot(a) {
-    todo = mask[a];                            // @ tlb_shootdown: atomic_load_relaxed(&as->harts)
+    todo = mask[a];                            // @ tlb_shootdown: atomic_load_acquire(&as->harts)
     do
     :: IS(todo, 0) -> flush(0); todo = todo & 14
     :: IS(todo, 1) -> flush(1); todo = todo & 13
@@ -127,7 +127,7 @@ inline leave(h, a) {
     space[h] = 2; mask[a] = mask[a] & ~(1 << h); flush(h);
 #else
     space[h] = 2;                              // @ as_switch: csr_write(satp
-    flush(h);                                  // @ as_switch: sfence.vma zero
+    flush(h);                                  // @ as_switch: sfence_space()
     mask[a] = mask[a] & ~(1 << h);             // @ as_switch: atomic_and_release(&old->harts, ~bit)
 #endif
 }
@@ -264,7 +264,7 @@ inline fork() {
 #endif
     if
 #ifndef MUTANT_FORK_FAILS_DIRTY
-    :: failed -> clear(Q, true); exists = false  // @ as_fork: destroy_failed(child)
+    :: failed -> clear(Q, true); exists = false  // @ as_fork: as_destroy(child)
 #else
     :: failed -> exists = false
 #endif

@@ -83,7 +83,7 @@ inline spill(h) {
         lock(h);
         depot[h] = depot[h] | chain;                 // @ depot_push: d->batches = batch
 #ifndef MUTANT_PUSH_UNCOUNTED
-        count[h] = count[h] + n;                     // @ depot_push: d->count += len
+        count[h] = count[h] + n;                     // @ depot_push: write_once(d->count, d->count + len)
 #endif
         unlock(h)
     :: else
@@ -99,7 +99,7 @@ inline depot_pop(me, d) {  // f for the caller, g for the magazine
 #else
     lock(d);
     d_step { lift(d, f); lift(d, g); if :: f -> taken(me, f) :: else fi }  // @ depot_pop: d->batches = frame_record(batch)->next_batch
-    count[d] = count[d] - (f != 0) - (g != 0);       // @ depot_pop: d->count -= *len
+    count[d] = count[d] - (f != 0) - (g != 0);       // @ depot_pop: write_once(d->count, d->count - *len)
     unlock(d)
 #endif
 }

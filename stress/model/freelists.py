@@ -53,7 +53,7 @@ def scan_refill():
     def mover():
         yield from move_begin()
         yield from lock("depot")
-        yield at(store("count", 0), "depot_pop: d->count -= *len")
+        yield at(store("count", 0), "depot_pop: write_once(d->count, d->count - *len)")
         yield from unlock("depot")
         yield at(store("slot", 1), "unload: atomic_store_release(&l->slot[l->top++], f)")
         yield from move_end()
@@ -66,7 +66,7 @@ def scan_spill():
         yield from move_begin()
         yield at(swap("slot", 0), "spill: atomic_swap_acquire(&l->slot[--l->top], FRAME_NONE)")
         yield from lock("depot")
-        yield at(store("count", 1), "depot_push: d->count += len")
+        yield at(store("count", 1), "depot_push: write_once(d->count, d->count + len)")
         yield from unlock("depot")
         yield from move_end()
     return scanned("scan: a batch on its way to the depot is free", {"slot": 1}, mover,

@@ -203,7 +203,7 @@ def hart_mask():
     def shooter():
         yield at(swap("entry", 0), "break_shared: atomic_swap_relaxed(e, 0ul)")
         yield at(fence("full"), "tlb_shootdown: atomic_fence_full()")
-        return (yield at(load("mask"), "tlb_shootdown: atomic_load_relaxed(&as->harts)"))
+        return (yield at(load("mask"), "tlb_shootdown: atomic_load_acquire(&as->harts)"))
     return Test("hart mask: who may hold the old entry is shot at", [comer, shooter],
                 {"mask": 0, "entry": 1}, {}, lambda outcome: outcome == (1, 0))
 
@@ -218,6 +218,18 @@ def leave_space():
         yield write("table", "recycled")
     return Test("as_destroy: the last walk comes before the tables' next use", [leaver, destroyer],
                 {"mask": 1}, {"table": 0}, None)
+
+
+def skip_leaver():
+    def leaver():
+        yield write("page", "last store")
+        yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
+
+    def shooter():
+        yield at(load("mask", want=(0,)), "tlb_shootdown: atomic_load_acquire(&as->harts)")
+        yield read("page")
+    return Test("tlb_shootdown: who is skipped has done its last store", [leaver, shooter],
+                {"mask": 1}, {"page": 0}, None)
 
 
 def publication():
@@ -240,7 +252,7 @@ def publication():
 
 
 TESTS = [last_put(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
-         context(), idle(), mailbox(), hart_mask(), leave_space(), publication(),
+         context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(),
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 

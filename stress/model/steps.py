@@ -10,7 +10,7 @@ from collections import namedtuple
 
 from weak import add, cas, fence, load, read, store, swap, write
 
-ORDER = re.compile(r"_(relaxed|acquire|release|acq_rel|full)\b")
+ORDER = re.compile(r"_(relaxed|acquire|release|acq_rel|full)(?:_of)?\b")
 READY_OR_RUNNING = ("ready", "running")
 
 # bad(outcome): is this outcome (a tuple of the threads' results) wrong? A race or a thread that is
@@ -82,5 +82,5 @@ def wake_one():
 def drop(word="ref", cell="page"):
     """frame_put, and for the last one the frame's next use."""
     if (yield at(add(word, -1), "frame_put: atomic_sub_release(&frame_record(f)->ref, 1u)")) == 1:
-        yield at(fence("acquire"), "frame_put: atomic_fence_acquire()")
+        yield at(fence("acquire"), "frame_put: atomic_fence_acquire_of(&frame_record(f)->ref)")
         yield write(cell, "recycled")

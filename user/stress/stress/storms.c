@@ -2,6 +2,7 @@
 // storms.c - workloads about processes that come and go in masses, and about memory running out.
 #include "sharing.h"
 #include <kine.h>
+#include <ktap.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -87,6 +88,7 @@ int run_oom(const struct params *p, int worker) {
                 }
                 if (child > 0) {
                     reap_child(child);
+                    ktap_comment("beat oom %d.%d %u", worker, r, n);  // the larger it is, the longer fork takes
                 }
                 if (tag_check(base, 0, worker, n)) {
                     _exit(1);
