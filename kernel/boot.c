@@ -23,7 +23,7 @@
 struct hart *harts[HART_MAX];
 u32 nharts;
 
-extern char __image_start[], __image_end[], _secondary_entry[];
+extern char __image_start[], __image_end[], _entry[], _secondary_entry[];
 
 struct hart boot_hart;  // until the device tree says how many there are
 static u32 online;
@@ -187,9 +187,10 @@ noreturn void boot_secondary(struct hart *h) {
 }
 
 static void start_others(void) {
-    u64 entry = (u64)_secondary_entry - IMAGE_BASE + IMAGE_PHYS;
+    bool stale = fdt_bootarg("stale-start", NULL);  // what the firmware may do by mistake: entry.S
+    u64 entry = (u64)(stale ? _entry : _secondary_entry) - IMAGE_BASE + IMAGE_PHYS;
     for (u32 i = 1; i < nharts; i++) {
-        long error = sbi_hart_start(harts[i]->hartid, entry, (u64)harts[i]);
+        long error = sbi_hart_start(harts[i]->hartid, entry, stale ? 0 : (u64)harts[i]);
         if (error) {
             panic("hart %u does not start: SBI error %ld", harts[i]->hartid, error);
         }

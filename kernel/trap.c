@@ -15,6 +15,9 @@
 #include "riscv/csr.h"
 #include "syscall/syscall.h"
 
+_Static_assert(offsetof(struct hart, emergency_sp) == HART_EMERGENCY_SP, "known to trap.S");
+_Static_assert(offsetof(struct hart, hartid) == HART_HARTID, "known to entry.S");
+
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
 
 // => interrupts off

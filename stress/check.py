@@ -150,6 +150,7 @@ def main():
     tally.guest("no spinlock is held for 20000 instructions", ["/bin/stress", "all", "rounds=6", "seed=1",
                 "workers=4"], smp=1, mem="64M", icount=True, append="lockmax=20000")
     tally.guest("64 harts", ["/bin/memaudit"], smp=64, mem="256M")
+    tally.guest("harts started at the wrong address", ["/bin/memaudit"], append="stale-start")
     tally.guest("16 GiB", ["/bin/memaudit"], smp=2, mem="16G")
     tally.guest("release build", ["/tests/proc"], check=False)
     for how, says in (("0", "asked for"), ("1", "stack overflow"), ("2", "trap in the kernel"),

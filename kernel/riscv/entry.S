@@ -4,11 +4,25 @@
 // SBI enters with a0 = hartid, a1 = device tree (boot hart) or the hart's struct hart (others, by
 // HSM), the MMU off. boot_early_map() builds a first root in C at physical addresses; the same root
 // later brings the other harts up.
+//
+// One hart boots, even if two come here: OpenSBI marks a hart as started before it stores where
+// (sbi_hsm_hart_start, up to 1.2), and a hart that looks in between goes to where the firmware would have
+// booted. It was asked for by start_others(), so its struct hart is there to be found.
 #include "config.h"
+#include "riscv/trapframe.h"
+
+.section .data
+.balign 4
+booting:
+    .word 0
 
 .section .text.entry
 .globl _entry
 _entry:
+    la t0, booting
+    li t1, 1
+    amoswap.w t1, t1, (t0)
+    bnez t1, too_late
     mv s1, a0
     mv s2, a1
     la sp, boot_stack_top
@@ -27,6 +41,15 @@ _entry:
     mv a0, s1
     mv a1, s2
     tail boot_main
+
+too_late:
+    li t3, DIRECT_BASE
+    la t0, harts
+1:  ld a1, 0(t0)
+    addi t0, t0, 8
+    sub t2, a1, t3                  // its physical address
+    lwu t2, HART_HARTID(t2)
+    bne t2, a0, 1b
 
 .globl _secondary_entry
 _secondary_entry:

@@ -13,6 +13,7 @@
 #define HART_SCRATCH_SP 8
 #define HART_SCRATCH_T0 16
 #define HART_EMERGENCY_SP 24
+#define HART_HARTID 52
 
 #ifndef __ASSEMBLER__
 #include "lib/types.h"
