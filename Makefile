@@ -54,7 +54,7 @@ kernel: $(KOUT)/kernel.elf
 $(KOUT)/%.o: kernel/%.c Makefile
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
-	$(Q)$(CC) $(KFLAGS) $(if $(filter-out $(UNSEEN),$<),$(RACE_FLAGS)) -MMD -c $< -o $@
+	$(Q)$(CC) $(KFLAGS) $(if $(RACE_FLAGS),$(if $(filter-out $(UNSEEN),$<),$(RACE_FLAGS)) $(if $(filter kernel/sync/race%,$<),-fomit-frame-pointer)) -MMD -c $< -o $@
 
 $(KOUT)/%.S.o: kernel/%.S Makefile
 	@mkdir -p $(@D)

@@ -10,7 +10,8 @@
 //            a hart's switch from one thread to the next, a thread's start, and interrupts: a handler
 //            comes after all that its hart did before it last enabled interrupts, and before what it
 //            does after it next disables them. Relaxed operations and marked accesses (read_once,
-//            write_once) order nothing; they never race with each other.
+//            write_once) order nothing; they never race with each other. A release fence holds for the
+//            next RACE_FENCED atomic stores.
 // Parts      race_clock.c contexts and order · race_shadow.c who accessed what · race_stack.c call
 //            paths · race_report.c what is printed · race_tsan.c the compiler's calls
 // Costs      four fifths of memory; docs/testing.md has the slowdown.
@@ -23,6 +24,7 @@
 #ifdef RACE
 #define RACE_IDS 128
 #define RACE_DEPTH 32
+#define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
 struct race_clock {
@@ -31,13 +33,16 @@ struct race_clock {
 
 // What is known of a thread, or of a hart's interrupts. Only the hart that runs it touches it.
 struct race_context {
+    u64 stamp;    // its number and epoch, where a cell has them
+    u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
     u32 id, depth;
     u32 paths[RACE_DEPTH];  // race_stack.c: the call path at each depth
+    u64 stack_page, *stack_cells;  // the page of its own stack that it used last, and its shadow
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
-    u32 nread;
+    u32 nread, turn;
     u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
     bool on_foreign_stack;  // interrupts
-    bool fenced;            // a release fence has been passed: `released` is what later stores publish
+    u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence
     struct race_clock now, released;
 };
 

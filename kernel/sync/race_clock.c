@@ -7,7 +7,11 @@
 //            lock with interrupts off, within which the atomic operation itself is done, too: operation
 //            and transfer are one step. A full bucket folds a word's clock into `lost`, from which
 //            every unknown word of the bucket acquires: too much order, never too little.
-// Numbers    are handed out in turn; the next holder goes on where the last one's epoch ended.
+// Shortcuts  A word whose clock is exactly that of one release (id, epoch) tells nothing to whoever
+//            knows that epoch, since whole clocks are passed on. The same context that releases it
+//            again, and has learnt nothing meanwhile, changes one number.
+// Numbers    are handed out in turn; the next holder goes on where the last one's epoch ended. The turn
+//            goes through twice as many as are held, so that clocks stay short.
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/kvm.h"
@@ -19,41 +23,55 @@
 #define BUCKET_BITS 12
 #define BUCKETS (1u << BUCKET_BITS)
 
+struct word {
+    u64 address;
+    u64 version;
+    u32 id, epoch;  // of the release that made it; epoch 0: made of several
+    struct race_clock clock;
+};
+
 struct race_sync {
     u32 lock;
     u32 victim;
-    u64 address[WAYS];
-    struct race_clock clock[WAYS];
     bool any_lost;
     struct race_clock lost;
+    struct word words[WAYS];
 };
 
 static struct race_sync *table;
 static struct race_context irq[HART_MAX];
 
 static u32 number_lock;
-static u32 next_number;
+static u32 next_number, numbers = 16, held;  // handed out in turn below `numbers`; clocks end there
 static u32 holders[RACE_IDS];
 static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
 static int pids[RACE_IDS];   // who used it last, for reports
 
-static void join(struct race_clock *to, const struct race_clock *from) {
-    for (u32 i = 0; i < RACE_IDS; i++) {
+static bool join(struct race_clock *to, const struct race_clock *from) {
+    bool news = false;
+    for (u32 i = 0, n = numbers; i < n; i++) {
         if (to->at[i] < from->at[i]) {
             to->at[i] = from->at[i];
+            news = true;
         }
     }
+    return news;
+}
+
+static void learn(struct race_context *c, const struct race_clock *from) {
+    c->version += join(&c->now, from);
 }
 
 // By hand: memcpy is watched.
 static void copy(struct race_clock *to, const struct race_clock *from) {
-    for (u32 i = 0; i < RACE_IDS; i++) {
+    for (u32 i = 0, n = numbers; i < n; i++) {
         to->at[i] = from->at[i];
     }
 }
 
 static void tick(struct race_context *c) {
     ASSERT(++c->now.at[c->id] < EPOCH_MAX, "race detector: context %u ran out of epochs", c->id);
+    c->stamp += CELL_EPOCH(1);
 }
 
 static void raw_lock(u32 *lock) {
@@ -68,28 +86,29 @@ static struct race_sync *bucket_of(u64 address) {
     return &table[(address >> 2) * 0x9e3779b97f4a7c15ul >> (64 - BUCKET_BITS)];
 }
 
-static struct race_clock *find(struct race_sync *s, u64 address) {
+static struct word *find(struct race_sync *s, u64 address) {
     for (u32 i = 0; i < WAYS; i++) {
-        if (s->address[i] == address) {
-            return &s->clock[i];
+        if (s->words[i].address == address) {
+            return &s->words[i];
         }
     }
     return NULL;
 }
 
-static struct race_clock *make(struct race_sync *s, u64 address) {
+static struct word *make(struct race_sync *s, u64 address) {
     u32 way = 0;
-    while (way < WAYS && s->address[way]) {
+    while (way < WAYS && s->words[way].address) {
         way++;
     }
     if (way == WAYS) {
         way = s->victim++ % WAYS;
-        join(&s->lost, &s->clock[way]);
+        join(&s->lost, &s->words[way].clock);
         s->any_lost = true;
     }
-    s->address[way] = address;
-    copy(&s->clock[way], &s->lost);
-    return &s->clock[way];
+    s->words[way].address = address;
+    s->words[way].epoch = 0;
+    copy(&s->words[way].clock, &s->lost);
+    return &s->words[way];
 }
 
 struct race_sync *race_sync_lock(u64 address) {
@@ -102,10 +121,16 @@ void race_sync_unlock(struct race_sync *s) {
     atomic_store_release(&s->lock, 0u);
 }
 
+static bool knows(const struct race_context *c, const struct word *w) {
+    return w->epoch && c->now.at[w->id] >= w->epoch;
+}
+
 void race_acquire(struct race_context *c, struct race_sync *s, u64 address) {
-    struct race_clock *clock = find(s, address);
-    if (clock || s->any_lost) {
-        join(&c->now, clock ? clock : &s->lost);
+    struct word *w = find(s, address);
+    if (w && !knows(c, w)) {
+        learn(c, &w->clock);
+    } else if (!w && s->any_lost) {
+        learn(c, &s->lost);
     }
 }
 
@@ -113,25 +138,41 @@ void race_read(struct race_context *c, u64 address) {
     c->read[c->nread++ % ARRAY_LEN(c->read)] = address;
 }
 
-// What is published by a release, or by a plain atomic store behind a release fence. A store breaks
-// with what the word had before; a read-modify-write goes on with it (C11 5.1.2.4, release sequences).
+// A store breaks with what the word had before; a read-modify-write goes on with it (C11 5.1.2.4,
+// release sequences), and makes a word of several releases unless it knows the last one.
+static void publish(struct race_context *c, struct word *w, bool store) {
+    bool exact = store || knows(c, w);
+    if (exact && w->epoch && w->id == c->id && w->version == c->version) {
+        w->clock.at[c->id] = c->now.at[c->id];
+    } else if (exact) {
+        copy(&w->clock, &c->now);
+    } else {
+        join(&w->clock, &c->now);
+    }
+    w->id = c->id;
+    w->version = c->version;
+    w->epoch = exact ? c->now.at[c->id] : 0;
+    tick(c);
+}
+
+// A store or a read-modify-write of a word; behind a release fence it publishes what was before that.
 void race_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store) {
-    struct race_clock *clock = find(s, address);
-    if (release || c->fenced) {
-        const struct race_clock *from = release ? &c->now : &c->released;
-        if (!clock) {
-            clock = make(s, address);
-        }
-        if (store) {
-            copy(clock, from);
-        } else {
-            join(clock, from);
-        }
-        if (release) {
-            tick(c);
-        }
-    } else if (clock && store) {
-        copy(clock, &s->lost);
+    struct word *w = find(s, address);
+    if (!w && (release || c->fenced)) {
+        w = make(s, address);
+    }
+    if (release) {
+        publish(c, w, store);
+        return;
+    }
+    if (w && store) {
+        copy(&w->clock, &s->lost);
+        w->epoch = 0;
+    }
+    if (c->fenced) {
+        c->fenced--;
+        join(&w->clock, &c->released);
+        w->epoch = 0;
     }
 }
 
@@ -146,7 +187,7 @@ void race_fence(struct race_context *c, bool acquire, bool release) {
     }
     if (release) {
         copy(&c->released, &c->now);
-        c->fenced = true;
+        c->fenced = RACE_FENCED;
         tick(c);
     }
 }
@@ -158,8 +199,9 @@ void race_forget(const void *p) {
     }
     u64 address = (u64)p, flags = irq_save();
     struct race_sync *s = race_sync_lock(address);
-    for (u32 i = 0; i < WAYS; i++) {
-        s->address[i] = s->address[i] == address ? 0 : s->address[i];
+    struct word *w = find(s, address);
+    if (w) {
+        w->address = 0;
     }
     race_sync_unlock(s);
     irq_restore(flags);
@@ -169,14 +211,19 @@ void race_forget(const void *p) {
 
 static void number(struct race_context *c) {
     raw_lock(&number_lock);
-    u32 id = next_number;
-    for (u32 i = 0; i < RACE_IDS && holders[id]; i++) {
-        id = (id + 1) % RACE_IDS;
+    if (2 * ++held > numbers && numbers < RACE_IDS) {
+        numbers *= 2;
     }
-    next_number = (id + 1) % RACE_IDS;
+    u32 id = next_number;
+    for (u32 i = 0; i < numbers && holders[id]; i++) {
+        id = (id + 1) % numbers;
+    }
+    next_number = (id + 1) % numbers;
     holders[id]++;
     c->id = id;
-    c->now.at[id] = ended[id] + 1;
+    c->now.at[id] = ++ended[id];
+    c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
+    c->version = (u64)c->now.at[id] << 32;
     atomic_store_release(&number_lock, 0u);
 }
 
@@ -194,6 +241,7 @@ void race_thread_end(struct thread *t) {
     u32 id = t->race.id;
     raw_lock(&number_lock);
     holders[id]--;
+    held--;
     ended[id] = MAX(ended[id], t->race.now.at[id]);
     atomic_store_release(&number_lock, 0u);
 }
@@ -201,7 +249,7 @@ void race_thread_end(struct thread *t) {
 void race_switch(struct thread *prev, struct thread *next) {
     struct hart *h = this_hart();
     if (h->race) {
-        join(&next->race.now, &prev->race.now);
+        learn(&next->race, &prev->race.now);
         tick(&prev->race);
         h->race = &next->race;
         pids[next->race.id] = next->proc ? next->proc->pid : 0;
@@ -225,7 +273,7 @@ static void after_handlers(struct race_context *c) {
     struct race_context *h = &irq[this_hart()->index];
     u32 end = h->now.at[h->id] - 1;
     if (c != h && c->now.at[h->id] < end) {
-        join(&c->now, &h->now);
+        learn(c, &h->now);
         c->now.at[h->id] = end;
     }
 }
@@ -245,7 +293,7 @@ void race_irq_enter(bool from_user) {
         return;
     }
     u32 own = c->now.at[c->id], seen = h->now.at[c->id];
-    join(&h->now, &c->now);
+    learn(h, &c->now);
     h->now.at[c->id] = MAX(seen, from_user ? own : c->irq_epoch);
     if (from_user) {
         tick(c);

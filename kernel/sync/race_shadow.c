@@ -19,16 +19,19 @@
 
 extern char __image_start[], __image_end[];
 
-static struct {
+static struct window {
     u64 base, bytes;  // physical
     u64 *cells;
-} windows[WINDOWS];
+} windows[WINDOWS];  // the largest first
 static u32 nwindows;
+static u64 *image_cells;
 
 static void window(u64 base, u64 bytes, u64 cells_pa) {
-    windows[nwindows].base = base;
-    windows[nwindows].bytes = bytes;
-    windows[nwindows++].cells = pa_to_kva(cells_pa);
+    u32 at = nwindows++;
+    for (; at && windows[at - 1].bytes < bytes; at--) {
+        windows[at] = windows[at - 1];
+    }
+    windows[at] = (struct window){base, bytes, pa_to_kva(cells_pa)};
 }
 
 void race_reserve(struct mem_range *usable, u32 n) {
@@ -38,6 +41,7 @@ void race_reserve(struct mem_range *usable, u32 n) {
         struct mem_range *r = &usable[i];
         if (!image_done && r->end - r->base > bytes * (PER_BYTE + 1)) {
             image_done = true;
+            image_cells = pa_to_kva(ALIGN_DOWN(r->end - bytes * PER_BYTE, PAGE_SIZE));
             r->end = ALIGN_DOWN(r->end - bytes * PER_BYTE, PAGE_SIZE);
             window(image, bytes, r->end);
         }
@@ -67,8 +71,7 @@ static u64 stack_pa(u64 va) {
     return pte_pa(e) | (va & (PAGE_SIZE - 1));
 }
 
-static always_inline u64 *cells_of(u64 va) {
-    u64 pa = va >= IMAGE_BASE ? va - IMAGE_BASE + IMAGE_PHYS : va >= KSTACK_BASE ? stack_pa(va) : va - DIRECT_BASE;
+static u64 *cells_of_pa(u64 pa) {
     for (u32 i = 0; i < nwindows; i++) {
         u64 offset = pa - windows[i].base;
         if (offset < windows[i].bytes) {
@@ -76,6 +79,38 @@ static always_inline u64 *cells_of(u64 va) {
         }
     }
     return NULL;
+}
+
+// A page of the own stack stays where it is while its context lives.
+static u64 *cells_of_stack(struct race_context *c, u64 va) {
+    u64 page = ALIGN_DOWN(va, PAGE_SIZE), pa = stack_pa(page);
+    u64 *cells = pa ? cells_of_pa(pa) : NULL;
+    if (cells && !c->on_foreign_stack && (va ^ (u64)__builtin_frame_address(0)) < KSTACK_STRIDE) {
+        c->stack_page = page;
+        c->stack_cells = cells;
+    }
+    return cells ? cells + (va - page) / 8 * CELLS : NULL;
+}
+
+static noinline u64 *cells_elsewhere(struct race_context *c, u64 va) {
+    u64 offset = va - (u64)__image_start;
+    if (offset < (u64)(__image_end - __image_start)) {
+        return image_cells + offset / 8 * CELLS;
+    }
+    return va >= KSTACK_BASE ? cells_of_stack(c, va) : cells_of_pa(va - DIRECT_BASE);
+}
+
+static always_inline u64 *cells_of(struct race_context *c, u64 va) {
+    u64 offset = va - DIRECT_BASE - windows[0].base;
+    if (likely(offset < windows[0].bytes)) {
+        return windows[0].cells + offset / 8 * CELLS;
+    }
+    offset = va - DIRECT_BASE - windows[1].base;
+    if (likely(offset < windows[1].bytes)) {
+        return windows[1].cells + offset / 8 * CELLS;
+    }
+    offset = va - c->stack_page;
+    return offset < PAGE_SIZE ? c->stack_cells + offset / 8 * CELLS : cells_elsewhere(c, va);
 }
 
 static bool races(const struct race_context *c, u64 old, u64 mine) {
@@ -94,30 +129,32 @@ static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
     u32 empty = CELLS, replaced = CELLS;
-    mine |= race_stack_of(c->paths[MIN(c->depth, RACE_DEPTH - 1)], pc);
     for (u32 i = 0; i < CELLS; i++) {
         u64 old = read_once(cells[i]);
-        if (!old) {
+        if (!((old ^ mine) & CELL_SAME)) {
+            replaced = i;  // as before, in an earlier epoch
+        } else if (!old) {
             empty = i;
         } else if (cell_bytes(old) & cell_bytes(mine)) {
             bool own = cell_id(old) == c->id;
             if (!own && races(c, old, mine)) {
-                race_report(c, va, old, mine);
+                race_report(c, va, old, mine | race_stack_of(race_path(c), pc));
             } else if (replaces(mine, old) && (own || c->now.at[cell_id(old)] >= cell_epoch(old))) {
                 replaced = i;
             }
         }
     }
-    u32 any = (mine ^ va >> 3) % CELLS;
+    u32 any = c->turn++ % CELLS;
+    mine |= race_stack_of(race_path(c), pc);
     write_once(cells[replaced < CELLS ? replaced : empty < CELLS ? empty : any], mine);
 }
 
 static always_inline void access_word(struct race_context *c, u64 va, u32 mask, u64 flags, u64 pc) {
-    u64 *cells = cells_of(va);
-    if (!cells) {
+    u64 *cells = cells_of(c, va);
+    if (unlikely(!cells)) {
         return;
     }
-    u64 mine = CELL_EPOCH(c->now.at[c->id]) | CELL_ID(c->id) | CELL_BYTES(mask) | flags;
+    u64 mine = c->stamp | CELL_BYTES(mask) | flags;
     for (u32 i = 0; i < CELLS; i++) {
         if ((read_once(cells[i]) ^ mine) <= CELL_STACK) {
             return;  // the same in the same epoch
@@ -126,12 +163,22 @@ static always_inline void access_word(struct race_context *c, u64 va, u32 mask, 
     record(c, va, cells, mine, pc);
 }
 
-void race_access(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc) {
+static noinline void access_split(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc) {
     u32 mask = ((1u << bytes) - 1) << (va & 7);
     access_word(c, va, mask & 255, flags, pc);
-    if (unlikely(mask >> 8)) {
-        access_word(c, (va | 7) + 1, mask >> 8, flags, pc);
+    access_word(c, (va | 7) + 1, mask >> 8, flags, pc);
+}
+
+static always_inline void access(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc) {
+    if (likely((va & 7) + bytes <= 8)) {
+        access_word(c, va, ((1u << bytes) - 1) << (va & 7), flags, pc);
+    } else {
+        access_split(c, va, bytes, flags, pc);
     }
+}
+
+void race_atomic_access(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc) {
+    access(c, va, bytes, flags, pc);
 }
 
 void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
@@ -142,7 +189,33 @@ void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
     u64 va = (u64)p, end = va + bytes, step = bytes >= PAGE_SIZE ? PAGE_SIZE / 8 : 8;
     while (va < end) {
         u64 next = MIN(ALIGN_DOWN(va, step) + step, end);
-        race_access(c, va, MIN(next - va, 8 - (va & 7)), write ? CELL_WRITE : 0, pc);
+        access(c, va, MIN(next - va, 8 - (va & 7)), write ? CELL_WRITE : 0, pc);
         va = next;
     }
 }
+
+// What the compiler calls before an access. volatile ones come by names of their own (--param
+// tsan-distinguish-volatile=1): they are the marked ones, atomic without order.
+#define ACCESS(name, bytes, flags)                                                                 \
+    void __tsan_##name##bytes(void *p) {                                                           \
+        struct race_context *c = this_hart()->race;                                                \
+        if (c) {                                                                                   \
+            access(c, (u64)p, bytes, flags, CALLER);                                          \
+        }                                                                                          \
+    }
+#define ACCESSES(bytes)                                                                            \
+    ACCESS(read, bytes, 0)                                                                         \
+    ACCESS(write, bytes, CELL_WRITE)                                                               \
+    ACCESS(unaligned_read, bytes, 0)                                                               \
+    ACCESS(unaligned_write, bytes, CELL_WRITE)                                                     \
+    ACCESS(volatile_read, bytes, CELL_ATOMIC)                                                      \
+    ACCESS(volatile_write, bytes, CELL_ATOMIC | CELL_WRITE)
+ACCESSES(1)
+ACCESSES(2)
+ACCESSES(4)
+ACCESSES(8)
+
+void __tsan_read16(void *p) { race_range_at(p, 16, false, CALLER); }
+void __tsan_write16(void *p) { race_range_at(p, 16, true, CALLER); }
+void __tsan_read_range(void *p, usize n) { race_range_at(p, n, false, CALLER); }
+void __tsan_write_range(void *p, usize n) { race_range_at(p, n, true, CALLER); }

@@ -11,22 +11,19 @@
 #define PATHS (CELL_STACK + 1)
 #define PROBES 64
 
-static u64 *pairs;  // path << 32 | offset of the pc in the image
+u64 *race_stacks;  // path << 32 | offset of the pc in the image
 
 void race_stack_boot(void) {
-    pairs = boot_alloc(PATHS * sizeof(*pairs));
+    race_stacks = boot_alloc(PATHS * sizeof(*race_stacks));
 }
 
-u32 race_stack_of(u32 path, u64 pc) {
-    u64 pair = (u64)path << 32 | (u32)(pc - IMAGE_BASE);
-    u64 hash = pair * 0x9e3779b97f4a7c15ul;
-    u32 at = hash >> 44;
+u32 race_stack_search(u64 pair, u32 at) {
     for (u32 i = 0; i < PROBES; i++, at = (at + 1) & CELL_STACK) {
-        u64 there = atomic_load_relaxed(&pairs[at]);
-        if (there == pair) {
-            return at;
+        u64 *there = &race_stacks[at];
+        if (at && !atomic_load_relaxed(there)) {
+            (void)!atomic_cas64_acq_rel(there, 0, pair);
         }
-        if (at && !there && (atomic_cas64_acq_rel(&pairs[at], 0, pair) || atomic_load_relaxed(&pairs[at]) == pair)) {
+        if (atomic_load_relaxed(there) == pair) {
             return at;
         }
     }
@@ -34,7 +31,7 @@ u32 race_stack_of(u32 path, u64 pc) {
 }
 
 u64 race_stack_pc(u32 stack, u32 *caller) {
-    u64 pair = pairs[stack];
+    u64 pair = race_stacks[stack];
     *caller = pair >> 32;
     return pair ? IMAGE_BASE + (u32)pair : 0;
 }

@@ -8,8 +8,6 @@
 #include "sync/atomic.h"
 #include "sync/race_internal.h"
 
-#define CALLER ((u64)__builtin_return_address(0) - 4)
-
 void __tsan_init(void) {}
 
 void __tsan_func_entry(void *from) {
@@ -25,30 +23,6 @@ void __tsan_func_exit(void) {
         c->depth--;
     }
 }
-
-#define ACCESS(name, bytes, flags)                                                                 \
-    void __tsan_##name##bytes(void *p) {                                                           \
-        struct race_context *c = this_hart()->race;                                                \
-        if (c) {                                                                                   \
-            race_access(c, (u64)p, bytes, flags, CALLER);                                          \
-        }                                                                                          \
-    }
-#define ACCESSES(bytes)                                                                            \
-    ACCESS(read, bytes, 0)                                                                         \
-    ACCESS(write, bytes, CELL_WRITE)                                                               \
-    ACCESS(unaligned_read, bytes, 0)                                                               \
-    ACCESS(unaligned_write, bytes, CELL_WRITE)                                                     \
-    ACCESS(volatile_read, bytes, CELL_ATOMIC)                                                      \
-    ACCESS(volatile_write, bytes, CELL_ATOMIC | CELL_WRITE)
-ACCESSES(1)
-ACCESSES(2)
-ACCESSES(4)
-ACCESSES(8)
-
-void __tsan_read16(void *p) { race_range_at(p, 16, false, CALLER); }
-void __tsan_write16(void *p) { race_range_at(p, 16, true, CALLER); }
-void __tsan_read_range(void *p, usize n) { race_range_at(p, n, false, CALLER); }
-void __tsan_write_range(void *p, usize n) { race_range_at(p, n, true, CALLER); }
 
 // The linker leads calls of these here first (--wrap).
 void *__real_memcpy(void *d, const void *s, usize n);
@@ -129,7 +103,7 @@ static noinline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
         return perform(p, bytes, a);
     }
     u64 flags = irq_save();
-    race_access(c, (u64)p, bytes, CELL_ATOMIC | (a->op == LOAD ? 0 : CELL_WRITE), pc);
+    race_atomic_access(c, (u64)p, bytes, CELL_ATOMIC | (a->op == LOAD ? 0 : CELL_WRITE), pc);
     struct race_sync *s = race_sync_lock((u64)p);
     u64 old = perform(p, bytes, a);
     int order = a->done ? a->order : a->failure_order;
