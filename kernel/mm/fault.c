@@ -68,9 +68,10 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
 static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
     pte_t old = *e;
     RACE_POINT("cow.break");
-    atomic_swap_relaxed(e, 0ul);
+    ghost_change(e, atomic_swap_relaxed(e, 0ul));
     tlb_shootdown(as, va, 1);
-    atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W));
+    pte_t new = pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W);
+    ghost_change(e, atomic_store_release(e, new));
     RACE_POINT("cow.drop");
 #if defined(MUTANT_M23) || defined(MUTANT_M29)  // these have let go of it, too early
     (void)f;
@@ -87,7 +88,7 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     case BREAK_SOLE:
         RACE_POINT("cow.flip");
         race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
-        atomic_xor_relaxed(e, PTE_W | PTE_COW);  // one AMO: never both (P1)
+        ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));  // one AMO: never both (P1)
         tlb_fence_page(va);
         COUNT(cow_flips);
         return 0;

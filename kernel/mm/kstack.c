@@ -77,7 +77,7 @@ static u32 stack_unhook(u64 top, frame_t *frames) {
         u64 *e = kvm_stack_entry(va, false);
         if (e && *e & PTE_V) {
             frames[n++] = frame_of_pte(*e);
-            *e = 0;
+            ghost_change(e, *e = 0);
         }
     }
     return n;
@@ -106,7 +106,7 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
             }
             return false;
         }
-        *e = pte_make(frame_pa(f), PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D);
+        ghost_change(e, *e = pte_make(frame_pa(f), PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D));
     }
     p->stacks++;
     return true;
@@ -133,6 +133,7 @@ u64 kstack_alloc(void) {
     u64 top = p->nloose ? p->loose[--p->nloose] : make_stack(p);
     if (top) {
         kstack_fence(top);
+        ghost_stack(top);
     }
     return top;
 }
