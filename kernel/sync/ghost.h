@@ -55,15 +55,24 @@ struct thread;
     ghost_atomic(statement, ghost_fenced(GHOST_HERE, how, va))
 #define ghost_satp(root, statement) ghost_atomic(statement, ghost_walks(GHOST_HERE, root))
 #define ghost_root(root) ghost_atomic((void)0, ghost_rooted(root))       // a root of a new space
-#define ghost_free(f) ghost_atomic((void)0, ghost_freed(f))              // H1
+#define ghost_free(f) ghost_if(ghost_has_past(f), ghost_freed(f))        // H1
 #define ghost_fork(root) ghost_atomic((void)0, ghost_forked(root))       // H2: fork is about to unlock
-#define ghost_user() ghost_atomic((void)0, ghost_enters(GHOST_HERE))     // H4: about to enter user mode
+#define ghost_user() ghost_if(ghost_unfenced(), ghost_enters(GHOST_HERE))  // H4: about to enter user mode
 #define ghost_stack(top) ghost_atomic((void)0, ghost_uses(GHOST_HERE, top))  // H5: about to use a stack
+
+#define ghost_if(suspicion, note)  /* looks without the word: at what nobody else changes now */    \
+    do {                                                                                           \
+        if (suspicion) {                                                                           \
+            ghost_atomic((void)0, note);                                                           \
+        }                                                                                          \
+    } while (0)
 
 #define GHOST_HERE (~0u)  // this hart; the self-test plays harts that are not there
 
 u64 ghost_enter(void);
 void ghost_leave(u64 flags);
+bool ghost_has_past(u32 f);  // entries pointed at it, or do; or it is a table
+bool ghost_unfenced(void);   // this hart has work for ghost_enters. => interrupts off
 // => inside ghost_atomic, of all
 void ghost_changed(u64 *e, u64 old);
 void ghost_fenced(u32 hart, enum ghost_fence how, u64 va);

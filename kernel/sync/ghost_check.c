@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
-// ghost_check.c - where the invariants of ghost.h are looked at: at a free, at the end of a fork, on the
-// way into user mode and onto a kernel stack. (H3 is checked where an entry is made, in ghost.c.)
+// ghost_check.c - where the invariants of ghost.h are looked at. (H3: in ghost.c, where an entry is made.)
 #include "sync/ghost.h"
 
 #ifdef GHOST
 #include "mm/frame.h"
+#include "riscv/hart.h"
 #include "riscv/pte.h"
+
+bool ghost_has_past(u32 f) {
+    const struct ghost_page *p = &ghost_pages[f];
+    return read_once(p->stale.next) != &p->stale || p->mapped || p->root;
+}
 
 // H1. What nobody holds any more is dropped, so that a free frame has no past.
 void ghost_freed(u32 f) {
@@ -43,6 +48,11 @@ void ghost_forked(u32 root) {
             ghost_problem(GHOST_FORK, ghost_holders(s), s->va, s);
         }
     }
+}
+
+bool ghost_unfenced(void) {
+    const struct ghost_hart *h = &ghost_harts[this_hart()->index];
+    return h->nroots != 1 || ghost_pages[h->roots[0]].filled > h->text;
 }
 
 // H4. The kernel's own root maps nothing for the user.

@@ -35,10 +35,12 @@ static const struct {
     {"the hart comes after the change", "mzAsf", SILENT},
     {"the hart has left with a fence", "mAsKszf", SILENT},
     {"the hart has left without", "mAsKzf", G(LEAF)},
+    {"the hart comes, goes, and comes again", "mAsKsAszsf", SILENT},
     {"a page is freed that is mapped", "my", G(MAPPED)},
     // a table is freed
     {"table after a fence of a page", "mAsztpfT", G(TABLE)},
     {"table after a fence of the space", "mAsztsfT", SILENT},
+    {"table after a fence of all", "mAsztafT", SILENT},
     {"table freed before the fence", "mAszptTsf", G(TABLE)},
     {"table and page without a fence", "mAsztfT", G(LEAF) | G(TABLE)},
     // an address gets another page
@@ -49,6 +51,7 @@ static const struct {
     {"break, both fence", "mAs2As1wzp2p1m", SILENT},
     {"unmap and map without a fence", "mAszm", G(MAKE)},
     {"unmap, fence, map", "mAszpm", SILENT},
+    {"break of what was left", "mAsKswzm", SILENT},
     {"a page where none was", "Asm", SILENT},
     // fork
     {"fork without a fence", "mAswF", G(FORK)},
@@ -59,6 +62,7 @@ static const struct {
     {"fork, another hart has left with a fence", "mAs2AsKs1wsF", SILENT},
     {"fork, another hart has left without", "mAs2AsK1wsF", G(FORK)},
     {"fence before fork's change", "mAsswF", G(FORK)},
+    {"fork, fence of all", "mAswaF", SILENT},
     {"more rights without a fence", "mAswswF", SILENT},
     {"more rights, then fewer, no fence", "mAswswwF", G(FORK)},
     // spaces, text
@@ -72,6 +76,7 @@ static const struct {
     {"fence.i, then text", "AsixU", G(TEXT)},
     {"text of old, no fence.i", "xAsU", G(TEXT)},
     {"text, another hart's fence.i", "Asx2i1U", G(TEXT)},
+    {"text, both harts' fence.i", "A2A1xsi2siU1U", SILENT},
     {"data after fence.i", "AsimU", SILENT},
     // what mm does while a hart holds the space that it does not know of, or has let it go
     {"mm: fork", "mAsr", G(FORK)},
@@ -89,5 +94,7 @@ static const struct {
     {"a new stack is fenced, used", "MPS", SILENT},
     {"a new stack, all fenced, used", "MaS", SILENT},
     {"a new stack, the space fenced, used", "MsS", G(STACK)},
+    {"a new stack, fenced by the other hart, used", "M2P1S", G(STACK)},
+    {"a new stack, fenced by both, used", "M2P1PS2S", SILENT},
     {"stacks are unmapped, a hart does not fence", "MR", G(LEAF)},
 };
