@@ -100,7 +100,9 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
         if (!f) {
             frame_t frames[STACK_PAGES];
             u32 n = stack_unhook(top, frames);
-            kstack_fence(top);
+            if (n) {  // any hart may have looked them up already
+                tlb_shootdown_kernel(top - KSTACK_SIZE, STACK_PAGES);
+            }
             while (n) {
                 frame_release(frames[--n]);
             }

@@ -167,10 +167,39 @@ static void work(int number, long operations, uint64_t seed) {
     end();
 }
 
+// Forks of which the k-th allocation fails, with no kernel stack left over from others: one of them
+// fails when a part of its stack is mapped already.
+static bool fork_fails_in_a_stack(void) {
+    enum { BLOCKED = 40, ALLOCATIONS = 12 };
+    struct gate gate = gate_new();
+    int blocked = 0, failed = 0;
+    pin(0);
+    for (int k = 0; k < BLOCKED + ALLOCATIONS; k++) {
+        ksys_kine_ctl(KINE_FAIL_NTH, k < BLOCKED ? 0 : k - BLOCKED + 1, 0);
+        int pid = spawn();
+        if (pid == 0) {
+            gate_wait(&gate);
+            leave();
+        }
+        blocked += pid > 0;
+        failed += pid < 0;
+    }
+    ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
+    for (int k = 0; k < blocked; k++) {
+        gate_post(&gate);
+    }
+    for (int k = 0; k < blocked; k++) {
+        CHECK_EQ(reap(-1), 0);
+    }
+    gate_free(&gate);
+    return failed > 3 && checks_failed == 0;
+}
+
 int main(int argc, char **argv) {
     long operations = argc > 1 ? atol(argv[1]) : 20000, seed = argc > 2 ? atol(argv[2]) : 1, failed = 0;
-    ktap_plan(1);
+    ktap_plan(2);
     open_books();
+    ktap_ok(fork_fails_in_a_stack(), "a fork fails in the middle of a kernel stack");
     harts = ksys_kine_ctl(KINE_NHARTS, 0, 0);
     for (int i = 0; i < harts; i++) {
         if (spawn() == 0) {
