@@ -67,8 +67,12 @@ void as_switch(struct as *as) {
     ghost_satp(frame_from_pa(root), csr_write(satp, SATP_SV39 | root >> PAGE_SHIFT));
     h->active_as = as;
     COUNT(full_fences);
+#ifndef MUTANT_switch_unfenced
     sfence_space();
+#endif
+#ifndef MUTANT_switch_without_fence_i
     fence_i();  // text may have been filled in by another hart
+#endif
     if (old) {
         atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy, tlb_shootdown
     }

@@ -85,12 +85,17 @@ struct as *as_fork(struct as *parent) {
     bool downgraded = false;
     mutex_lock(&parent->lock);
     int error = share_all(parent, child, &downgraded);
+#if !defined(MUTANT_fork_unfenced) && !defined(MUTANT_fork_fences_late)
     if (downgraded) {
         RACE_POINT("fork.shootdown");
         tlb_shootdown(parent, 0, 0);
     }
+#endif
     ghost_fork(parent->root);
     mutex_unlock(&parent->lock);
+#ifdef MUTANT_fork_fences_late
+    tlb_shootdown(parent, 0, 0);
+#endif
     if (error) {
         as_destroy(child);
         return NULL;

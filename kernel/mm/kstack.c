@@ -134,7 +134,9 @@ u64 kstack_alloc(void) {
     }
     u64 top = p->nloose ? p->loose[--p->nloose] : make_stack(p);
     if (top) {
+#ifndef MUTANT_kstack_unfenced
         kstack_fence(top);
+#endif
         ghost_stack(top);
     }
     return top;
@@ -149,7 +151,11 @@ static noinline void unmap_batch(struct kstack_pool *p) {
         n += stack_unhook(tops[i], frames + n);
         p->stacks--;
     }
+#ifdef MUTANT_W06  // this hart only
+    tlb_fence_all();
+#else
     tlb_shootdown_kernel(0, 0);
+#endif
     while (n) {
         frame_release(frames[--n]);
     }

@@ -60,9 +60,18 @@ struct gather {
 };
 
 static void gather_finish(struct gather *g) {
+#ifdef MUTANT_table_freed_early  // before the fence
+    for (; g->ntables; g->ntables--) {
+        pt_free(g->table[g->ntables - 1]);
+    }
+#endif
     if (!g->quiet && (g->n || g->ntables)) {
         u64 pages = (g->va_hi - g->va_lo) >> PAGE_SHIFT;
+#ifdef MUTANT_table_by_page  // the pages are fenced one by one, and the table that mapped them is freed
+        tlb_shootdown(g->as, g->va_lo, MAX(MIN(pages, TLB_PAGES_MAX), 1ul));
+#else
         tlb_shootdown(g->as, g->va_lo, g->ntables ? 0 : MAX(pages, 1ul));
+#endif
     }
     for (u32 i = 0; i < g->n; i++) {
         frame_release(g->frames[i]);
