@@ -18,7 +18,7 @@ enum { DENSE = 40, SPARSE = 8, PAGES = DENSE + SPARSE, HEAP = 16, CHILDREN = 3, 
 
 static char *dense, *sparse, *heap;
 static long want[PAGES], heap_want[HEAP];
-static int heap_pages, children, harts, depth;
+static int heap_pages, children, harts, worker, depth;
 static uint64_t rng;
 
 static unsigned pick(unsigned below) {
@@ -149,8 +149,8 @@ static void run(long operations) {
     while (operations > 0) {
         long before = operations;
         operations -= operate();
-        if (depth == 0 && operations / 100000 != before / 100000) {
-            ktap_comment("hart %d's worker: %ld to go", (int)(rng % harts), operations);
+        if (worker == 0 && depth == 0 && operations / 10000 != before / 10000) {
+            ktap_comment("worker 0 has %ld operations to go", operations);
             fflush(stdout);
         }
     }
@@ -158,7 +158,8 @@ static void run(long operations) {
 
 static void work(int number, long operations, uint64_t seed) {
     rng = (seed * 64 + number + 1) * 0x9e3779b97f4a7c15ull | 1;
-    CHECK_EQ(pin(number % harts), 0);
+    worker = number;
+    CHECK_EQ(pin(number), 0);
     dense = map(DENSE, PROT_RW);
     sparse = map((SPARSE + 1) * 512, PROT_RW);
     heap = (char *)((ksys_brk(NULL) + PAGE - 1) & -PAGE);
