@@ -25,10 +25,10 @@ struct ghost_page *ghost_pages;
 struct ghost_hart ghost_harts[HART_MAX];
 struct ghost_stale *ghost_stales;
 u32 ghost_nstales, ghost_kernel_root;
-u64 ghost_played;
+u64 ghost_played, ghost_checked;
 
 static u32 word;  // (a) 1: somebody is inside
-static u64 now, checked;
+static u64 now;
 static struct list buckets[BUCKETS], unused = LIST_INIT(unused);
 
 u64 ghost_enter(void) {
@@ -37,7 +37,7 @@ u64 ghost_enter(void) {
         cpu_pause();
         park_poll_stop();
     }
-    checked++;
+    ghost_checked++;
     return flags;
 }
 
@@ -48,10 +48,6 @@ void ghost_leave(u64 flags) {
 
 u32 ghost_self(u32 hart) {
     return hart == GHOST_HERE ? this_hart()->index : hart;
-}
-
-u64 ghost_checked(void) {
-    return read_once(checked);
 }
 
 struct list *ghost_bucket(u64 va) {
@@ -108,7 +104,8 @@ static void go_stale(const struct ghost_page *t, u64 va, u64 old, u64 harts) {
     if (!s) {
         return;
     }
-    *s = (struct ghost_stale){.harts = harts, .when = ++now, .va = va, .old = old, .root = t->root, .level = t->level};
+    *s = (struct ghost_stale){
+        .harts = harts, .when = ++now, .va = va, .old = old, .root = t->root, .level = t->level};
     stack_take(s->pc, GHOST_DEPTH, (u64)__builtin_frame_address(0));
     list_add(bucket, &s->by_va);
     list_init(&s->by_frame);
@@ -126,13 +123,9 @@ static bool within(u64 old, u64 e) {
     return e & PTE_V && old >> 10 == e >> 10 && !(old & RIGHTS & ~e);
 }
 
-static bool is_kernel(const struct ghost_page *t) {
-    return t->root == ghost_kernel_root;
-}
-
 static u64 walkers(const struct ghost_page *t) {
     u64 all = nharts == 64 ? ~0ul : (1ul << nharts) - 1;
-    return is_kernel(t) ? all | ghost_played : ghost_pages[t->root].harts;
+    return t->root == ghost_kernel_root ? all | ghost_played : ghost_pages[t->root].harts;
 }
 
 // H3.
@@ -140,7 +133,8 @@ static void check_make(const struct ghost_page *t, u64 va, u64 e) {
     struct list *bucket = ghost_bucket(va);
     list_each(it, bucket) {
         struct ghost_stale *s = list_entry(it, struct ghost_stale, by_va);
-        if (s->va == va && s->root == t->root && s->level == t->level && s->old & PTE_V && !within(s->old, e)) {
+        bool same = s->va == va && s->root == t->root && s->level == t->level;
+        if (same && s->old & PTE_V && !within(s->old, e)) {
             ghost_problem(GHOST_MAKE, ghost_holders(s), va, s);
         }
     }
@@ -171,7 +165,7 @@ void ghost_changed(u64 *at, u64 old) {
         if (old & PTE_W && e & PTE_COW) {
             ghost_pages[t->root].shared = now;
         }
-    } else if (is_kernel(t)) {
+    } else if (t->root == ghost_kernel_root) {
         go_stale(t, va, 0, walkers(t));  // H5
     }
     if (e & PTE_V) {

@@ -22,11 +22,10 @@
 //               hold them as invalid, too. (In the user's half a spurious fault mends that, so no
 //               fence is asked for; nor for more rights on the same page.)
 // Exactness  a change, a fence and a look are atomic here: each happens under one bare word, with what
-//            is noted of it. An invalid entry counts as a leaf of each address below it.
-// Not seen   the direct map, the image and the kernel's part of root tables: they change at boot only.
+//            is noted of it. An invalid entry counts as a leaf of each address below it. What changes at
+//            boot only (direct map, image, the kernel's part of root tables) is not seen.
 // Bounds     as many stale entries as memory has frames; if they do not suffice, that is reported.
 // Parts      ghost.c what is held · ghost_check.c the invariants · ghost_report.c what is said
-// A report panics; those of the thread that runs the self-test are recorded instead.
 #pragma once
 #include "lib/types.h"
 
@@ -62,9 +61,7 @@ struct thread;
 
 #define ghost_if(suspicion, note)  /* looks without the word: at what nobody else changes now */    \
     do {                                                                                           \
-        if (suspicion) {                                                                           \
-            ghost_atomic((void)0, note);                                                           \
-        }                                                                                          \
+        if (suspicion) { ghost_atomic((void)0, note); }                                            \
     } while (0)
 
 #define GHOST_HERE (~0u)  // this hart; the self-test plays harts that are not there
@@ -107,7 +104,7 @@ enum ghost_problem {
 typedef void (*ghost_say)(const char *format, ...);
 void ghost_boot(void);                 // => frames can be named, boot_alloc works, satp has the kernel's root
 void ghost_explain(ghost_say say);     // what is behind the report that has panicked
-u64 ghost_checked(void);               // changes, fences and looks so far
+extern u64 ghost_checked;              // changes, fences and looks so far
 // From now on this thread's reports are only recorded, and harts that are not there may act; NULL: no
 // more. Returns what was recorded since the last call: bits of enum ghost_problem.
 u32 ghost_record(struct thread *t);
@@ -144,14 +141,6 @@ struct ghost_hart {
     u32 roots[GHOST_ROOTS], nroots;
 };
 
-struct ghost_report {
-    enum ghost_problem what;
-    u32 hart;
-    u64 va;
-    struct ghost_stale stale;  // old 0: there is none
-    u32 pc[GHOST_DEPTH];
-};
-
 extern struct ghost_page *ghost_pages;
 extern struct ghost_hart ghost_harts[];
 extern struct ghost_stale *ghost_stales;
@@ -173,5 +162,5 @@ void ghost_problem(enum ghost_problem what, u64 harts, u64 va, const struct ghos
 #define ghost_stack(top) ((void)0)
 #define ghost_boot() ((void)0)
 #define ghost_explain(say) ((void)0)
-#define ghost_checked() 0ul
+#define ghost_checked 0ul
 #endif

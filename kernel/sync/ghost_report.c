@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // ghost_report.c - what is said: which hart may hold what, who changed it, and where we are, before which
-// it had to be fenced. One line per stack, innermost function first. Only the first report is told: it
-// stops everybody.
+// it had to be fenced. One line per stack, innermost function first. Only the first report is told.
 #include "sync/ghost.h"
 
 #ifdef GHOST
@@ -18,7 +17,12 @@ static const char *const sentences[] = {
 #undef X
 };
 
-static struct ghost_report told;
+static struct {
+    enum ghost_problem what;
+    u32 hart;
+    struct ghost_stale stale;  // when 0: there is none
+    u32 pc[GHOST_DEPTH];
+} told;
 static struct thread *recorder;  // the thread that runs the self-test
 static u32 recorded;
 
@@ -59,10 +63,9 @@ void ghost_problem(enum ghost_problem what, u64 harts, u64 va, const struct ghos
         recorded |= 1u << what;
         return;
     }
-    told = (struct ghost_report){.what = what, .hart = bits_lowest(harts), .va = va};
-    if (stale) {
-        told.stale = *stale;
-    }
+    told.what = what;
+    told.hart = bits_lowest(harts);
+    told.stale = stale ? *stale : (struct ghost_stale){0};
     stack_take(told.pc, GHOST_DEPTH, (u64)__builtin_frame_address(0));
     char text[PRINT_BYTES];
     snprintf(text, sizeof(text), sentences[what], told.hart);

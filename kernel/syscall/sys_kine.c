@@ -72,7 +72,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
     case KINE_RSS:
         return proc_self()->as->rss;
     case KINE_GHOST:
-        return ghost_checked();
+        return ghost_checked;
     case KINE_FREE:
         return freelist_count();
     }

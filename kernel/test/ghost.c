@@ -140,7 +140,8 @@ static void step(char c) {
 static void set_up(void) {
     for (u32 i = 0; i < 2; i++) {
         space[i] = as_create();
-        ASSERT(space[i] && as_map_fixed(space[i], P, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE) == P, "no memory");
+        long at = space[i] ? as_map_fixed(space[i], P, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE) : 0;
+        ASSERT(at == P, "no memory for a test: %ld", at);
         struct region *r = region_find(space[i], P);
         r->lo = r->start;
         r->hi = r->end;

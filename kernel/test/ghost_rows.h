@@ -74,6 +74,7 @@ static const struct {
     {"more spaces than are counted", "AsBABABABA", G(FULL)},
     {"text, then fence.i", "AsxiU", SILENT},
     {"fence.i, then text", "AsixU", G(TEXT)},
+    {"text of old, its fence.i was long ago", "xAsiBsAsU", SILENT},
     {"text of old, no fence.i", "xAsU", G(TEXT)},
     {"text, another hart's fence.i", "Asx2i1U", G(TEXT)},
     {"text, both harts' fence.i", "A2A1xsi2siU1U", SILENT},
@@ -83,6 +84,7 @@ static const struct {
     {"mm: fork of what nobody holds", "mr", SILENT},
     {"mm: copy", "mrAsc", G(MAKE)},
     {"mm: copy of what nobody holds", "mrc", SILENT},
+    {"mm: copy, the hart comes afterwards", "mrcAsF", SILENT},
     {"mm: flip", "mrdAsc", SILENT},
     {"mm: unmap", "mAsv", G(LEAF) | G(TABLE)},
     {"mm: unmap of what was left", "mAsKsv", SILENT},
@@ -96,5 +98,6 @@ static const struct {
     {"a new stack, the space fenced, used", "MsS", G(STACK)},
     {"a new stack, fenced by the other hart, used", "M2P1S", G(STACK)},
     {"a new stack, fenced by both, used", "M2P1PS2S", SILENT},
+    {"a stack of old is used", "MPKsS", SILENT},
     {"stacks are unmapped, a hart does not fence", "MR", G(LEAF)},
 };

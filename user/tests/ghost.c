@@ -37,7 +37,8 @@ static bool holds(const char *page, long what) {
 }
 
 static void map_pages(int i, int n) {
-    CHECK_EQ(ksys_mmap(address(i), n * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), address(i));
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    CHECK_EQ(ksys_mmap(address(i), n * PAGE, PROT_RW, flags, -1, 0), address(i));
     memset(want + i, 0, n * sizeof *want);
 }
 
@@ -198,6 +199,10 @@ static bool fork_fails_in_a_stack(void) {
 
 int main(int argc, char **argv) {
     long operations = argc > 1 ? atol(argv[1]) : 20000, seed = argc > 2 ? atol(argv[2]) : 1, failed = 0;
+    if (!have_kine()) {
+        printf("KTAP version 1\n1..0 # SKIP needs Kine's own calls\n");
+        return 0;
+    }
     ktap_plan(2);
     open_books();
     ktap_ok(fork_fails_in_a_stack(), "a fork fails in the middle of a kernel stack");
