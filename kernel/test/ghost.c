@@ -18,7 +18,7 @@
 
 #define P 0x200000ul
 #define Q (P + PAGE_SIZE)
-#define FIRST_PLAYED 62
+#define FIRST_PLAYED 62  // => fewer real harts than that
 #define STACKS 25  // more than a pool keeps, so that the last one is new
 #define DATA (PTE_V | PTE_U | PTE_A | PTE_D | PTE_R | PTE_W)
 #define TEXT (PTE_V | PTE_U | PTE_A | PTE_D | PTE_R | PTE_X)
