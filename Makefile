@@ -111,6 +111,7 @@ kernels:
 	    $(MAKE) --no-print-directory REFS=$$refs CHECK=$$check kernel || exit 1; done; done
 
 check: deps kernels $(OUT)/initrd.cpio
+	+@$(MAKE) --no-print-directory REFS=cas CHECK=0 GHOST=1 kernel
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/check.py
 
@@ -163,7 +164,8 @@ help:
 	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds, all mutants)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
-	@echo "  LOCKDEP=1  deadlocks reported before they happen; MUTANT=name  a bug switched on (docs/mutants.md)"
+	@echo "  LOCKDEP=1  deadlocks reported before they happen; GHOST=1  fences that the TLBs miss"
+	@echo "  MUTANT=name  a bug switched on (docs/mutants.md)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
 clean:

@@ -224,6 +224,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
             machine.sstc ? "sstc" : "sbi", machine.sswi ? "sswi" : "sbi", machine.nvirtio);
     kprintf("bootargs: %s\n", machine.bootargs);
     init_frames();
+    ghost_boot();
     kstack_init();
     as_init();
     proc_boot();

@@ -135,6 +135,7 @@ void panic_show_harts(void) {
 
 static noreturn void finish(u64 pc, u64 fp) {
     lockdep_explain(say);
+    ghost_explain(say);
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");

@@ -113,6 +113,7 @@ SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
         sched_user_work();
     }
     lockdep_leave();
+    ghost_user();
 }
 
 void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {

@@ -25,6 +25,7 @@ TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c")}
 STRESS = [  # refs, harts, memory
     ("cas", 1, "64M"), ("cas", 2, "256M"), ("cas", 3, "64M"), ("cas", 8, "1G"),
     ("freelock", 8, "256M"), ("biglock", 8, "256M")]
+GHOST = "cas-ghost"  # the kernel with the ghost TLB
 NOT_OK = {"failure", "error", "skipped"}  # pytest's: what has not been tested has not passed
 
 
@@ -149,6 +150,9 @@ def main():
     tally.guest("cow by SBI timer", ["/tests/cow"], cpu="sstc=off")
     tally.guest("no spinlock is held for 20000 instructions", ["/bin/stress", "all", "rounds=6", "seed=1",
                 "workers=4"], smp=1, mem="64M", icount=True, append="lockmax=20000")
+    tally.guest("ghost TLB", ["/bin/selftest"], append="selftest", kernel=GHOST)
+    for test in ("cow", "brk", "mem", "exec", "ghost"):
+        tally.guest(test + " under the ghost TLB", ["/tests/" + test], kernel=GHOST)
     tally.guest("64 harts", ["/bin/memaudit"], smp=64, mem="256M")
     tally.guest("harts started at the wrong address", ["/bin/memaudit"], append="stale-start")
     tally.guest("16 GiB", ["/bin/memaudit"], smp=2, mem="16G")

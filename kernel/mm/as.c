@@ -30,6 +30,7 @@ struct as *as_create(void) {
     mutex_init(&as->lock, RANK_AS);
     list_init(&as->regions);
     as->table = frame_kva(as->root);
+    ghost_root(as->root);
     kvm_copy_root(as->table);
     return as;
 }
@@ -63,11 +64,15 @@ void as_switch(struct as *as) {
         atomic_fence_full();
     }
     u64 root = as ? frame_pa(as->root) : kvm_root_pa;
-    csr_write(satp, SATP_SV39 | root >> PAGE_SHIFT);
+    ghost_satp(frame_from_pa(root), csr_write(satp, SATP_SV39 | root >> PAGE_SHIFT));
     h->active_as = as;
     COUNT(full_fences);
+#ifndef MUTANT_switch_unfenced
     sfence_space();
+#endif
+#ifndef MUTANT_switch_without_fence_i
     fence_i();  // text may have been filled in by another hart
+#endif
     if (old) {
         atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy, tlb_shootdown
     }

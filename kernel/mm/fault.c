@@ -60,7 +60,9 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
     r->lo = MIN(r->lo, va);
     r->hi = MAX(r->hi, va + PAGE_SIZE);
     if (r->prot & PROT_EXEC) {
+#ifndef MUTANT_fill_without_fence_i
         fence_i();  // other harts: when they switch to this space (as_switch)
+#endif
     }
     return 0;
 }
@@ -68,11 +70,26 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
 static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
     pte_t old = *e;
     RACE_POINT("cow.break");
-    atomic_swap_relaxed(e, 0ul);
+#ifdef MUTANT_W20  // fenced before the change instead of after it
     tlb_shootdown(as, va, 1);
-    atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W));
+#endif
+#ifdef MUTANT_W11  // the old frame is let go before the entry is changed, and nothing is shot down
+    frame_release(f);
+#endif
+    ghost_change(e, atomic_swap_relaxed(e, 0ul));
+#if defined(MUTANT_W05)  // no fence when the kernel itself has written to the page
+    if (!(csr_read(sstatus) & SSTATUS_SPP)) {
+        tlb_shootdown(as, va, 1);
+    }
+#elif defined(MUTANT_W11) || defined(MUTANT_W20) || defined(MUTANT_break_unfenced)
+    (void)as, (void)va;
+#else
+    tlb_shootdown(as, va, 1);
+#endif
+    pte_t new = pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W);
+    ghost_change(e, atomic_store_release(e, new));
     RACE_POINT("cow.drop");
-#if defined(MUTANT_M23) || defined(MUTANT_M29)  // these have let go of it, too early
+#if defined(MUTANT_M23) || defined(MUTANT_M29) || defined(MUTANT_W11)  // these have let go of it, too early
     (void)f;
 #else
     frame_release(f);
@@ -87,7 +104,7 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     case BREAK_SOLE:
         RACE_POINT("cow.flip");
         race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
-        atomic_xor_relaxed(e, PTE_W | PTE_COW);  // one AMO: never both (P1)
+        ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));  // one AMO: never both (P1)
         tlb_fence_page(va);
         COUNT(cow_flips);
         return 0;

@@ -26,13 +26,13 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
             continue;
         }
         if (e & PTE_W) {
-            atomic_xor_relaxed(&from[i], PTE_W | PTE_COW);
+            ghost_change(&from[i], atomic_xor_relaxed(&from[i], PTE_W | PTE_COW));
             e ^= PTE_W | PTE_COW;
             downgraded = true;
         }
         RACE_POINT("fork.get");
         frame_get(frame_of_pte(e));
-        to[i] = e;
+        ghost_change(&to[i], to[i] = e);
         copied++;
     }
     frame_record(frame_from_kva(to))->live += copied;
@@ -85,11 +85,17 @@ struct as *as_fork(struct as *parent) {
     bool downgraded = false;
     mutex_lock(&parent->lock);
     int error = share_all(parent, child, &downgraded);
+#if !defined(MUTANT_fork_unfenced) && !defined(MUTANT_fork_fences_late)
     if (downgraded) {
         RACE_POINT("fork.shootdown");
         tlb_shootdown(parent, 0, 0);
     }
+#endif
+    ghost_fork(parent->root);
     mutex_unlock(&parent->lock);
+#ifdef MUTANT_fork_fences_late
+    tlb_shootdown(parent, 0, 0);
+#endif
     if (error) {
         as_destroy(child);
         return NULL;

@@ -7,6 +7,7 @@
 #include "mm/freelist.h"
 #include "mm/refs.h"
 #include "riscv/hart.h"
+#include "sync/ghost.h"
 #include "sync/race.h"
 
 struct frame *frame_table;
@@ -62,6 +63,7 @@ static void disown(frame_t f) {
     struct frame *r = frame_record(f);
     ASSERT(frame_refs(f) == 0, "frame %u is freed with count %u", f, frame_refs(f));
     ASSERT(r->class != FRAME_FREE && r->class != FRAME_RESERVED, "frame %u is freed twice", f);
+    ghost_free(f);
     r->class = FRAME_FREE;
     race_forget(&r->ref);
     COUNT(frame_frees);

@@ -77,7 +77,7 @@ static u32 stack_unhook(u64 top, frame_t *frames) {
         u64 *e = kvm_stack_entry(va, false);
         if (e && *e & PTE_V) {
             frames[n++] = frame_of_pte(*e);
-            *e = 0;
+            ghost_change(e, *e = 0);
         }
     }
     return n;
@@ -100,13 +100,15 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
         if (!f) {
             frame_t frames[STACK_PAGES];
             u32 n = stack_unhook(top, frames);
-            kstack_fence(top);
+            if (n) {  // any hart may have looked them up already
+                tlb_shootdown_kernel(top - KSTACK_SIZE, STACK_PAGES);
+            }
             while (n) {
                 frame_release(frames[--n]);
             }
             return false;
         }
-        *e = pte_make(frame_pa(f), PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D);
+        ghost_change(e, *e = pte_make(frame_pa(f), PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D));
     }
     p->stacks++;
     return true;
@@ -132,7 +134,10 @@ u64 kstack_alloc(void) {
     }
     u64 top = p->nloose ? p->loose[--p->nloose] : make_stack(p);
     if (top) {
+#ifndef MUTANT_kstack_unfenced
         kstack_fence(top);
+#endif
+        ghost_stack(top);
     }
     return top;
 }
@@ -146,7 +151,11 @@ static noinline void unmap_batch(struct kstack_pool *p) {
         n += stack_unhook(tops[i], frames + n);
         p->stacks--;
     }
+#ifdef MUTANT_W06  // this hart only
+    tlb_fence_all();
+#else
     tlb_shootdown_kernel(0, 0);
+#endif
     while (n) {
         frame_release(frames[--n]);
     }

@@ -120,7 +120,7 @@ void kvm_init(const struct mem_range *memory, u32 n) {
 }
 
 void kvm_activate(void) {
-    csr_write(satp, SATP_SV39 | kvm_root_pa >> PAGE_SHIFT);
+    ghost_satp(frame_from_pa(kvm_root_pa), csr_write(satp, SATP_SV39 | kvm_root_pa >> PAGE_SHIFT));
     sfence_all();
 }
 
@@ -139,7 +139,7 @@ u64 *kvm_stack_entry(u64 va, bool make) {
         if (!f) {
             return NULL;
         }
-        __atomic_store_n(e, pte_make(frame_pa(f), PTE_V), __ATOMIC_RELEASE);
+        ghost_change(e, __atomic_store_n(e, pte_make(frame_pa(f), PTE_V), __ATOMIC_RELEASE));
     }
     return &((pte_t *)pa_to_kva(pte_pa(*e)))[pt_index(va, 0)];
 }

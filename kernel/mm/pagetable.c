@@ -33,7 +33,8 @@ pte_t *pt_make(struct as *as, u64 va) {
                 return NULL;
             }
             frame_record(pt_table_of(e))->live++;
-            atomic_store_release(e, pte_make(frame_pa(lower), PTE_V));  // zeros before the pointer
+            // zeros before the pointer
+            ghost_change(e, atomic_store_release(e, pte_make(frame_pa(lower), PTE_V)));
         }
         table = table_at(*e);
     }
@@ -44,7 +45,7 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf) {
     ASSERT(!(*e & PTE_V), "entry %p is in use: %lx", (void *)e, *e);
     frame_record(pt_table_of(e))->live++;
     as->rss++;
-    atomic_store_release(e, leaf);  // the page's contents before the entry
+    ghost_change(e, atomic_store_release(e, leaf));  // the page's contents before the entry
 }
 
 // Frames that have been unhooked and wait for the shootdown.
@@ -59,9 +60,18 @@ struct gather {
 };
 
 static void gather_finish(struct gather *g) {
+#ifdef MUTANT_table_freed_early  // before the fence
+    for (; g->ntables; g->ntables--) {
+        pt_free(g->table[g->ntables - 1]);
+    }
+#endif
     if (!g->quiet && (g->n || g->ntables)) {
         u64 pages = (g->va_hi - g->va_lo) >> PAGE_SHIFT;
+#ifdef MUTANT_table_by_page  // the pages are fenced one by one, and the table that mapped them is freed
+        tlb_shootdown(g->as, g->va_lo, MAX(MIN(pages, TLB_PAGES_MAX), 1ul));
+#else
         tlb_shootdown(g->as, g->va_lo, g->ntables ? 0 : MAX(pages, 1ul));
+#endif
     }
     for (u32 i = 0; i < g->n; i++) {
         frame_release(g->frames[i]);
@@ -81,7 +91,7 @@ static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
             continue;
         }
         frame_t f = frame_of_pte(*e);
-        write_once(*e, 0ul);
+        ghost_change(e, write_once(*e, 0ul));
         r->live--;
         g->as->rss--;
         if (g->quiet) {
@@ -110,7 +120,7 @@ static void clear_range(struct gather *g, pte_t *table, int level, u64 va, u64 e
             frame_t lower = frame_of_pte(*e);
             clear_range(g, frame_kva(lower), level - 1, va, next);
             if (frame_record(lower)->live == 0) {
-                write_once(*e, 0ul);
+                ghost_change(e, write_once(*e, 0ul));
                 frame_record(pt_table_of(e))->live--;
                 g->va_lo = MIN(g->va_lo, va);
                 g->va_hi = MAX(g->va_hi, next);

@@ -55,6 +55,13 @@ noreturn void proc_exit(int status) {
     p->files = NULL;
     struct as *as = p->as;
     p->as = NULL;
+#ifdef MUTANT_exit_in_use  // the space is taken down while it is still in satp
+    if (as) {
+        as->harts = 0;
+        as_destroy(as);
+        as = NULL;
+    }
+#endif
     as_switch(NULL);
     if (as) {
         as_destroy(as);

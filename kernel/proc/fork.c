@@ -13,6 +13,7 @@ static void *child_start(void *arg) {
     if (atomic_load_relaxed(&thread_self()->work)) {
         sched_user_work();
     }
+    ghost_user();
     return tf;
 }
 

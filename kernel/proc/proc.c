@@ -150,6 +150,7 @@ static void *first_process(void *unused) {
         panic("/bin/init: error %ld (is there an -initrd?)", -error);
     }
     irq_disable();
+    ghost_user();
     return thread_trapframe(thread_self());
 }
 

@@ -215,6 +215,7 @@ static void switch_to(struct thread *next) {
         next->stack_hart = h->index;
         kstack_fence(next->stack);
     }
+    ghost_stack(next->stack);
     atomic_store_relaxed(&next->state, THREAD_RUNNING);
     as_switch(next->proc ? next->proc->as : NULL);
     COUNT(switches);

@@ -2,6 +2,7 @@
 // csr.h - supervisor control registers and fences (Privileged spec ch. 10, "Supervisor-Level ISA").
 #pragma once
 #include "lib/types.h"
+#include "sync/ghost.h"
 
 #define SSTATUS_SIE (1ul << 1)
 #define SSTATUS_SPIE (1ul << 5)
@@ -103,19 +104,19 @@ static always_inline u64 time_now(void) {
 // Drop this hart's translations: of one page (leaf entries only), of ASID 0 (all user pages; global
 // entries stay), of everything.
 static always_inline void sfence_page(u64 va) {
-    __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
+    ghost_fence(FENCE_PAGE, va, __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory"));
 }
 
 static always_inline void sfence_space(void) {
-    __asm__ volatile("sfence.vma zero, %0" ::"r"(0ul) : "memory");
+    ghost_fence(FENCE_SPACE, 0, __asm__ volatile("sfence.vma zero, %0" ::"r"(0ul) : "memory"));
 }
 
 static always_inline void sfence_all(void) {
-    __asm__ volatile("sfence.vma" ::: "memory");
+    ghost_fence(FENCE_ALL, 0, __asm__ volatile("sfence.vma" ::: "memory"));
 }
 
 static always_inline void fence_i(void) {
-    __asm__ volatile("fence.i" ::: "memory");
+    ghost_fence(FENCE_TEXT, 0, __asm__ volatile("fence.i" ::: "memory"));
 }
 #else
 // Host builds for unit tests: what the fake harts of test/host do instead.

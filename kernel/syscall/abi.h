@@ -73,6 +73,8 @@ enum kine_ctl_op {
     KINE_RACE = 20,       // the race detector's test (RACE=1 builds, else -ENOSYS): b = play | role << 8 |
                           // players << 16; a = 0 prepare: returns how many plays there are;
                           // 1 print and return whether it went as it should; 2 play the role
+    KINE_GHOST = 21,      // changes of page tables, fences and looks that the ghost TLB has checked
+                          // (GHOST=1 builds, else 0)
     KINE_FREE = 10,       // free frames, summed without stopping anybody (exact only at rest)
 };
 

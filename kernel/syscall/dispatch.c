@@ -63,7 +63,9 @@ SHORT bool trap_syscall(struct trapframe *tf) {
     lockdep_leave();
     if (unlikely(atomic_load_relaxed(&thread_self()->work))) {
         sched_user_work();
+        ghost_user();
         return true;
     }
+    ghost_user();
     return false;
 }

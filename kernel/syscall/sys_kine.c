@@ -14,6 +14,7 @@
 #include "mm/uaccess.h"
 #include "proc/proc.h"
 #include "proc/sched.h"
+#include "sync/ghost.h"
 #include "syscall/syscall.h"
 #include "test/test.h"
 
@@ -70,6 +71,8 @@ long sys_kine_ctl(int op, usize a, usize b) {
         return nharts;
     case KINE_RSS:
         return proc_self()->as->rss;
+    case KINE_GHOST:
+        return ghost_checked;
     case KINE_FREE:
         return freelist_count();
     }

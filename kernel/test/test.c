@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test.c - unit tests of counts, free lists, caches, regions and the audit, and those of lockdep.c,
-// run by KINE_SELFTEST.
+// test.c - unit tests of counts, free lists, caches, regions and the audit, and those of lockdep.c and
+// ghost.c, run by KINE_SELFTEST.
 #include "test/test.h"
 #include "lib/errno.h"
 #include "lib/print.h"
@@ -18,7 +18,12 @@
 #define test_lockdep(number) 0u
 #endif
 
-#if defined(CHECK) || defined(LOCKDEP)
+#ifndef GHOST
+#define test_ghost_count() 0u
+#define test_ghost(number) 0u
+#endif
+
+#if defined(CHECK) || defined(LOCKDEP) || defined(GHOST)
 #define EXPECT(cond)                                                                               \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
@@ -204,13 +209,14 @@ static const struct {
 
 long test_run_all(void) {
     long failed = 0;
-    kprintf("KTAP version 1\n1..%lu\n", ARRAY_LEN(tests) + test_lockdep_count());
+    kprintf("KTAP version 1\n1..%lu\n", ARRAY_LEN(tests) + test_lockdep_count() + test_ghost_count());
     for (u32 i = 0; i < ARRAY_LEN(tests); i++) {
         bool ok = tests[i].run();
         kprintf("%sok %u - kernel: %s\n", ok ? "" : "not ", i + 1, tests[i].name);
         failed += !ok;
     }
-    return failed + test_lockdep(ARRAY_LEN(tests));
+    failed += test_lockdep(ARRAY_LEN(tests));
+    return failed + test_ghost(ARRAY_LEN(tests) + test_lockdep_count());
 }
 #else
 long test_run_all(void) {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// ghost_rows.h - the cases of ghost.c: what must be reported, and as carefully what must not.
+//
+// Model      Each letter is a step, by one of two harts. P and Q are neighbouring pages of space A.
+//              1 2      this hart acts (at first: 1)
+//              A B K    its satp gets the root of A, of B, of the kernel. No fence
+//              p q s a i   it fences P, Q, the space, all, text
+//              m x      P gets a new page of data, of text        w  P: W <-> COW
+//              z f      P's entry is cleared; its page is freed   t T  the same with its table
+//              y        P's page is freed while it is mapped (told only)
+//              F U      fork ends; the hart enters user mode
+//              r d c v D   mm's own fork of A, end of the child, write to P, unmap of P, end of A
+//              M P S R  kernel stacks: make some; fence the last; use it; free all
+#include "sync/ghost.h"
+
+#define SILENT 0
+#define G(name) (1u << GHOST_##name)
+#define END_OF_SPACE (G(LEAF) | G(TABLE) | G(ROOT))
+
+static const struct {
+    const char *name, *run;
+    u32 want;
+} rows[] = {
+    // a page is freed
+    {"free without a fence", "mAszf", G(LEAF)},
+    {"free after a fence of the page", "mAszpf", SILENT},
+    {"free after a fence of the next page", "mAszqf", G(LEAF)},
+    {"free after a fence of the space", "mAszsf", SILENT},
+    {"free after a fence of all", "mAszaf", SILENT},
+    {"fence, change, free", "mAspzf", G(LEAF)},
+    {"fence after the free", "mAszfp", G(LEAF)},
+    {"another hart does not fence", "mAs2As1zpf", G(LEAF)},
+    {"both harts fence", "mAs2As1zp2p1f", SILENT},
+    {"free of what nobody could see", "mzf", SILENT},
+    {"the hart comes after the change", "mzAsf", SILENT},
+    {"the hart has left with a fence", "mAsKszf", SILENT},
+    {"the hart has left without", "mAsKzf", G(LEAF)},
+    {"the hart comes, goes, and comes again", "mAsKsAszsf", SILENT},
+    {"a page is freed that is mapped", "my", G(MAPPED)},
+    // a table is freed
+    {"table after a fence of a page", "mAsztpfT", G(TABLE)},
+    {"table after a fence of the space", "mAsztsfT", SILENT},
+    {"table after a fence of all", "mAsztafT", SILENT},
+    {"table freed before the fence", "mAszptTsf", G(TABLE)},
+    {"table and page without a fence", "mAsztfT", G(LEAF) | G(TABLE)},
+    // an address gets another page
+    {"break without a fence", "mAswpzm", G(MAKE)},
+    {"break, fence, make", "mAswpzpm", SILENT},
+    {"fence, break, make", "mAswspzm", G(MAKE)},
+    {"break, another hart does not fence", "mAs2As1wzpm", G(MAKE)},
+    {"break, both fence", "mAs2As1wzp2p1m", SILENT},
+    {"unmap and map without a fence", "mAszm", G(MAKE)},
+    {"unmap, fence, map", "mAszpm", SILENT},
+    {"break of what was left", "mAsKswzm", SILENT},
+    {"a page where none was", "Asm", SILENT},
+    // fork
+    {"fork without a fence", "mAswF", G(FORK)},
+    {"fork, fence of the page", "mAswpF", SILENT},
+    {"fork, fence of the space", "mAswsF", SILENT},
+    {"fork, fence of another page", "mAswqF", G(FORK)},
+    {"fork, another hart does not fence", "mAs2As1wsF", G(FORK)},
+    {"fork, another hart has left with a fence", "mAs2AsKs1wsF", SILENT},
+    {"fork, another hart has left without", "mAs2AsK1wsF", G(FORK)},
+    {"fence before fork's change", "mAsswF", G(FORK)},
+    {"fork, fence of all", "mAswaF", SILENT},
+    {"more rights without a fence", "mAswswF", SILENT},
+    {"more rights, then fewer, no fence", "mAswswwF", G(FORK)},
+    // spaces, text
+    {"another space without a fence", "AsBU", G(SPACE)},
+    {"another space", "AsBsU", SILENT},
+    {"there and back without a fence", "AsBAU", G(SPACE)},
+    {"by way of the kernel, no fence", "AsKBU", G(SPACE)},
+    {"by way of the kernel", "AsKsBU", SILENT},
+    {"more spaces than are counted", "AsBABABABA", G(FULL)},
+    {"text, then fence.i", "AsxiU", SILENT},
+    {"fence.i, then text", "AsixU", G(TEXT)},
+    {"text of old, its fence.i was long ago", "xAsiBsAsU", SILENT},
+    {"text of old, no fence.i", "xAsU", G(TEXT)},
+    {"text, another hart's fence.i", "Asx2i1U", G(TEXT)},
+    {"text, both harts' fence.i", "A2A1xsi2siU1U", SILENT},
+    {"data after fence.i", "AsimU", SILENT},
+    // what mm does while a hart holds the space that it does not know of, or has let it go
+    {"mm: fork", "mAsr", G(FORK)},
+    {"mm: fork of what nobody holds", "mr", SILENT},
+    {"mm: copy", "mrAsc", G(MAKE)},
+    {"mm: copy of what nobody holds", "mrc", SILENT},
+    {"mm: copy, the hart comes afterwards", "mrcAsF", SILENT},
+    {"mm: flip", "mrdAsc", SILENT},
+    {"mm: unmap", "mAsv", G(LEAF) | G(TABLE)},
+    {"mm: unmap of what was left", "mAsKsv", SILENT},
+    {"mm: end of a space in use", "mAs2As1KsD", END_OF_SPACE},
+    {"mm: end of a space left without a fence", "mAsKD", END_OF_SPACE},
+    {"mm: end of a space", "mAs2As1Ks2Ks1D", SILENT},
+    // kernel stacks
+    {"a new stack is used", "MS", G(STACK)},
+    {"a new stack is fenced, used", "MPS", SILENT},
+    {"a new stack, all fenced, used", "MaS", SILENT},
+    {"a new stack, the space fenced, used", "MsS", G(STACK)},
+    {"a new stack, fenced by the other hart, used", "M2P1S", G(STACK)},
+    {"a new stack, fenced by both, used", "M2P1PS2S", SILENT},
+    {"a stack of old is used", "MPKsS", SILENT},
+    {"stacks are unmapped, a hart does not fence", "MR", G(LEAF)},
+};
