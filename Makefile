@@ -112,6 +112,8 @@ kernels:
 
 check: deps kernels $(OUT)/initrd.cpio
 	+@$(MAKE) --no-print-directory REFS=cas CHECK=0 GHOST=1 kernel
+	+@for refs in cas freelock biglock; do \
+	    $(MAKE) --no-print-directory REFS=$$refs CHECK=0 RACE=1 kernel || exit 1; done
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/check.py
 

@@ -19,7 +19,7 @@ import qemu
 
 ROOT = qemu.ROOT
 SAVED = ROOT / "out" / "check"
-TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c")}
+TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c") if p.stem != "race"}
                | {p.parent.name for p in ROOT.glob("user/tests/*/*.c")})
 # The rest of the user tests run where they differ: on one hart and on eight, with checks.
 STRESS = [  # refs, harts, memory
@@ -153,6 +153,10 @@ def main():
     tally.guest("ghost TLB", ["/bin/selftest"], append="selftest", kernel=GHOST)
     for test in ("cow", "brk", "mem", "exec", "ghost"):
         tally.guest(test + " under the ghost TLB", ["/tests/" + test], kernel=GHOST)
+    tally.guest("race detector", ["/tests/race"], kernel="cas-race")
+    for refs in ("cas", "freelock", "biglock"):
+        tally.guest("stress under the race detector", ["/bin/stress", "all", "rounds=2", "workers=3", "pages=8"],
+                    refs=refs, kernel=f"{refs}-race")
     tally.guest("64 harts", ["/bin/memaudit"], smp=64, mem="256M")
     tally.guest("harts started at the wrong address", ["/bin/memaudit"], append="stale-start")
     tally.guest("16 GiB", ["/bin/memaudit"], smp=2, mem="16G")
