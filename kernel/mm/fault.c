@@ -86,8 +86,8 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
 #else
     tlb_shootdown(as, va, 1);
 #endif
-    pte_t new = pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W);
-    ghost_change(e, atomic_store_release(e, new));
+    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) |
+                                                                         PTE_W)));
     RACE_POINT("cow.drop");
 #if defined(MUTANT_M23) || defined(MUTANT_M29) || defined(MUTANT_W11)  // these have let go of it, too early
     (void)f;
