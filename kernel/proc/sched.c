@@ -81,9 +81,9 @@ static void kick_if_idle(struct hart *h) {
     }
 }
 
-// Some sleeping hart that may run `t`, to come and steal it.
-static void kick_a_thief(struct thread *t) {
-    u64 candidates = atomic_load_relaxed(&idle_mask) & read_once(t->affinity);
+// Some sleeping hart among `allowed`, to come and steal.
+static void kick_a_thief(u64 allowed) {
+    u64 candidates = atomic_load_relaxed(&idle_mask) & allowed;
     if (candidates) {
         ipi_send(harts[bits_lowest(candidates)]);
     }
@@ -102,13 +102,13 @@ static u32 allowed_hart(struct thread *t) {
 
 void sched_ready(struct thread *t) {
     struct hart *h = harts[allowed_hart(t)];
-    bool alone = read_once(t->affinity) == 1ul << h->index;
-    enqueue(h, t);
+    u64 allowed = read_once(t->affinity);
+    enqueue(h, t);  // from here on t may run, end, and be freed
     if (h != this_hart()) {
         kick_if_idle(h);
     }
-    if (!alone && read_once(h->runq->length) > 1) {
-        kick_a_thief(t);
+    if (allowed != 1ul << h->index && read_once(h->runq->length) > 1) {
+        kick_a_thief(allowed);
     }
 }
 

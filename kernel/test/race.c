@@ -30,6 +30,7 @@ static struct round {
 } rounds[ROUNDS];
 static u32 met;  // (a) how often a player has come to a meeting
 static u64 sink;
+static u32 judged;
 
 // Wait a little for another player: it may be queued behind us, or without a core of the host.
 static void patience(void) {
@@ -243,7 +244,7 @@ static long prepare(void) {
 static long judge(u32 play, u32 n) {
     u32 found = race_expect(false);
     bool ok = plays[play].races == (found != 0);
-    kprintf("%sok - race: %s, %u harts, %u found\n", ok ? "" : "not ", plays[play].name, n, found);
+    kprintf("%sok %u - race: %s, %u harts, %u found\n", ok ? "" : "not ", ++judged, plays[play].name, n, found);
     return ok;
 }
 
