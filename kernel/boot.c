@@ -18,6 +18,7 @@
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
+#include "sync/kasan.h"
 #include "syscall/syscall.h"
 
 struct hart *harts[HART_MAX];
@@ -63,6 +64,7 @@ static void find_usable_memory(void) {
     reserve(start, ALIGN_UP((u64)__image_end, PAGE_SIZE) - IMAGE_BASE + IMAGE_PHYS);
     reserve(ALIGN_DOWN(machine.initrd, PAGE_SIZE), ALIGN_UP(machine.initrd_end, PAGE_SIZE));
     race_reserve(usable, nusable);
+    kasan_reserve(usable, nusable);
     boot_alloc_from(usable, nusable);
 }
 
@@ -223,6 +225,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
             machine.sstc ? "sstc" : "sbi", machine.sswi ? "sswi" : "sbi", machine.nvirtio);
     kprintf("bootargs: %s\n", machine.bootargs);
     init_frames();
+    kasan_boot();
     kstack_init();
     as_init();
     proc_boot();

@@ -15,6 +15,7 @@
 #include "proc/proc.h"
 #include "riscv/csr.h"
 #include "symbols.h"
+#include "sync/kasan.h"
 #include "sync/park.h"
 #include "sync/spin.h"
 
@@ -135,6 +136,7 @@ void panic_show_harts(void) {
 
 static noreturn void finish(u64 pc, u64 fp) {
     lockdep_explain(say);
+    kasan_explain(say);
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");
