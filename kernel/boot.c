@@ -19,6 +19,7 @@
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
 #include "sync/kasan.h"
+#include "sync/track.h"
 #include "syscall/syscall.h"
 
 struct hart *harts[HART_MAX];
@@ -226,6 +227,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     kprintf("bootargs: %s\n", machine.bootargs);
     init_frames();
     kasan_boot();
+    track_boot();
     kstack_init();
     as_init();
     proc_boot();

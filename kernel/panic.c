@@ -18,6 +18,7 @@
 #include "sync/kasan.h"
 #include "sync/park.h"
 #include "sync/spin.h"
+#include "sync/track.h"
 
 #define EXIT_STATUS 101
 
@@ -137,6 +138,7 @@ void panic_show_harts(void) {
 static noreturn void finish(u64 pc, u64 fp) {
     lockdep_explain(say);
     kasan_explain(say);
+    track_explain(say);
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");

@@ -12,6 +12,7 @@
 #pragma once
 
 static inline void frame_get(frame_t f) {
+    track_changed(f);
 #ifdef MUTANT_M01  // load, add, store
     u32 old = frame_record(f)->ref++;
 #else
@@ -23,6 +24,7 @@ static inline void frame_get(frame_t f) {
 }
 
 static inline bool must_check frame_put(frame_t f) {
+    track_changed(f);
 #ifdef MUTANT_M01
     u32 old = frame_record(f)->ref--;
 #else
@@ -40,6 +42,7 @@ static inline bool must_check frame_put(frame_t f) {
 
 static inline bool must_check frame_get_unless_free(frame_t f) {
     u32 *ref = &frame_record(f)->ref;
+    track_changed(f);
     for (;;) {
         u32 old = atomic_load_relaxed(ref);
         if (old == 0) {
