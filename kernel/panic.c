@@ -19,6 +19,7 @@
 #include "sync/park.h"
 #include "sync/spin.h"
 #include "sync/track.h"
+#include "test/test.h"
 
 #define EXIT_STATUS 101
 
@@ -136,6 +137,7 @@ void panic_show_harts(void) {
 }
 
 static noreturn void finish(u64 pc, u64 fp) {
+    kasan_stop();
     lockdep_explain(say);
     kasan_explain(say);
     track_explain(say);
@@ -169,6 +171,7 @@ noreturn void panic(const char *format, ...) {
     va_start(ap, format);
     print_line(text, sizeof(text), format, ap);
     va_end(ap);
+    test_panicked(text);
     enter();
     say("\nPANIC: hart %u: %s\n", this_hart()->index, text);
     finish((u64)__builtin_return_address(0) - 4, (u64)__builtin_frame_address(0));

@@ -11,7 +11,7 @@
 
 #define GRANULE 8
 
-bool kasan_on;
+static bool on;
 static u64 low, span;  // physical; span is 0 until there is a shadow
 static u8 *shadow;
 
@@ -28,6 +28,14 @@ void kasan_reserve(struct mem_range *usable, u32 n) {
     largest->end = ALIGN_DOWN(largest->end - (high - low) / GRANULE, PAGE_SIZE);
     shadow = pa_to_kva(largest->end);
     span = high - low;
+}
+
+void kasan_begin(void) {
+    on = true;
+}
+
+void kasan_stop(void) {
+    on = false;
 }
 
 u8 *kasan_shadow(u64 va) {
@@ -65,7 +73,7 @@ static u64 first_bad(u64 va, u64 end) {
 }
 
 static noinline void look_closely(u64 va, usize bytes, bool write) {
-    if (kasan_on && bytes) {
+    if (on && bytes) {
         u64 end = va + bytes, bad = va < DIRECT_BASE || end < va ? va : first_bad(va, end);
         if (bad != end) {
             kasan_report_access(va, bad, bytes, write);

@@ -24,8 +24,9 @@ struct cache;
 
 void kasan_reserve(struct mem_range *usable, u32 n);  // take memory away before anybody has it
 void kasan_boot(void);                                // => frame_table is there; checks from now on
+void kasan_stop(void);                                // and no more: the end has come
 typedef void (*kasan_say)(const char *format, ...);
-void kasan_explain(kasan_say say);  // the stacks behind the report that has panicked; no more checks
+void kasan_explain(kasan_say say);  // the stacks behind the report that has panicked
 
 // ---- implementation ----
 
@@ -50,7 +51,7 @@ struct kasan_owner {
     struct kasan_stack allocated, freed;
 };
 
-extern bool kasan_on;
+void kasan_begin(void);  // to check
 u8 *kasan_shadow(u64 va);  // NULL: this address has none
 void kasan_poison(const void *p, usize bytes, enum kasan_why why);  // whole granules, from p's on
 void kasan_allow(const void *p, usize bytes);
@@ -62,5 +63,6 @@ void kasan_report_free(const char *what, const void *p);
 #else
 #define kasan_reserve(usable, n) ((void)0)
 #define kasan_boot() ((void)0)
+#define kasan_stop() ((void)0)
 #define kasan_explain(say) ((void)0)
 #endif

@@ -290,5 +290,5 @@ void kasan_boot(void) {
     }
     owners = __wrap_boot_alloc(frame_count * sizeof(*owners));
     kasan_poison(frame_kva(FRAME_NONE), PAGE_SIZE, NOBODYS);
-    kasan_on = true;
+    kasan_begin();
 }

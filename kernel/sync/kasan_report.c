@@ -86,7 +86,6 @@ static void say_stack(kasan_say say, const char *what, const struct kasan_stack 
 }
 
 void kasan_explain(kasan_say say) {
-    kasan_on = false;
     if (atomic_load_relaxed(&claimed) && stacks) {
         say("-- kasan --\n");
         say_stack(say, "allocated by", &stacks[0]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test.c - unit tests of counts, free lists, caches, regions and the audit, and those of lockdep.c,
-// run by KINE_SELFTEST.
+// test.c - unit tests of counts, free lists, caches, regions and the audit, and the suites of other
+// files, as far as their tool is built in: run by KINE_SELFTEST.
 #include "test/test.h"
 #include "lib/errno.h"
 #include "lib/print.h"
@@ -13,12 +13,7 @@
 #include "proc/proc.h"
 #include "syscall/syscall.h"
 
-#ifndef LOCKDEP
-#define test_lockdep_count() 0u
-#define test_lockdep(number) 0u
-#endif
-
-#if defined(CHECK) || defined(LOCKDEP)
+#ifdef TESTS
 #define EXPECT(cond)                                                                               \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
@@ -202,15 +197,35 @@ static const struct {
     T(audit_misses_no_frame), T(audit_sees_wrong_counts_and_entries),
 };
 
+static test_suite *const suites[] = {
+    test_refs,
+#ifdef LOCKDEP
+    test_lockdep,
+#endif
+#ifdef KASAN
+    test_kasan,
+#endif
+#ifdef UBSAN
+    test_ubsan,
+#endif
+};
+
 long test_run_all(void) {
-    long failed = 0;
-    kprintf("KTAP version 1\n1..%lu\n", ARRAY_LEN(tests) + test_lockdep_count());
+    long failed = 0, number = ARRAY_LEN(tests), all = number;
+    for (u32 i = 0; i < ARRAY_LEN(suites); i++) {
+        all += suites[i](-1);
+    }
+    kprintf("KTAP version 1\n1..%ld\n", all);
     for (u32 i = 0; i < ARRAY_LEN(tests); i++) {
         bool ok = tests[i].run();
         kprintf("%sok %u - kernel: %s\n", ok ? "" : "not ", i + 1, tests[i].name);
         failed += !ok;
     }
-    return failed + test_lockdep(ARRAY_LEN(tests));
+    for (u32 i = 0; i < ARRAY_LEN(suites); i++) {
+        failed += suites[i](number);
+        number += suites[i](-1);
+    }
+    return failed;
 }
 #else
 long test_run_all(void) {
