@@ -133,6 +133,9 @@ void audit_address_space(struct as *as, int pid) {
 
 static void frame(frame_t f) {
     struct frame *r = frame_record(f);
+    if (r->class != FRAME_FREE && !r->ref) {
+        error(f, "frame %u of class %u has count 0 and was not freed (F1)", f, r->class);
+    }
     switch (r->class) {
     case FRAME_FREE:
         if (!r->audit) {

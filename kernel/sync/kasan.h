@@ -64,5 +64,5 @@ void kasan_report_free(const char *what, const void *p);
 #define kasan_reserve(usable, n) ((void)0)
 #define kasan_boot() ((void)0)
 #define kasan_stop() ((void)0)
-#define kasan_explain(say) ((void)0)
+#define kasan_explain(say) ((void)(say))
 #endif

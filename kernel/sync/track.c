@@ -35,8 +35,7 @@ static void say_path(track_say say, const char *what, const u32 *pc) {
     char text[PRINT_BYTES];
     if (*pc) {
         symbol_stack(text, sizeof(text), pc, DEPTH);
-        say("    frame %u was %s:", suspect, what);
-        say("%s\n", text);
+        say("    frame %u was %s:%s\n", suspect, what, text);
     }
 }
 

@@ -161,6 +161,10 @@ static bool audit_misses_no_frame(void) {
     EXPECT(audit() == 1);
     frame_release(kernel);
     EXPECT(audit() == 0);
+    user = frame_alloc(FRAME_USER);
+    EXPECT(frame_put(user) && audit() == 1);  // the last count has gone, and nobody freed it
+    frame_free(user);
+    EXPECT(audit() == 0);
     return true;
 }
 
