@@ -20,6 +20,7 @@ OUT := out
 # Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
 TOOLS := CHECK RACE LOCKDEP KASAN UBSAN GHOST TRACK
 ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
+$(if $(filter RACE,$(ON)),$(if $(filter KASAN,$(ON)),$(error RACE and KASAN exclude each other)))
 empty :=
 comma := ,
 # CHECK brings LOCKDEP along, unless LOCKDEP=0; the folder's name tells what is unusual.
@@ -49,7 +50,7 @@ KFLAGS := $(KISA) --specs=picolibc.specs -std=gnu11 -O2 -g -ffreestanding -fno-o
 SEEN_FLAGS := $(if $(filter RACE,$(ON)),-fsanitize=thread --param tsan-distinguish-volatile=1 -Wno-tsan) \
               $(if $(filter KASAN,$(ON)),-fsanitize=kernel-address --param asan-instrumentation-with-call-threshold=0 \
                   --param asan-globals=1 --param asan-stack=0) \
-              $(if $(filter UBSAN,$(ON)),-fsanitize=undefined)
+              $(if $(filter UBSAN,$(ON)),-fsanitize=undefined -fsanitize=bounds-strict)
 # Functions that move memory are seen at their door (race_tsan.c, kasan.c), allocators at theirs (kasan_heap.c).
 UNSEEN := kernel/sync/race%.c kernel/sync/lockdep%.c kernel/panic.c kernel/symbols.c kernel/lib/%.c \
           kernel/sync/kasan%.c kernel/sync/ubsan%.c kernel/sync/track%.c $(if $(filter KASAN,$(ON)),kernel/mm/cache.c)
@@ -101,7 +102,7 @@ GDB_PORT ?= 26000
 GDB_AT ?= localhost:$(GDB_PORT)
 GDBFLAGS ?=
 
-.PHONY: kernels check stress bench report doctor lint mutants
+.PHONY: kernels watched check stress bench report doctor lint mutants
 qemu: deps all
 	@echo "$(VARS)"
 	@echo "Ctrl-A X quits QEMU, Ctrl-A C is its monitor, Ctrl-T shows the harts, exit powers off."
@@ -119,7 +120,11 @@ kernels:
 	+@for refs in cas freelock biglock; do for check in 0 1; do \
 	    $(MAKE) --no-print-directory REFS=$$refs CHECK=$$check kernel || exit 1; done; done
 
-check: deps kernels $(OUT)/initrd.cpio
+# With the tools that are not in CHECK: stress/check.py knows its folder.
+watched:
+	+@$(MAKE) --no-print-directory REFS=cas CHECK=0 KASAN=1 UBSAN=1 TRACK=1 kernel
+
+check: deps kernels watched $(OUT)/initrd.cpio
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/check.py
 
@@ -172,6 +177,7 @@ help:
 	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds, all mutants)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
+	@echo "  KASAN=1  use after free, out of bounds  UBSAN=1  undefined behaviour  TRACK=1  who counted a frame last"
 	@echo "  LOCKDEP=1  deadlocks reported before they happen; MUTANT=name  a bug switched on (docs/mutants.md)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
