@@ -10,7 +10,7 @@
 #define DEPTH 4
 
 static struct paths {
-    u32 allocated[DEPTH], changed[DEPTH];
+    u32 allocated[DEPTH], raised[DEPTH], lowered[DEPTH];
 } *paths;  // [frame_count]
 static frame_t suspect;
 
@@ -20,11 +20,15 @@ void track_boot(void) {
 
 void track_allocated(frame_t f) {
     stack_take(paths[f].allocated, DEPTH, (u64)__builtin_frame_address(0));
-    paths[f].changed[0] = 0;
+    paths[f].raised[0] = paths[f].lowered[0] = 0;
 }
 
-void track_changed(frame_t f) {
-    stack_take(paths[f].changed, DEPTH, (u64)__builtin_frame_address(0));
+void track_raised(frame_t f) {
+    stack_take(paths[f].raised, DEPTH, (u64)__builtin_frame_address(0));
+}
+
+void track_lowered(frame_t f) {
+    stack_take(paths[f].lowered, DEPTH, (u64)__builtin_frame_address(0));
 }
 
 void track_suspect(frame_t f) {
@@ -42,7 +46,8 @@ static void say_path(track_say say, const char *what, const u32 *pc) {
 void track_explain(track_say say) {
     if (suspect) {
         say_path(say, "allocated by", paths[suspect].allocated);
-        say_path(say, "last counted by", paths[suspect].changed);
+        say_path(say, "last raised by", paths[suspect].raised);
+        say_path(say, "last lowered by", paths[suspect].lowered);
     }
     suspect = FRAME_NONE;
 }
