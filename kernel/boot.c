@@ -102,7 +102,11 @@ static void init_frames(void) {
         hi = MAX(hi, machine.memory[i].end);
     }
     u32 count = (hi - lo) >> PAGE_SHIFT;
+#ifdef MUTANT_M13  // room for 34 records less than there are frames
+    frame_init(lo, count, boot_alloc((count - 34) * sizeof(struct frame)));
+#else
     frame_init(lo, count, boot_alloc(count * sizeof(struct frame)));
+#endif
     freelist_init(boot_alloc(freelist_bytes(nharts)), nharts);
 }
 
@@ -121,6 +125,9 @@ static void release_memory(void) {
     for (frame_t f = 0; f < frame_count; f++) {
         frame_record(f)->class = FRAME_RESERVED;
     }
+#ifdef MUTANT_M14  // up to the highest address, and it as well
+    frame_record(frame_count)->class = FRAME_RESERVED;
+#endif
     u64 frames = 0;
     for (u32 i = 0; i < nusable; i++) {
         struct mem_range *r = largest_usable();

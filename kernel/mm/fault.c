@@ -75,7 +75,11 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
 #if defined(MUTANT_M23) || defined(MUTANT_M29)  // these have let go of it, too early
     (void)f;
 #else
+#ifdef MUTANT_M22  // both have copied, and neither frees
+    (void)!frame_put(f);
+#else
     frame_release(f);
+#endif
 #endif
     COUNT(cow_copies);
     return 0;
@@ -87,13 +91,20 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     case BREAK_SOLE:
         RACE_POINT("cow.flip");
         race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
+#ifdef MUTANT_M07  // the mark is left
+        atomic_or_relaxed(e, PTE_W);
+#else
         atomic_xor_relaxed(e, PTE_W | PTE_COW);  // one AMO: never both (P1)
+#endif
         tlb_fence_page(va);
         COUNT(cow_flips);
         return 0;
     case BREAK_COPIED:
         return break_shared(as, e, va, f, copy);
     default:
+#ifdef MUTANT_W13  // the page is given up although there is no other
+        write_once(*e, 0ul);
+#endif
         return -ENOMEM;
     }
 }
