@@ -185,7 +185,7 @@ static const struct {
 #endif
     {"free of a reserved frame", free_reserved, NULL, "is freed twice", 0},
     {"a thousand gets and puts", get_and_put_and_free, NULL, NULL, 0},
-    {"put while mapped, as the audit sees it", miscount, (void *)-1l, "the audit finds 2", 0},
+    {"put while mapped, as the audit sees it", miscount, (void *)-1l, "the audit finds 3", 0},
     {"get without a mapping, as the audit sees it", miscount, (void *)1l, "the audit finds 2", 0},
     {"a mapping and its count, as the audit sees it", miscount, NULL, NULL, 0},
 };
