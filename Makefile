@@ -20,6 +20,7 @@ OUT := out
 # Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
 TOOLS := CHECK RACE LOCKDEP KASAN UBSAN GHOST TRACK
 ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
+$(if $(filter RACE,$(ON)),$(if $(filter KASAN,$(ON)),$(error RACE and KASAN exclude each other)))
 empty :=
 comma := ,
 # CHECK brings LOCKDEP along, unless LOCKDEP=0; the folder's name tells what is unusual.
@@ -33,7 +34,8 @@ Q := $(if $(filter 1,$(V)),,@)
 all: kernel $(OUT)/initrd.cpio
 
 # ---- kernel ----
-KSRC := $(filter-out kernel/mm/freelist_%.c $(if $(filter 1,$(RACE)),,kernel/sync/race%),$(wildcard kernel/*.c kernel/*/*.c)) \
+UNUSED := $(foreach t,$(filter-out $(ON),RACE KASAN UBSAN TRACK),kernel/sync/$(shell echo $(t) | tr A-Z a-z)%.c)
+KSRC := $(filter-out kernel/mm/freelist_%.c $(UNUSED),$(wildcard kernel/*.c kernel/*/*.c)) \
         kernel/mm/freelist_$(if $(filter cas,$(REFS)),hart,global).c
 KASM := $(wildcard kernel/riscv/*.S)
 KOBJ := $(KSRC:kernel/%.c=$(KOUT)/%.o) $(KASM:kernel/%.S=$(KOUT)/%.S.o)
@@ -44,17 +46,25 @@ KFLAGS := $(KISA) --specs=picolibc.specs -std=gnu11 -O2 -g -ffreestanding -fno-o
           -DREFS_$(shell echo $(REFS) | tr a-z A-Z) -DVERSION='"0.1"' -DKERNEL_NAME='"$(KNAME)"' \
           $(ON:%=-D%) $(if $(MUTANT),-DMUTANT_$(MUTANT))
 
-# What the race detector instruments: all but itself and what speaks when all is lost.
-RACE_FLAGS := $(if $(filter 1,$(RACE)),-fsanitize=thread --param tsan-distinguish-volatile=1 -Wno-tsan)
-# Functions that move memory are seen at their door (race_tsan.c).
-UNSEEN := kernel/sync/race%.c kernel/sync/lockdep%.c kernel/panic.c kernel/symbols.c kernel/lib/%.c
+# What the tools instrument: all but themselves and what speaks when all is lost.
+SEEN_FLAGS := $(if $(filter RACE,$(ON)),-fsanitize=thread --param tsan-distinguish-volatile=1 -Wno-tsan) \
+              $(if $(filter KASAN,$(ON)),-fsanitize=kernel-address --param asan-instrumentation-with-call-threshold=0 \
+                  --param asan-globals=1 --param asan-stack=0) \
+              $(if $(filter UBSAN,$(ON)),-fsanitize=undefined -fsanitize=bounds-strict)
+# Functions that move memory are seen at their door (race_tsan.c, kasan.c), allocators at theirs (kasan_heap.c).
+UNSEEN := kernel/sync/race%.c kernel/sync/lockdep%.c kernel/panic.c kernel/symbols.c kernel/lib/%.c \
+          kernel/sync/kasan%.c kernel/sync/ubsan%.c kernel/sync/track%.c $(if $(filter KASAN,$(ON)),kernel/mm/cache.c)
+MOVERS := memcpy memset page_zero page_copy
+DOORS := $(if $(filter RACE,$(ON)),$(MOVERS)) $(if $(filter KASAN,$(ON)),$(MOVERS) uaccess_copy boot_alloc \
+         $(addprefix freelist_,take give give_zeroed count each add_virgin) frame_free frame_free_zeroed \
+         $(addprefix cache_,init alloc free))
 
 kernel: $(KOUT)/kernel.elf
 
 $(KOUT)/%.o: kernel/%.c Makefile
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
-	$(Q)$(CC) $(KFLAGS) $(if $(RACE_FLAGS),$(if $(filter-out $(UNSEEN),$<),$(RACE_FLAGS)) $(if $(filter kernel/sync/race%,$<),-fomit-frame-pointer)) -MMD -c $< -o $@
+	$(Q)$(CC) $(KFLAGS) $(if $(filter-out $(UNSEEN),$<),$(SEEN_FLAGS)) $(if $(filter kernel/sync/race%,$<),-fomit-frame-pointer) -MMD -c $< -o $@
 
 $(KOUT)/%.S.o: kernel/%.S Makefile
 	@mkdir -p $(@D)
@@ -65,7 +75,7 @@ $(KOUT)/%.S.o: kernel/%.S Makefile
 # picolibc's printf is taken without floating point, for which there are no registers in the kernel.
 KLD := $(CC) -march=rv64imac -mabi=lp64 --specs=picolibc.specs -nostartfiles -static \
        -Wl,--no-relax,--no-gc-sections,--no-warn-rwx-segments -DPICOLIBC_INTEGER_PRINTF_SCANF \
-       $(if $(RACE_FLAGS),$(addprefix -Wl$(comma)--wrap=,memcpy memset page_zero page_copy)) \
+       $(addprefix -Wl$(comma)--wrap=,$(DOORS)) \
        -Wl,-z,max-page-size=4096 -T kernel/kernel.ld
 $(KOUT)/kernel.elf: $(KOBJ) kernel/kernel.ld kernel/mksymbols.py
 	$(if $(Q),@echo "  LD  $@")
@@ -92,7 +102,7 @@ GDB_PORT ?= 26000
 GDB_AT ?= localhost:$(GDB_PORT)
 GDBFLAGS ?=
 
-.PHONY: kernels check stress bench report doctor lint mutants
+.PHONY: kernels watched check stress bench report doctor lint mutants
 qemu: deps all
 	@echo "$(VARS)"
 	@echo "Ctrl-A X quits QEMU, Ctrl-A C is its monitor, Ctrl-T shows the harts, exit powers off."
@@ -110,10 +120,14 @@ kernels:
 	+@for refs in cas freelock biglock; do for check in 0 1; do \
 	    $(MAKE) --no-print-directory REFS=$$refs CHECK=$$check kernel || exit 1; done; done
 
-check: deps kernels $(OUT)/initrd.cpio
+# With the tools that are not in CHECK: stress/check.py knows their folders.
+watched:
+	+@$(MAKE) --no-print-directory REFS=cas CHECK=0 KASAN=1 UBSAN=1 TRACK=1 kernel
 	+@$(MAKE) --no-print-directory REFS=cas CHECK=0 GHOST=1 kernel
 	+@for refs in cas freelock biglock; do \
 	    $(MAKE) --no-print-directory REFS=$$refs CHECK=0 RACE=1 kernel || exit 1; done
+
+check: deps kernels watched $(OUT)/initrd.cpio
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/check.py
 
@@ -166,7 +180,8 @@ help:
 	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds, all mutants)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
-	@echo "  LOCKDEP=1  deadlocks reported before they happen; GHOST=1  fences that the TLBs miss"
+	@echo "  LOCKDEP=1  deadlocks reported before they happen; GHOST=1  fences that the TLBs miss; RACE=1  data races"
+	@echo "  KASAN=1  use after free, out of bounds  UBSAN=1  undefined behaviour  TRACK=1  who counted a frame last"
 	@echo "  MUTANT=name  a bug switched on (docs/mutants.md)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 

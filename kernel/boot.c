@@ -18,6 +18,8 @@
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
+#include "sync/kasan.h"
+#include "sync/track.h"
 #include "syscall/syscall.h"
 
 struct hart *harts[HART_MAX];
@@ -63,6 +65,7 @@ static void find_usable_memory(void) {
     reserve(start, ALIGN_UP((u64)__image_end, PAGE_SIZE) - IMAGE_BASE + IMAGE_PHYS);
     reserve(ALIGN_DOWN(machine.initrd, PAGE_SIZE), ALIGN_UP(machine.initrd_end, PAGE_SIZE));
     race_reserve(usable, nusable);
+    kasan_reserve(usable, nusable);
     boot_alloc_from(usable, nusable);
 }
 
@@ -99,7 +102,11 @@ static void init_frames(void) {
         hi = MAX(hi, machine.memory[i].end);
     }
     u32 count = (hi - lo) >> PAGE_SHIFT;
+#ifdef MUTANT_M13  // room for 34 records less than there are frames
+    frame_init(lo, count, boot_alloc((count - 34) * sizeof(struct frame)));
+#else
     frame_init(lo, count, boot_alloc(count * sizeof(struct frame)));
+#endif
     freelist_init(boot_alloc(freelist_bytes(nharts)), nharts);
 }
 
@@ -118,6 +125,9 @@ static void release_memory(void) {
     for (frame_t f = 0; f < frame_count; f++) {
         frame_record(f)->class = FRAME_RESERVED;
     }
+#ifdef MUTANT_M14  // up to the highest address, and it as well
+    frame_record(frame_count)->class = FRAME_RESERVED;
+#endif
     u64 frames = 0;
     for (u32 i = 0; i < nusable; i++) {
         struct mem_range *r = largest_usable();
@@ -225,6 +235,8 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     kprintf("bootargs: %s\n", machine.bootargs);
     init_frames();
     ghost_boot();
+    kasan_boot();
+    track_boot();
     kstack_init();
     as_init();
     proc_boot();

@@ -15,8 +15,11 @@
 #include "proc/proc.h"
 #include "riscv/csr.h"
 #include "symbols.h"
+#include "sync/kasan.h"
 #include "sync/park.h"
 #include "sync/spin.h"
+#include "sync/track.h"
+#include "test/test.h"
 
 #define EXIT_STATUS 101
 
@@ -134,8 +137,11 @@ void panic_show_harts(void) {
 }
 
 static noreturn void finish(u64 pc, u64 fp) {
+    kasan_stop();
     lockdep_explain(say);
     ghost_explain(say);
+    kasan_explain(say);
+    track_explain(say);
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");
@@ -166,6 +172,7 @@ noreturn void panic(const char *format, ...) {
     va_start(ap, format);
     print_line(text, sizeof(text), format, ap);
     va_end(ap);
+    test_panicked(text);
     enter();
     say("\nPANIC: hart %u: %s\n", this_hart()->index, text);
     finish((u64)__builtin_return_address(0) - 4, (u64)__builtin_frame_address(0));

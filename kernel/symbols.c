@@ -2,6 +2,8 @@
 // symbols.c - search in the table that the second link brings; the first link has an empty one.
 #include "symbols.h"
 #include "config.h"
+#include "lib/print.h"
+#include "riscv/stack.h"
 
 extern const u32 symbol_count __attribute__((weak));
 extern const u32 symbol_offsets[] __attribute__((weak));  // from IMAGE_BASE, sorted
@@ -24,4 +26,13 @@ const char *symbol_of(u64 pc, u64 *offset) {
     }
     *offset = pc - IMAGE_BASE - symbol_offsets[lo];
     return symbol_text + symbol_names[lo];
+}
+
+void symbol_stack(char *text, usize n, const u32 *pc, u32 depth) {
+    *text = 0;
+    for (usize i = 0, at = 0; i < depth && pc[i] && at < n; i++) {
+        u64 offset;
+        const char *name = symbol_of(stack_pc(pc[i]) - 4, &offset);
+        at += snprintf(text + at, n - at, "%s %s+0x%lx", i ? " <" : "", name, offset + 4);
+    }
 }

@@ -22,6 +22,7 @@ SAVED = ROOT / "out" / "check"
 TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c") if p.stem != "race"}
                | {p.parent.name for p in ROOT.glob("user/tests/*/*.c")})
 # The rest of the user tests run where they differ: on one hart and on eight, with checks.
+WATCHED = "cas-kasan-ubsan-track"  # the kernel with the tools that are not in CHECK
 STRESS = [  # refs, harts, memory
     ("cas", 1, "64M"), ("cas", 2, "256M"), ("cas", 3, "64M"), ("cas", 8, "1G"),
     ("freelock", 8, "256M"), ("biglock", 8, "256M")]
@@ -141,6 +142,10 @@ def main():
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest")
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", smp=1, mem="64M",
                 refs="freelock")
+    tally.guest("kernel unit tests, watched", ["/bin/selftest"], append="selftest", smp=2, mem="128M",
+                kernel=WATCHED)
+    for test in ("cow", "failnth", "oom", "files", "sequences"):
+        tally.guest(test + ", watched", ["/tests/" + test], smp=4, mem="256M", kernel=WATCHED)
     for smp in (1, 8):
         for test in TESTS:
             tally.guest(test, ["/tests/" + test], smp=smp)
@@ -165,6 +170,8 @@ def main():
                       ("3", "takes PIDS inside CONSOLE")):
         tally.guest("crash " + how, ["/bin/crash", how], status=101, append="crash", smp=3,
                     must_say=["PANIC: ", says, "hart 2:", "-- end of panic --"])
+    tally.guest("crash 1, watched", ["/bin/crash", "1"], status=101, append="crash", smp=3, kernel=WATCHED,
+                must_say=["PANIC: ", "stack overflow", "hart 2:", "-- end of panic --"])
     for refs, smp, mem in STRESS:
         tally.guest("stress", ["/bin/stress", "all", "rounds=6", f"seed={smp}", "workers=4",
                                "delay=300"], refs=refs, smp=smp, mem=mem)

@@ -93,11 +93,19 @@ static void set(struct fd_table *t, u32 fd, struct file *f, bool cloexec) {
         t->file[t->top++] = NULL;
     }
     t->file[fd] = f;
+#ifdef MUTANT_M37  // a bit of an int
+    t->cloexec[fd / 64] |= cloexec << fd % 64;
+#endif
     t->cloexec[fd / 64] = (t->cloexec[fd / 64] & ~(1ul << fd % 64)) | (u64)cloexec << fd % 64;
 }
 
 long fd_install(struct fd_table *t, struct file *f, bool cloexec) {
-    for (u32 fd = 0; fd < FD_MAX; fd++) {
+#ifdef MUTANT_one_too_many
+    const u32 last = FD_MAX;
+#else
+    const u32 last = FD_MAX - 1;
+#endif
+    for (u32 fd = 0; fd <= last; fd++) {
         if (fd >= t->top || !t->file[fd]) {
             set(t, fd, f, cloexec);
             return fd;
@@ -121,9 +129,11 @@ long fd_close(struct fd_table *t, int fd) {
 
 long fd_dup(struct fd_table *t, int fd) {
     struct file *f = fd_file(t, fd);
+#ifndef MUTANT_dup_of_nothing
     if (!f) {
         return -EBADF;
     }
+#endif
     long to = fd_install(t, f, false);
     if (to >= 0) {
         file_get(f);
@@ -133,7 +143,11 @@ long fd_dup(struct fd_table *t, int fd) {
 
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec) {
     struct file *f = fd_file(t, from);
+#ifdef MUTANT_signed_fd  // -1 is below 128
+    if (!f || to >= FD_MAX) {
+#else
     if (!f || (u32)to >= FD_MAX) {
+#endif
         return -EBADF;
     }
     if (from == to) {

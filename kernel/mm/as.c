@@ -25,6 +25,9 @@ struct as *as_create(void) {
     *as = (struct as){.root = pt_alloc()};
     if (!as->root) {
         cache_free(&as_cache, as);
+#ifdef MUTANT_freed_twice  // by whoever notices, and by the exit of all errors
+        cache_free(&as_cache, as);
+#endif
         return NULL;
     }
     mutex_init(&as->lock, RANK_AS);
@@ -40,14 +43,23 @@ void as_destroy(struct as *as) {
     while (!list_empty(&as->regions)) {
         struct region *r = list_first(&as->regions, struct region, link);
         if (r->lo < r->hi) {
+#ifdef MUTANT_W10  // as many pages, from the wrong one on
+            pt_clear(as, r->start, r->start + (r->hi - r->lo), true);
+#else
             pt_clear(as, r->lo, r->hi, true);
+#endif
         }
         region_remove(as, r);
     }
     ASSERT(as->rss == 0, "rss %lu after the last region", as->rss);
     kvm_clear_root(as->table);
+#ifdef MUTANT_use_after_destroy
+    cache_free(&as_cache, as);
+    pt_free(as->root);
+#else
     pt_free(as->root);
     cache_free(&as_cache, as);
+#endif
 }
 
 // The new space's bit is set before its root is in satp, the old one's cleared after its last

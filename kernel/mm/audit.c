@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/freelist.h"
 #include "mm/refs.h"
+#include "sync/track.h"
 
 static struct kine_audit *report;
 static struct {
@@ -18,10 +19,12 @@ static struct {
 } virgin[HART_MAX];
 static u32 nvirgin;
 
-static __attribute__((format(printf, 1, 2))) void error(const char *format, ...) {
+// About frame f, or FRAME_NONE: about none in particular.
+static __attribute__((format(printf, 2, 3))) void error(frame_t f, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
     if (!report->errors++) {
+        track_suspect(f);
         vsnprintf(report->first, sizeof(report->first), format, ap);
     }
     va_end(ap);
@@ -56,10 +59,10 @@ static void visit_free(frame_t f) {
     struct frame *r = frame_record(f);
     report->free++;
     if (r->audit++) {
-        error("frame %u is on the free lists twice", f);
+        error(f, "frame %u is on the free lists twice", f);
     }
     if (r->ref || r->class != FRAME_FREE) {
-        error("frame %u is on a free list with count %u, class %u", f, r->ref, r->class);
+        error(f, "frame %u is on a free list with count %u, class %u", f, r->ref, r->class);
     }
 }
 
@@ -81,16 +84,16 @@ static void leaf(struct as *as, int pid, u64 va, pte_t e) {
     report->mappings++;
     r->audit++;
     if (r->class != FRAME_USER) {
-        error("pid %d maps frame %u of class %u at %lx", pid, f, r->class, va);
+        error(f, "pid %d maps frame %u of class %u at %lx", pid, f, r->class, va);
     }
     if ((e & (PTE_W | PTE_COW)) == (PTE_W | PTE_COW)) {
-        error("pid %d has W and COW at %lx (P1)", pid, va);
+        error(f, "pid %d has W and COW at %lx (P1)", pid, va);
     }
     if (e & PTE_W && r->ref != 1) {
-        error("pid %d may write frame %u, count %u, at %lx (S2)", pid, f, r->ref, va);
+        error(f, "pid %d may write frame %u, count %u, at %lx (S2)", pid, f, r->ref, va);
     }
     if (!in || (e & (PTE_W | PTE_COW) && !(in->prot & PROT_WRITE)) || va < in->lo || va >= in->hi) {
-        error("pid %d maps %lx with %lx outside of what its region allows (S1)", pid, va, e);
+        error(f, "pid %d maps %lx with %lx outside of what its region allows (S1)", pid, va, e);
     }
 }
 
@@ -99,7 +102,7 @@ static void table(struct as *as, int pid, frame_t t, int level, u64 va) {
     u32 live = 0, n = level == PT_LEVELS - 1 ? PT_ENTRIES / 2 : PT_ENTRIES;
     struct frame *r = frame_record(t);
     if (r->class != FRAME_TABLE || r->ref != 1 || r->audit++) {
-        error("pid %d: table %u has class %u, count %u, seen %u times (F3)", pid, t, r->class, r->ref,
+        error(t, "pid %d: table %u has class %u, count %u, seen %u times (F3)", pid, t, r->class, r->ref,
               r->audit);
     }
     for (u32 i = 0; i < n; i++) {
@@ -115,7 +118,7 @@ static void table(struct as *as, int pid, frame_t t, int level, u64 va) {
         }
     }
     if (live != r->live) {
-        error("pid %d: table %u has %u entries and counts %u (T1)", pid, t, live, r->live);
+        error(t, "pid %d: table %u has %u entries and counts %u (T1)", pid, t, live, r->live);
     }
 }
 
@@ -123,29 +126,33 @@ void audit_address_space(struct as *as, int pid) {
     u64 before = report->mappings;
     table(as, pid, as->root, PT_LEVELS - 1, 0);
     if (report->mappings - before != as->rss) {
-        error("pid %d maps %lu pages and counts %lu", pid, report->mappings - before, as->rss);
+        error(FRAME_NONE, "pid %d maps %lu pages and counts %lu", pid, report->mappings - before,
+              as->rss);
     }
 }
 
 static void frame(frame_t f) {
     struct frame *r = frame_record(f);
+    if (r->class != FRAME_FREE && !r->ref) {
+        error(f, "frame %u of class %u has count 0 and was not freed (F1)", f, r->class);
+    }
     switch (r->class) {
     case FRAME_FREE:
         if (!r->audit) {
-            error("frame %u is free and on no list", f);
+            error(f, "frame %u is free and on no list", f);
         }
         break;
     case FRAME_USER:
         report->user++;
         report->shared += r->ref > 1;
         if (r->audit != r->ref && !ref_is_saturated(r->ref)) {
-            error("frame %u has count %u and %u mappings (F2)", f, r->ref, r->audit);
+            error(f, "frame %u has count %u and %u mappings (F2)", f, r->ref, r->audit);
         }
         break;
     case FRAME_TABLE:
         report->table++;
         if (!r->audit) {
-            error("table %u belongs to nobody (F3)", f);
+            error(f, "table %u belongs to nobody (F3)", f);
         }
         break;
     case FRAME_KERNEL:
@@ -165,10 +172,11 @@ void audit_end(u64 kernel_frames) {
         report->frames += virgin[i].end - virgin[i].first;
     }
     if (report->kernel != kernel_frames) {
-        error("%lu kernel frames, their owners know of %lu", report->kernel, kernel_frames);
+        error(FRAME_NONE, "%lu kernel frames, their owners know of %lu", report->kernel,
+              kernel_frames);
     }
     if (report->frames != report->free + report->user + report->table + report->kernel) {
-        error("%lu frames are not the sum of %lu free, %lu user, %lu table, %lu kernel", report->frames,
-              report->free, report->user, report->table, report->kernel);
+        error(FRAME_NONE, "%lu frames are not the sum of %lu free, %lu user, %lu table, %lu kernel",
+              report->frames, report->free, report->user, report->table, report->kernel);
     }
 }

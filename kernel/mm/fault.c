@@ -91,6 +91,8 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
     RACE_POINT("cow.drop");
 #if defined(MUTANT_M23) || defined(MUTANT_M29) || defined(MUTANT_W11)  // these have let go of it, too early
     (void)f;
+#elif defined(MUTANT_M22)  // both have copied, and neither frees
+    (void)!frame_put(f);
 #else
     frame_release(f);
 #endif
@@ -104,13 +106,20 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     case BREAK_SOLE:
         RACE_POINT("cow.flip");
         race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
+#ifdef MUTANT_M07  // the mark is left
+        ghost_change(e, atomic_or_relaxed(e, PTE_W));
+#else
         ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));  // one AMO: never both (P1)
+#endif
         tlb_fence_page(va);
         COUNT(cow_flips);
         return 0;
     case BREAK_COPIED:
         return break_shared(as, e, va, f, copy);
     default:
+#ifdef MUTANT_W13  // the page is given up although there is no other
+        write_once(*e, 0ul);
+#endif
         return -ENOMEM;
     }
 }

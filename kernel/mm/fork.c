@@ -25,6 +25,17 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
         if (!(e & PTE_V)) {
             continue;
         }
+#ifdef MUTANT_M19  // what was read-only is marked, too, and then written
+        if (!(e & (PTE_W | PTE_COW))) {
+            atomic_or_relaxed(&from[i], PTE_COW);
+            e |= PTE_COW;
+        }
+#endif
+#ifdef MUTANT_M16  // both may go on writing
+        if (e & PTE_W) {
+            downgraded = true;
+        } else
+#endif
         if (e & PTE_W) {
             ghost_change(&from[i], atomic_xor_relaxed(&from[i], PTE_W | PTE_COW));
             e ^= PTE_W | PTE_COW;
@@ -47,6 +58,16 @@ static int share_region(struct as *parent, struct as *child, struct region *r, b
         if (from) {
             pte_t *to = pt_make(child, va);
             if (!to) {
+#ifdef MUTANT_M12  // gives back what it has not counted
+                if (*from & PTE_V) {
+                    frame_release(frame_of_pte(*from));
+                }
+#endif
+#ifdef MUTANT_M20  // counts first, and does not take that back
+                if (*from & PTE_V) {
+                    frame_get(frame_of_pte(*from));
+                }
+#endif
                 return -ENOMEM;
             }
             u32 before = frame_record(pt_table_of(to))->live;
@@ -97,7 +118,9 @@ struct as *as_fork(struct as *parent) {
     tlb_shootdown(parent, 0, 0);
 #endif
     if (error) {
+#ifndef MUTANT_W02  // what was shared so far stays so
         as_destroy(child);
+#endif
         return NULL;
     }
     return child;

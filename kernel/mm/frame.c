@@ -9,6 +9,7 @@
 #include "riscv/hart.h"
 #include "sync/ghost.h"
 #include "sync/race.h"
+#include "sync/track.h"
 
 struct frame *frame_table;
 u64 frame_base;
@@ -31,6 +32,7 @@ static frame_t own(frame_t f, enum frame_class class) {
         ASSERT(frame_refs(f) == 0, "frame %u from the free list has count %u (F1)", f, frame_refs(f));
         r->class = class;
         r->live = 0;
+        track_allocated(f);
         atomic_store_release(&r->ref, 1u);  // pairs with O5
         COUNT(frame_allocs);
     }
@@ -81,6 +83,9 @@ void frame_free_zeroed(frame_t f) {
 
 frame_t frame_copy(frame_t old) {
     frame_t f = frame_alloc(FRAME_USER);
+#ifdef MUTANT_M30  // not looked at
+    page_copy(frame_kva(f), frame_kva(old));
+#endif
     if (f) {
         page_copy(frame_kva(f), frame_kva(old));
     }
@@ -88,6 +93,7 @@ frame_t frame_copy(frame_t old) {
 }
 
 void refs_misused(frame_t f, u32 ref, const char *what) {
+    track_suspect(f);
     if (ref == 0) {
         panic("frame %u: %s on a count of 0 (class %u)", f, what, frame_record(f)->class);
     }

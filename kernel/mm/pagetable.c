@@ -45,6 +45,9 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf) {
     ASSERT(!(*e & PTE_V), "entry %p is in use: %lx", (void *)e, *e);
     frame_record(pt_table_of(e))->live++;
     as->rss++;
+#ifdef MUTANT_M03  // counts the mapping, and so did the allocation
+    frame_get(frame_of_pte(leaf));
+#endif
     ghost_change(e, atomic_store_release(e, leaf));  // the page's contents before the entry
 }
 
@@ -124,7 +127,9 @@ static void clear_range(struct gather *g, pte_t *table, int level, u64 va, u64 e
                 frame_record(pt_table_of(e))->live--;
                 g->va_lo = MIN(g->va_lo, va);
                 g->va_hi = MAX(g->va_hi, next);
+#ifndef MUTANT_M17  // tables are nobody's to free
                 g->table[g->ntables++] = lower;
+#endif
                 if (g->ntables == ARRAY_LEN(g->table)) {
                     gather_finish(g);
                 }

@@ -20,6 +20,7 @@
 #include "mm/frame.h"
 #include "sync/atomic.h"
 #include "sync/point.h"
+#include "sync/track.h"
 
 enum frame_break { BREAK_SOLE, BREAK_COPIED, BREAK_NOMEM };
 

@@ -12,6 +12,7 @@
 #pragma once
 
 static inline void frame_get(frame_t f) {
+    track_raised(f);
 #ifdef MUTANT_M01  // load, add, store
     u32 old = frame_record(f)->ref++;
 #else
@@ -20,9 +21,20 @@ static inline void frame_get(frame_t f) {
     if (unlikely((i32)(old + 1) <= 1)) {
         refs_misused(f, old, "get");
     }
+#ifdef MUTANT_W01  // a byte has to do
+    if (old == 255) {
+        atomic_store_relaxed(&frame_record(f)->ref, 0u);
+    }
+#endif
 }
 
 static inline bool must_check frame_put(frame_t f) {
+    track_lowered(f);
+#ifdef MUTANT_M02  // shared: nothing to free, so nothing to do
+    if (frame_refs(f) > 1) {
+        return false;
+    }
+#endif
 #ifdef MUTANT_M01
     u32 old = frame_record(f)->ref--;
 #else
@@ -40,6 +52,7 @@ static inline bool must_check frame_put(frame_t f) {
 
 static inline bool must_check frame_get_unless_free(frame_t f) {
     u32 *ref = &frame_record(f)->ref;
+    track_raised(f);
     for (;;) {
         u32 old = atomic_load_relaxed(ref);
         if (old == 0) {
@@ -60,6 +73,16 @@ static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
         return BREAK_SOLE;
     }
     RACE_POINT("break.shared");
+#ifdef MUTANT_M21  // lets go before it has a copy
+    if (frame_put(f)) {
+        frame_free(f);
+    }
+    *copy = frame_copy(f);
+    if (*copy) {
+        frame_get(f);  // for the caller, who drops it
+    }
+    return *copy ? BREAK_COPIED : BREAK_NOMEM;
+#endif
 #ifdef MUTANT_M29  // the old frame is let go, and then copied (fault.c)
     *copy = frame_alloc(FRAME_USER);
     if (*copy) {

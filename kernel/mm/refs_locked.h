@@ -5,6 +5,7 @@
 
 static inline void frame_get(frame_t f) {
     struct frame *r = frame_record(f);
+    track_raised(f);
 #ifdef MUTANT_M06  // "fork only adds: no need to lock"
     r->ref++;
     return;
@@ -18,6 +19,7 @@ static inline void frame_get(frame_t f) {
 
 static inline bool must_check frame_put(frame_t f) {
     struct frame *r = frame_record(f);
+    track_lowered(f);
     spin_lock(&REFS_LOCK);
     u32 old = r->ref--;
     if (unlikely((i32)old <= 0)) {
@@ -32,6 +34,7 @@ static inline bool must_check frame_put(frame_t f) {
 
 static inline bool must_check frame_get_unless_free(frame_t f) {
     struct frame *r = frame_record(f);
+    track_raised(f);
     spin_lock(&REFS_LOCK);
     u32 old = atomic_load_acquire(&r->ref);  // O5: own() sets the first count without the lock
     if (old && !ref_is_saturated(old + 1)) {

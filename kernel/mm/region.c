@@ -74,8 +74,13 @@ void region_remove(struct as *as, struct region *r) {
     if (as->hint == r) {
         as->hint = NULL;
     }
+#ifdef MUTANT_unlink_after_free
+    cache_free(&region_cache, r);
+    list_del(&r->link);
+#else
     list_del(&r->link);
     cache_free(&region_cache, r);
+#endif
 }
 
 u64 region_gap(struct as *as, u64 len, u64 top) {

@@ -15,6 +15,7 @@ static inline u64 stack_pc(u32 low) {
 // Return addresses from the frame `fp` outwards into pc[n]; a 0 behind the last if there are fewer.
 static always_inline void stack_take(u32 *pc, u32 n, u64 fp) {
     u64 end = ALIGN_UP(fp, KSTACK_STRIDE), next;
+    __asm__ volatile("" ::: "ra");  // so that a function that calls nobody has saved it, too
 #pragma GCC unroll 8
     for (u32 i = 0; i < n; i++, fp = next) {
         pc[i] = *(u64 *)(fp - 8);

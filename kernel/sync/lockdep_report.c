@@ -8,7 +8,6 @@
 #include "lib/print.h"
 #include "riscv/csr.h"
 #include "riscv/hart.h"
-#include "riscv/stack.h"
 #include "symbols.h"
 #include "sync/atomic.h"
 #include "sync/park.h"
@@ -28,13 +27,10 @@ static struct thread *recorder;  // the thread that runs the self-test
 static u32 recorded;
 
 static void say_stack(lockdep_say say, const char *what, u32 class, struct lockdep_stack *at) {
+    char text[PRINT_BYTES];
+    symbol_stack(text, sizeof(text), at->pc, LOCKDEP_DEPTH);
     say("    %s %s:", lock_rank_name[class], what);
-    for (u32 i = 0; i < LOCKDEP_DEPTH && at->pc[i]; i++) {
-        u64 offset;
-        const char *name = symbol_of(stack_pc(at->pc[i]) - 4, &offset);
-        say(" %s%s+0x%lx", i ? "< " : "", name, offset + 4);
-    }
-    say("\n");
+    say("%s\n", text);
 }
 
 static void say_list(lockdep_say say, struct lockdep_list *l) {

@@ -120,7 +120,11 @@ long sys_lseek(int fd, long off, int whence) {
     }
     mutex_lock(&f->lock);
     long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)st.size : -1;
+#ifdef MUTANT_offset_overflow  // "looked at afterwards"
+    long result = base < 0 || (base += off) < 0 ? -EINVAL : base;
+#else
     long result = base < 0 || __builtin_add_overflow(base, off, &base) || base < 0 ? -EINVAL : base;
+#endif
     if (result >= 0) {
         f->offset = result;
     }

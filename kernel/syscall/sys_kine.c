@@ -15,6 +15,7 @@
 #include "proc/proc.h"
 #include "proc/sched.h"
 #include "sync/ghost.h"
+#include "sync/track.h"
 #include "syscall/syscall.h"
 #include "test/test.h"
 
@@ -42,6 +43,7 @@ long sys_kine_audit(uaddr to, usize len) {
     mutex_unlock(&audit_lock);
     if (report.errors) {
         kprintf("kine: audit: %lu errors, first: %s\n", report.errors, report.first);
+        track_explain(kprintf);
     }
     long error = to ? copy_out(to, &report, MIN(len, sizeof(report))) : 0;
     return error ? error : (long)MIN(report.errors, 1ul << 30);

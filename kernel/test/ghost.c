@@ -179,15 +179,14 @@ static bool judge(const char *run, u32 want) {
     return got == want;
 }
 
-u32 test_ghost_count(void) {
-    return ARRAY_LEN(rows);
-}
-
-u32 test_ghost(u32 number) {
+u32 test_ghost(long number) {
     u32 failed = 0;
+    if (number < 0) {
+        return ARRAY_LEN(rows);
+    }
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         bool ok = judge(rows[i].run, rows[i].want);
-        kprintf("%sok %u - ghost: %s%s\n", ok ? "" : "not ", ++number, rows[i].name,
+        kprintf("%sok %ld - ghost: %s%s\n", ok ? "" : "not ", ++number, rows[i].name,
                 rows[i].want ? "" : ": silent");
         failed += !ok;
     }

@@ -181,7 +181,7 @@ static bool judge(const char *run, u32 want) {
     return got == want;
 }
 
-u32 test_lockdep_count(void) {
+static u32 count(void) {
     u32 n = 0;
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         for (const char *k = rows[i].kinds; k; n++) {
@@ -191,15 +191,18 @@ u32 test_lockdep_count(void) {
     return n;
 }
 
-u32 test_lockdep(u32 number) {
+u32 test_lockdep(long number) {
     u32 failed = 0;
+    if (number < 0) {
+        return count();
+    }
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         for (const char *k = rows[i].kinds; k;) {
             int len = (int)strcspn(k, " ");
             const char *word = k;
             k = set_kinds(k);
             bool ok = judge(rows[i].run, rows[i].want);
-            kprintf("%sok %u - lockdep: %s (%.*s)%s\n", ok ? "" : "not ", ++number, rows[i].name,
+            kprintf("%sok %ld - lockdep: %s (%.*s)%s\n", ok ? "" : "not ", ++number, rows[i].name,
                     len, word, rows[i].want ? "" : ": silent");
             failed += !ok;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// test.c - unit tests of counts, free lists, caches, regions and the audit, and those of lockdep.c and
-// ghost.c, run by KINE_SELFTEST.
+// test.c - unit tests of counts, free lists, caches, regions and the audit, and the suites of other
+// files, as far as their tool is built in: run by KINE_SELFTEST.
 #include "test/test.h"
 #include "lib/errno.h"
 #include "lib/print.h"
@@ -13,17 +13,7 @@
 #include "proc/proc.h"
 #include "syscall/syscall.h"
 
-#ifndef LOCKDEP
-#define test_lockdep_count() 0u
-#define test_lockdep(number) 0u
-#endif
-
-#ifndef GHOST
-#define test_ghost_count() 0u
-#define test_ghost(number) 0u
-#endif
-
-#if defined(CHECK) || defined(LOCKDEP) || defined(GHOST)
+#ifdef TESTS
 #define EXPECT(cond)                                                                               \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
@@ -171,6 +161,10 @@ static bool audit_misses_no_frame(void) {
     EXPECT(audit() == 1);
     frame_release(kernel);
     EXPECT(audit() == 0);
+    user = frame_alloc(FRAME_USER);
+    EXPECT(frame_put(user) && audit() == 1);  // the last count has gone, and nobody freed it
+    frame_free(user);
+    EXPECT(audit() == 0);
     return true;
 }
 
@@ -207,16 +201,38 @@ static const struct {
     T(audit_misses_no_frame), T(audit_sees_wrong_counts_and_entries),
 };
 
+static test_suite *const suites[] = {
+    test_refs,
+#ifdef LOCKDEP
+    test_lockdep,
+#endif
+#ifdef GHOST
+    test_ghost,
+#endif
+#ifdef KASAN
+    test_kasan,
+#endif
+#ifdef UBSAN
+    test_ubsan,
+#endif
+};
+
 long test_run_all(void) {
-    long failed = 0;
-    kprintf("KTAP version 1\n1..%lu\n", ARRAY_LEN(tests) + test_lockdep_count() + test_ghost_count());
+    long failed = 0, number = ARRAY_LEN(tests), all = number;
+    for (u32 i = 0; i < ARRAY_LEN(suites); i++) {
+        all += suites[i](-1);
+    }
+    kprintf("KTAP version 1\n1..%ld\n", all);
     for (u32 i = 0; i < ARRAY_LEN(tests); i++) {
         bool ok = tests[i].run();
         kprintf("%sok %u - kernel: %s\n", ok ? "" : "not ", i + 1, tests[i].name);
         failed += !ok;
     }
-    failed += test_lockdep(ARRAY_LEN(tests));
-    return failed + test_ghost(ARRAY_LEN(tests) + test_lockdep_count());
+    for (u32 i = 0; i < ARRAY_LEN(suites); i++) {
+        failed += suites[i](number);
+        number += suites[i](-1);
+    }
+    return failed;
 }
 #else
 long test_run_all(void) {

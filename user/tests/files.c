@@ -38,6 +38,7 @@ static void seeking(void) {
     CHECK_EQ(a, b);
     CHECK_EQ(ksys_lseek(fd, -1, SEEK_SET), -EINVAL);
     CHECK_EQ(ksys_lseek(fd, -302, SEEK_CUR), -EINVAL);
+    CHECK_EQ(ksys_lseek(fd, 0x7fffffffffffffff, SEEK_CUR), -EINVAL);
     CHECK_EQ(ksys_lseek(fd, 0, 77), -EINVAL);
     CHECK_EQ(ksys_lseek(fd, 1l << 40, SEEK_SET), 1l << 40);
     CHECK_EQ(ksys_read(fd, &b, 1), 0);
