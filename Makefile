@@ -18,7 +18,7 @@ PYTHON := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 OUT := out
 
 # Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
-TOOLS := CHECK RACE LOCKDEP KASAN UBSAN GHOST TRACK
+TOOLS := CHECK RACE LOCKDEP SCHED KASAN UBSAN GHOST TRACK
 ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
 empty :=
 comma := ,

@@ -67,11 +67,11 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
 
 static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
     pte_t old = *e;
-    RACE_POINT("cow.break");
+    RACE_POINT_FRAME("cow.break", f);
     atomic_swap_relaxed(e, 0ul);
     tlb_shootdown(as, va, 1);
     atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W));
-    RACE_POINT("cow.drop");
+    RACE_POINT_FRAME("cow.drop", f);
 #if defined(MUTANT_M23) || defined(MUTANT_M29)  // these have let go of it, too early
     (void)f;
 #else
@@ -85,7 +85,7 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     frame_t f = frame_of_pte(*e), copy;
     switch (frame_break(f, &copy)) {
     case BREAK_SOLE:
-        RACE_POINT("cow.flip");
+        RACE_POINT_FRAME("cow.flip", f);
         race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
         atomic_xor_relaxed(e, PTE_W | PTE_COW);  // one AMO: never both (P1)
         tlb_fence_page(va);

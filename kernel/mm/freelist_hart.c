@@ -194,6 +194,7 @@ static u64 epoch_sum(void) {
     for (u32 i = 0; i < nharts; i++) {
         u64 e;
         while ((e = atomic_load_acquire(&lists[i].epoch)) & 1) {  // A2: a move is under way
+            schedule_spin(&lists[i].epoch, i, "epoch");
             cpu_pause();
         }
         sum += e;
@@ -268,7 +269,7 @@ void freelist_give(frame_t f) {
     if (unlikely(l->top == SLOTS)) {
         spill(l);
     }
-    RACE_POINT("freelist.give");
+    RACE_POINT_FRAME("freelist.give", f);
     slots_give(l, l->slot, &l->top, f);
 }
 

@@ -44,6 +44,7 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf) {
     ASSERT(!(*e & PTE_V), "entry %p is in use: %lx", (void *)e, *e);
     frame_record(pt_table_of(e))->live++;
     as->rss++;
+    RACE_POINT_FRAME("table.set", frame_of_pte(leaf));
     atomic_store_release(e, leaf);  // the page's contents before the entry
 }
 
@@ -81,6 +82,7 @@ static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
             continue;
         }
         frame_t f = frame_of_pte(*e);
+        RACE_POINT_FRAME("table.clear", f);
         write_once(*e, 0ul);
         r->live--;
         g->as->rss--;
