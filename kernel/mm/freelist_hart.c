@@ -253,6 +253,22 @@ static noinline frame_t take_slow(struct freelist *l) {
 
 // ---- interface ----
 
+#ifdef SCHED
+void freelist_settle(void) {
+    struct freelist *l = this_hart()->freelist;
+    while (l->top > 0) {
+        spill(l);
+    }
+    while (l->top < SLOTS / 4) {
+        frame_t f = refill(l, l);
+        if (!f) {
+            break;
+        }
+        slots_give(l, l->slot, &l->top, f);
+    }
+}
+#endif
+
 frame_t freelist_take(void) {
     struct freelist *l = this_hart()->freelist;
     frame_t f = slots_take(l->slot, &l->top);

@@ -291,9 +291,9 @@ bool schedule_join(void) {
         return false;
     }
     atomic_store_relaxed(&players[n].state, READY);
-    write_once(players[n].thread, this_hart()->current);
     atomic_add_release(&here, 1u);
-    schedule_news();
+    schedule_news();  // while not yet a player: it may have to wait for a lock, and has no baton
+    write_once(players[n].thread, this_hart()->current);
     await(&players[n]);
     return true;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // schedule.c - KINE_SCHEDULE: plays for the schedule explorer, set up by a program (user/tests/explore).
 //
-// Sameness   A play must not depend on what was before it. So a player's hart starts with a fresh batch of
-//            free frames: what its magazine held is set aside until the play is over.
+// Sameness   A play must not depend on what was before it. So a player's hart starts with a magazine
+//            that is neither empty nor full soon: refills and spills are seen only where they are meant.
 #include "sync/schedule.h"
 #include "lib/errno.h"
 #include "mm/freelist.h"
@@ -18,7 +18,6 @@
 #ifdef SCHED
 static struct waitq news = WAITQ_INIT(news);
 static struct kine_schedule draft;  // one play at a time
-static frame_t aside[KINE_PLAYERS + 1];
 
 void schedule_news(void) {
     waitq_wake_all(&news);
@@ -64,36 +63,12 @@ static long prepare(uaddr from) {
     return 0;
 }
 
-// Until a batch has given 8 frames and is not yet used up: most have 32, those of odd ends fewer.
-static void set_aside(void) {
-    frame_t f, *chain = &aside[this_hart()->index];
-    u32 since = 9;  // frames since the last refill; the first batch was there before
-    while (since != 8 && (f = freelist_take())) {
-        static u64 seen[KINE_PLAYERS + 1];
-        u64 refills = this_hart()->count.refills, *last = &seen[this_hart()->index];
-        since = refills != *last ? 0 : since + (since < 9);
-        *last = refills;
-        frame_record(f)->next = *chain;
-        *chain = f;
-    }
-}
-
-static void give_back(void) {
-    for (u32 i = 1; i <= KINE_PLAYERS; i++) {
-        while (aside[i]) {
-            frame_t f = aside[i];
-            aside[i] = frame_record(f)->next;
-            freelist_give(f);
-        }
-    }
-}
-
 static long join(void) {
     if (this_hart()->index > KINE_PLAYERS) {
         return -EINVAL;
     }
 #ifdef REFS_CAS
-    set_aside();
+    freelist_settle();
 #endif
     return schedule_join() ? 0 : -EINVAL;
 }
@@ -101,7 +76,6 @@ static long join(void) {
 static long record(uaddr to) {
     const struct kine_schedule *s = schedule_record();
     usize kept = MIN(s->steps, KINE_SCHEDULE_STEPS) * sizeof(s->step[0]);
-    give_back();
     return copy_out(to, s, sizeof(*s) - sizeof(s->step) + kept);
 }
 

@@ -112,9 +112,9 @@ int run_seeds(const struct scenario *s, long seed, long runs, long depth, long l
             well = perform(s);
             first = i ? first : trace_hash();
             equal += trace_hash() == first;
-        }
-        if (!well || runs == 1) {
-            trace_print();
+            if (!well || (i == 0 && runs == 1) || trace_hash() != first) {
+                trace_print();
+            }
         }
         ktap_ok(well && equal == times, "seeded %s: seed %ld, depth %ld: %u steps, trace %016lx, %ld of %ld equal",
                 s->name, seed + run, depth, plan.steps, (unsigned long)first, equal, times);
