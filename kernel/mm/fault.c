@@ -72,8 +72,8 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
     tlb_shootdown(as, va, 1);
     atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) | PTE_W));
     RACE_POINT_FRAME("cow.drop", f);
-#if defined(MUTANT_M23) || defined(MUTANT_M29)  // these have let go of it, too early
-    (void)f;
+#if defined(MUTANT_M21) || defined(MUTANT_M22) || defined(MUTANT_M23) || defined(MUTANT_M29)
+    (void)f;  // these have let go of it, too early
 #else
     frame_release(f);
 #endif

@@ -34,8 +34,8 @@ static inline bool must_check frame_put(frame_t f) {
     RACE_POINT_FRAME("frame.put", f);
     u32 old = atomic_sub_release(&frame_record(f)->ref, 1u);  // O2, pairs with O3 and O4
 #endif
+    RACE_POINT_FRAME("put.done", f);
     if (old == 1) {
-        RACE_POINT_FRAME("frame.last", f);
         atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
         return true;
     }
@@ -67,6 +67,9 @@ static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
     if (frame_sole(f)) {
         return BREAK_SOLE;
     }
+#ifdef MUTANT_M21  // counts down first; a copy that fails leaves it so
+    (void)!frame_put(f);
+#endif
     RACE_POINT_FRAME("break.shared", f);
 #ifdef MUTANT_M29  // the old frame is let go, and then copied (fault.c)
     *copy = frame_alloc(FRAME_USER);

@@ -28,7 +28,7 @@ static inline bool must_check frame_put(frame_t f) {
         refs_misused(f, old, "put");
     }
     spin_unlock(&REFS_LOCK);
-    RACE_POINT_FRAME("put.unlocked", f);
+    RACE_POINT_FRAME("put.done", f);
 #ifdef MUTANT_M18  // looks again, outside of the lock: two may be told that they were the last
     return r->ref == 0;
 #endif

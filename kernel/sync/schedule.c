@@ -74,12 +74,16 @@ static void lost(void) {
 }
 
 // The player of the line in force runs until it comes to the line's point, or, if the line allows that,
-// waits for somebody. A player that can do neither has lost the script.
-static u32 follow(u32 me, u32 mask, const char *at, bool waits) {
-    if (line < plan.lines && !plan.lost && plan.line[line].player == me) {
-        const struct kine_schedule_step *l = &plan.line[line];
+// waits for somebody.
+static void arrive(u32 me, const char *at, bool waits) {
+    const struct kine_schedule_step *l = &plan.line[line];
+    if (line < plan.lines && !plan.lost && l->player == me) {
         line += (waits && l->waits) || strcmp(l->at, at) == 0;
     }
+}
+
+// A script whose player has ended, or waits although it may not, cannot be followed any further.
+static u32 follow(u32 me, u32 mask) {
     while (line < plan.lines && !plan.lost) {
         const struct kine_schedule_step *l = &plan.line[line];
         u32 state = atomic_load_relaxed(&players[l->player].state);
@@ -144,10 +148,13 @@ static u32 by_list(u32 me, u32 mask) {
 
 static u32 decide(u32 me, const char *at, bool waits) {
     u32 mask = enabled();
+    if (plan.mode == KINE_SCHEDULE_SCRIPT) {
+        arrive(me, at, waits);
+    }
     if (!mask) {
         return 0;
     }
-    u32 next = plan.mode == KINE_SCHEDULE_SCRIPT ? follow(me, mask, at, waits)
+    u32 next = plan.mode == KINE_SCHEDULE_SCRIPT ? follow(me, mask)
                : plan.mode == KINE_SCHEDULE_SEED ? by_priority(me, mask)
                                                  : by_list(me, mask);
     if (plan.steps < KINE_SCHEDULE_STEPS) {
