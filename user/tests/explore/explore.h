@@ -21,6 +21,7 @@ const struct scenario *scenario_named(const char *name, size_t length);
 void scenario_page(void);  // a new page that players will share; returns with it filled
 void scenario_drop(void);  // the director's mapping of it
 extern char *const shared;
+int scenario_failures(void);  // common.h counts by file: what failed there since the last call
 
 // The plan, and after perform() the record.
 extern struct kine_schedule plan;

@@ -58,6 +58,12 @@ static void fork_once(void) {
     }
 }
 
+int scenario_failures(void) {
+    int failed = checks_failed;
+    checks_failed = 0;
+    return failed;
+}
+
 static long answer;  // of the call that follows
 
 // A write by the kernel into word 64; if it needs a copy, that fails: the call says so, and the page stays.

@@ -18,6 +18,7 @@ static void be_player(const struct scenario *s, int role) {
     schedule(KINE_SCHEDULE_LEAVE);
     schedule(KINE_SCHEDULE_OVER);  // what a process gives back on its way out is no part of the play
     s->check(role);
+    checks_failed += scenario_failures();
     leave();
 }
 
@@ -69,6 +70,7 @@ bool perform(const struct scenario *s) {
     }
     ksys_munmap(shared, 3 * PAGE);
     close_books();
+    checks_failed += scenario_failures();
     CHECK(plan.steps <= KINE_SCHEDULE_STEPS);
     if (plan.lost) {
         check_failed("script", (int)plan.lost, "cannot be followed: player", plan.line[plan.lost - 1].player);
