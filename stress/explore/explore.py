@@ -112,7 +112,10 @@ def check(out):
     for refs in ALL_REFS:
         scripted(out, kernel(refs), refs)
     cas = kernel("cas")
-    out.guest(cas, ["seeded", "cow3", "seed=1", "runs=5", "times=20"])
+    seeded = ["seeded", "cow3", "seed=1", "runs=10", "length=24"]
+    out.guest(cas, [*seeded, "times=20"])
+    one, other = (play(cas, seeded)[0] for _ in range(2))
+    out.one(one == other and len(one) == 10, "the same seeds leave the same traces in another guest")
     for scenario, bound in (("cow2", 2), ("forkexit", 2), ("exitwrite", 2), ("forkwrite", 1), ("exitexit", 3),
                             ("oom", 2), ("scarce", 1)):
         out.guest(cas, ["exhaustive", scenario, f"bound={bound}"])
