@@ -16,6 +16,7 @@
 #include "riscv/csr.h"
 #include "symbols.h"
 #include "sync/park.h"
+#include "sync/schedule.h"
 #include "sync/spin.h"
 
 #define EXIT_STATUS 101
@@ -135,6 +136,7 @@ void panic_show_harts(void) {
 
 static noreturn void finish(u64 pc, u64 fp) {
     lockdep_explain(say);
+    schedule_explain(say);
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");

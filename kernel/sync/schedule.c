@@ -29,6 +29,7 @@ static struct kine_schedule plan;  // and its record
 static u32 watched;
 static u32 baton;   // (a) who runs; 0: nobody, all are parked, or it is not time yet
 static u32 here;    // (a) how many have joined
+static u32 plays;   // since boot
 static u32 line;    // of the script or of the choices
 static u64 rng;
 static u32 changes[KINE_SCHEDULE_DEPTH];  // PCT: steps at which who runs falls behind all others
@@ -284,6 +285,7 @@ void schedule_unparked(struct thread *t) {
 void schedule_prepare(const struct kine_schedule *p, u32 watch) {
     plan = *p;
     plan.steps = plan.lost = 0;
+    plays++;
     line = 0;
     watched = watch;
     atomic_store_relaxed(&here, 0u);
@@ -332,6 +334,16 @@ void schedule_leave(void) {
 
 bool schedule_over(void) {
     return atomic_load_acquire(&here) == 0 && atomic_load_acquire(&baton) == 0;
+}
+
+void schedule_explain(void (*say)(const char *format, ...)) {
+    say("schedule: play %u, choices ", plays);
+    for (u32 i = 0; i < MIN(plan.steps, KINE_SCHEDULE_STEPS); i++) {
+        if (plan.step[i].enabled & (plan.step[i].enabled - 1)) {
+            say("%u", plan.step[i].next);
+        }
+    }
+    say("\n");
 }
 
 const struct kine_schedule *schedule_record(void) {

@@ -32,6 +32,7 @@ void schedule_park(void);      // => announced, about to switch away
 void schedule_parked(void);    // runs again
 void schedule_unparked(struct thread *t);
 void schedule_leave(void);     // the play, if the caller is in one
+void schedule_explain(void (*say)(const char *format, ...));  // panic: how it came so far
 
 // ---- the stage manager (test/schedule.c) ----
 
@@ -49,4 +50,5 @@ void schedule_news(void);      // test/schedule.c: a player has joined, or the l
 #define schedule_parked() ((void)0)
 #define schedule_unparked(t) ((void)0)
 #define schedule_leave() ((void)0)
+#define schedule_explain(say) ((void)0)
 #endif
