@@ -164,6 +164,7 @@ help:
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
 	@echo "  LOCKDEP=1  deadlocks reported before they happen; MUTANT=name  a bug switched on (docs/mutants.md)"
+	@echo "  SCHED=1  race points at which the explorer decides who goes on (docs/labs/explore.md)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
 clean:

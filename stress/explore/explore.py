@@ -112,6 +112,9 @@ def check(out):
     for refs in ALL_REFS:
         scripted(out, kernel(refs), refs)
     cas = kernel("cas")
+    _, good, log = play(cas, ["script", "wrong/cow2/1:frame.copy,2:no.such.point,1:end"])
+    out.one(not good and any("line 2 cannot be followed: 2 no.such.point" in line for line in log),
+            "a script that cannot be followed is a failure, and says where")
     seeded = ["seeded", "cow3", "seed=1", "runs=10", "length=24"]
     out.guest(cas, [*seeded, "times=20"])
     one, other = (play(cas, seeded)[0] for _ in range(2))
