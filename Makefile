@@ -47,7 +47,7 @@ KFLAGS := $(KISA) --specs=picolibc.specs -std=gnu11 -O2 -g -ffreestanding -fno-o
 # What the race detector instruments: all but itself and what speaks when all is lost.
 RACE_FLAGS := $(if $(filter 1,$(RACE)),-fsanitize=thread --param tsan-distinguish-volatile=1 -Wno-tsan)
 # Functions that move memory are seen at their door (race_tsan.c).
-UNSEEN := kernel/sync/race%.c kernel/sync/lockdep%.c kernel/panic.c kernel/symbols.c kernel/lib/%.c
+UNSEEN := kernel/sync/race%.c kernel/sync/lockdep%.c kernel/sync/schedule%.c kernel/panic.c kernel/symbols.c kernel/lib/%.c
 
 kernel: $(KOUT)/kernel.elf
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// schedule.c - the baton, and the three ways to decide who has it next. See schedule.h.
+// schedule.c - the baton. See schedule.h; who has it next is decided in schedule_choice.c.
 //
 // Ordering   B1 the baton is given with release and taken with acquire: all that a player did comes before
 //               what the next one does, and the plan before all.
@@ -22,7 +22,6 @@ static struct player {
     u32 state;              // (a) enum state
     const u32 *word;        // SPINS: until its lowest bit is clear
     u32 asleep;             // (a)
-    u32 priority;
 } cacheline_aligned players[KINE_PLAYERS + 1];
 
 static struct kine_schedule plan;  // and its record
@@ -30,9 +29,6 @@ static u32 watched;
 static u32 baton;   // (a) who runs; 0: nobody, all are parked, or it is not time yet
 static u32 here;    // (a) how many have joined
 static u32 plays;   // since boot
-static u32 line;    // of the script or of the choices
-static u64 rng;
-static u32 changes[KINE_SCHEDULE_DEPTH];  // PCT: steps at which who runs falls behind all others
 
 static struct player *self(void) {
     u32 n = this_hart()->index;
@@ -42,6 +38,14 @@ static struct player *self(void) {
 
 static u32 number(const struct player *p) {
     return p - players;
+}
+
+static u32 out(void) {
+    u32 mask = 0;
+    for (u32 i = 1; i <= plan.players; i++) {
+        mask |= (atomic_load_relaxed(&players[i].state) == OUT) << i;
+    }
+    return mask;
 }
 
 static u32 enabled(void) {
@@ -54,110 +58,12 @@ static u32 enabled(void) {
     return mask;
 }
 
-// ---- choices ----
-
-static u32 random_below(u32 n) {
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (rng >> 11) % n;
-}
-
-// Who runs goes on; else the first that can.
-static u32 stay(u32 me, u32 mask) {
-    return mask >> me & 1 ? me : bits_lowest(mask);
-}
-
-static void lost(void) {
-    if (!plan.lost) {
-        plan.lost = line + 1;
-    }
-}
-
-// The player of the line in force runs until it comes to the line's point, or, if the line allows that,
-// waits for somebody.
-static void arrive(u32 me, const char *at, bool waits) {
-    const struct kine_schedule_step *l = &plan.line[line];
-    if (line < plan.lines && !plan.lost && l->player == me) {
-        line += (waits && l->waits) || strcmp(l->at, at) == 0;
-    }
-}
-
-// A script whose player has ended, or waits although it may not, cannot be followed any further.
-static u32 follow(u32 me, u32 mask) {
-    while (line < plan.lines && !plan.lost) {
-        const struct kine_schedule_step *l = &plan.line[line];
-        u32 state = atomic_load_relaxed(&players[l->player].state);
-        if (mask >> l->player & 1) {
-            return l->player;
-        }
-        if (!l->waits || state == OUT) {
-            lost();
-        } else {
-            line++;  // it waits already
-        }
-    }
-    return stay(me, mask);
-}
-
-// PCT (Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
-// ASPLOS 2010): who can and has the highest priority; at the i-th change who runs gets priority i, below
-// all that were dealt. Of n players, k steps and a bug of depth d one seed in n * k^(d-1) finds it.
-static u32 by_priority(u32 me, u32 mask) {
-    u32 best = 0;
-    for (u32 i = 0; i + 1 < plan.depth; i++) {
-        if (changes[i] == plan.steps && me) {
-            players[me].priority = i;
-        }
-    }
-    for (u32 i = 1; i <= plan.players; i++) {
-        if (mask >> i & 1 && (!best || players[i].priority > players[best].priority)) {
-            best = i;
-        }
-    }
-    return best;
-}
-
-static void deal(void) {
-    rng = (plan.seed + 1) * 0x9e3779b97f4a7c15ul;
-    for (u32 i = 1; i <= plan.players; i++) {
-        players[i].priority = KINE_SCHEDULE_DEPTH + i;
-    }
-    for (u32 i = plan.players; i > 1; i--) {
-        u32 k = 1 + random_below(i), p = players[i].priority;
-        players[i].priority = players[k].priority;
-        players[k].priority = p;
-    }
-    for (u32 i = 0; i + 1 < plan.depth; i++) {
-        changes[i] = 1 + random_below(plan.length);
-    }
-}
-
-// Only where there is a choice a line of the list is used up.
-static u32 by_list(u32 me, u32 mask) {
-    if (!(mask & (mask - 1)) || line >= plan.lines) {
-        return stay(me, mask);
-    }
-    u32 next = plan.line[line].next;
-    if (!(mask >> next & 1)) {
-        lost();
-        next = stay(me, mask);
-    }
-    line++;
-    return next;
-}
-
 static u32 decide(u32 me, const char *at, bool waits) {
     u32 mask = enabled();
-    if (plan.mode == KINE_SCHEDULE_SCRIPT) {
-        arrive(me, at, waits);
-    }
+    u32 next = schedule_choose(&plan, me, mask, out(), at, waits);
     if (!mask) {
         return 0;
     }
-    u32 next = plan.mode == KINE_SCHEDULE_SCRIPT ? follow(me, mask)
-               : plan.mode == KINE_SCHEDULE_SEED ? by_priority(me, mask)
-                                                 : by_list(me, mask);
     if (plan.steps < KINE_SCHEDULE_STEPS) {
         struct kine_schedule_step *s = &plan.step[plan.steps];
         *s = (struct kine_schedule_step){me, next, mask, waits, ""};
@@ -240,8 +146,8 @@ void schedule_spin(const void *word, u32 hart, const char *what) {
     }
     p->word = word;
     atomic_store_relaxed(&p->state, SPINS);
-    u32 next = decide(number(p), what, true);
-    if (next && next != number(p)) {
+    u32 next = enabled() ? decide(number(p), what, true) : number(p);
+    if (next != number(p)) {
         give(next);
         await(p);
     }
@@ -286,12 +192,9 @@ void schedule_prepare(const struct kine_schedule *p, u32 watch) {
     plan = *p;
     plan.steps = plan.lost = 0;
     plays++;
-    line = 0;
     watched = watch;
     atomic_store_relaxed(&here, 0u);
-    if (plan.mode == KINE_SCHEDULE_SEED) {
-        deal();
-    }
+    schedule_deal(&plan);
 }
 
 bool schedule_join(void) {
@@ -324,7 +227,6 @@ void schedule_leave(void) {
     u32 next = decide(number(p), "end", false);
     write_once(p->thread, NULL);
     if (atomic_sub_release(&here, 1u) == 1) {
-        plan.lost = plan.lost ? plan.lost : plan.mode == KINE_SCHEDULE_SCRIPT && line < plan.lines ? line + 1 : 0;
         atomic_store_release(&baton, 0u);
         schedule_news();
     } else {

@@ -43,6 +43,13 @@ bool schedule_over(void);
 void schedule_begin(void);
 const struct kine_schedule *schedule_record(void);
 void schedule_news(void);      // test/schedule.c: a player has joined, or the last has left
+
+// ---- schedule_choice.c ----
+
+void schedule_deal(const struct kine_schedule *plan);  // a new play
+// Player `me` (0: nobody yet) has come to point `at`, or waits there; those of `mask` can go on, those of
+// `out` have left. Who goes on? 0: nobody can. Marks the plan as lost if it cannot be followed.
+u32 schedule_choose(struct kine_schedule *plan, u32 me, u32 mask, u32 out, const char *at, bool waits);
 #else
 #define schedule_lock(rank) ((void)0)
 #define schedule_spin(word, hart, what) ((void)0)
