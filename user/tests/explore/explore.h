@@ -18,6 +18,8 @@ struct scenario {
 extern const struct scenario scenarios[];
 extern const int nscenarios;
 const struct scenario *scenario_named(const char *name, size_t length);
+void scenario_pipe(void);  // before the books are opened: its memory is the director's
+void scenario_close(void);
 void scenario_page(void);  // a new page that players will share; returns with it filled
 void scenario_drop(void);  // the director's mapping of it
 extern char *const shared;

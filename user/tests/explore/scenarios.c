@@ -58,6 +58,18 @@ static void fork_once(void) {
     }
 }
 
+static struct gate mail;  // a pipe with one message in it
+
+void scenario_pipe(void) {
+    uint64_t message = mark(2);
+    mail = gate_new();
+    CHECK_EQ(ksys_write(mail.ends[1], &message, 8), 8);
+}
+
+void scenario_close(void) {
+    gate_free(&mail);
+}
+
 int scenario_failures(void) {
     int failed = checks_failed;
     checks_failed = 0;
@@ -77,6 +89,19 @@ static void fail_to_write(void) {
 static void take_frame(int role) {
     (void)role;
     answer = ksys_kine_pagemap(shared, 1, (uint64_t *)(shared + FRESH * PAGE));
+}
+
+// Two messages, the second of which may not be there yet, into the shared page: its copy is made with the
+// pipe's lock held, for which the sender may have to wait.
+static void send_or_receive(int role) {
+    uint64_t message = mark(2);
+    if (role == 1) {
+        write_word(1);
+        CHECK_EQ(ksys_write(mail.ends[1], &message, 8), 8);
+    } else {
+        CHECK_EQ(ksys_read(mail.ends[0], (void *)&words()[128], 8), 8);
+        CHECK_EQ(ksys_read(mail.ends[0], (void *)&words()[128], 8), 8);
+    }
 }
 
 static void fork_or_write(int role) { role == 1 ? fork_once() : write_word(role); }
@@ -142,6 +167,7 @@ const struct scenario scenarios[] = {
     {"exitwrite", 2, write_or_exit, check_own, NULL, NULL},
     {"exitexit", 2, just_exit, nothing_left, NULL, NULL},
     {"forkwriteexit", 3, fork_write_exit, check_fork, NULL, NULL},
+    {"pipe", 2, send_or_receive, check_own, NULL, NULL},
     {"oom", 2, fail_or_write, check_failed_write, NULL, NULL},
     {"scarce", 2, take_frame, check_taken, leave_one_frame, one_of_two},
 };

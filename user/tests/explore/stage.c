@@ -59,6 +59,7 @@ static void play(const struct scenario *s) {
 
 bool perform(const struct scenario *s) {
     checks_failed = 0;
+    scenario_pipe();
     open_books();
     scenario_page();
     plan.players = s->players;
@@ -70,6 +71,7 @@ bool perform(const struct scenario *s) {
     }
     ksys_munmap(shared, 3 * PAGE);
     close_books();
+    scenario_close();
     checks_failed += scenario_failures();
     CHECK(plan.steps <= KINE_SCHEDULE_STEPS);
     if (plan.lost) {
