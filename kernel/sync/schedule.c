@@ -210,8 +210,8 @@ bool schedule_join(void) {
     return true;
 }
 
-bool schedule_all_here(void) {
-    return atomic_load_acquire(&here) == plan.players;
+u32 schedule_here(void) {
+    return atomic_load_acquire(&here);
 }
 
 void schedule_begin(void) {

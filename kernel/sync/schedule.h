@@ -38,7 +38,7 @@ void schedule_explain(void (*say)(const char *format, ...));  // panic: how it c
 
 void schedule_prepare(const struct kine_schedule *plan, u32 watch);
 bool schedule_join(void);      // false: this hart has no role, or it is taken
-bool schedule_all_here(void);
+u32 schedule_here(void);       // how many have joined, and not left
 bool schedule_over(void);
 void schedule_begin(void);
 const struct kine_schedule *schedule_record(void);

@@ -87,7 +87,7 @@ enum kine_ctl_op {
 enum kine_schedule_op {
     KINE_SCHEDULE_PREPARE,  // take over the plan; pages that players share must be there already
     KINE_SCHEDULE_JOIN,     // be a player, from now on only when the scheduler says so
-    KINE_SCHEDULE_HERE,     // wait until all have joined
+    KINE_SCHEDULE_HERE,     // wait until b have joined
     KINE_SCHEDULE_BEGIN,    // => all have joined
     KINE_SCHEDULE_LEAVE,    // a player is through, as it is by its exit
     KINE_SCHEDULE_OVER,     // wait until all have left

@@ -34,6 +34,12 @@ static long wait_until(bool (*is_true)(void)) {
     return is_true() ? 0 : -EINTR;
 }
 
+static u32 wanted;
+
+static bool enough(void) {
+    return schedule_here() >= wanted;
+}
+
 static frame_t frame_at(u64 va) {
     struct as *as = proc_self()->as;
     mutex_lock(&as->lock);
@@ -86,7 +92,8 @@ long test_schedule(u64 op, uaddr at) {
     case KINE_SCHEDULE_JOIN:
         return join();
     case KINE_SCHEDULE_HERE:
-        return wait_until(schedule_all_here);
+        wanted = at;
+        return wait_until(enough);
     case KINE_SCHEDULE_BEGIN:
         schedule_begin();
         return 0;

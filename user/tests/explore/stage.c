@@ -2,7 +2,8 @@
 // stage.c - one play: players are forked, join, and go; then contents, books and counts are judged.
 //
 // The director (hart 0) lets go of the shared page when its players have it: the page's count is then
-// their number. It reaps nobody before all have left, so that no other hart frees anything meanwhile.
+// their number. It reaps nobody before all have left, so that no other hart frees anything meanwhile. Players
+// come and go one at a time: what they share besides the page is not to be raced for.
 #include "explore.h"
 
 struct kine_schedule plan;
@@ -11,12 +12,15 @@ long schedule(int op) {
     return ksys_kine_ctl(KINE_SCHEDULE, op, (unsigned long)&plan);
 }
 
+static struct gate turn;  // to leave
+
 static void be_player(const struct scenario *s, int role) {
     CHECK_EQ(pin(role), 0);
     CHECK_EQ(schedule(KINE_SCHEDULE_JOIN), 0);
     s->act(role);
     schedule(KINE_SCHEDULE_LEAVE);
     schedule(KINE_SCHEDULE_OVER);  // what a process gives back on its way out is no part of the play
+    gate_wait(&turn);
     s->check(role);
     checks_failed += scenario_failures();
     leave();
@@ -30,6 +34,26 @@ static bool all_well(const struct scenario *s, const int status[]) {
     return s->judge ? s->judge(status) : well;
 }
 
+// First those who have left by their exit, then one after the other.
+static void reap_all(int players, const int pids[], int status[]) {
+    int options = WNOHANG;
+    for (int left = players; left > 0;) {
+        int code, pid = (int)ksys_wait4(-1, &code, options, NULL);
+        if (pid < 0) {
+            check_failed("wait4", 0, "a player is gone", pid);
+            return;
+        }
+        left -= pid > 0;
+        for (int role = 1; role <= players; role++) {
+            status[role] = pid && pids[role] == pid ? code : status[role];
+        }
+        if (left && (!pid || !options)) {
+            options = 0;
+            gate_post(&turn);
+        }
+    }
+}
+
 static void play(const struct scenario *s) {
     int pids[KINE_PLAYERS + 1], status[KINE_PLAYERS + 1] = {0};
     for (int role = 1; role <= s->players; role++) {
@@ -37,9 +61,9 @@ static void play(const struct scenario *s) {
         if (pids[role] == 0) {
             be_player(s, role);
         }
+        CHECK_EQ(ksys_kine_ctl(KINE_SCHEDULE, KINE_SCHEDULE_HERE, (unsigned long)role), 0);
     }
     scenario_drop();
-    CHECK_EQ(schedule(KINE_SCHEDULE_HERE), 0);
     if (s->before) {
         s->before();
     }
@@ -48,9 +72,7 @@ static void play(const struct scenario *s) {
     if (s->before) {
         ksys_kine_ctl(KINE_UNHOARD, 0, 0);
     }
-    for (int role = 1; role <= s->players; role++) {
-        status[role] = reap(pids[role]);
-    }
+    reap_all(s->players, pids, status);
     CHECK_EQ(schedule(KINE_SCHEDULE_RECORD), 0);
     if (!all_well(s, status)) {
         check_failed("players", 0, s->name, status[1] | status[2] << 16);
@@ -60,6 +82,7 @@ static void play(const struct scenario *s) {
 bool perform(const struct scenario *s) {
     checks_failed = 0;
     scenario_pipe();
+    turn = gate_new();
     open_books();
     scenario_page();
     plan.players = s->players;
@@ -72,6 +95,7 @@ bool perform(const struct scenario *s) {
     ksys_munmap(shared, 3 * PAGE);
     close_books();
     scenario_close();
+    gate_free(&turn);
     checks_failed += scenario_failures();
     CHECK(plan.steps <= KINE_SCHEDULE_STEPS);
     if (plan.lost) {
