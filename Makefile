@@ -18,7 +18,7 @@ PYTHON := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 OUT := out
 
 # Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
-TOOLS := CHECK RACE LOCKDEP KASAN UBSAN GHOST TRACK
+TOOLS := CHECK RACE LOCKDEP SCHED KASAN UBSAN GHOST TRACK
 ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
 $(if $(filter RACE,$(ON)),$(if $(filter KASAN,$(ON)),$(error RACE and KASAN exclude each other)))
 empty :=
@@ -53,7 +53,7 @@ SEEN_FLAGS := $(if $(filter RACE,$(ON)),-fsanitize=thread --param tsan-distingui
               $(if $(filter UBSAN,$(ON)),-fsanitize=undefined -fsanitize=bounds-strict)
 # Functions that move memory are seen at their door (race_tsan.c, kasan.c), allocators at theirs (kasan_heap.c).
 UNSEEN := kernel/sync/race%.c kernel/sync/lockdep%.c kernel/panic.c kernel/symbols.c kernel/lib/%.c \
-          kernel/sync/kasan%.c kernel/sync/ubsan%.c kernel/sync/track%.c $(if $(filter KASAN,$(ON)),kernel/mm/cache.c)
+          kernel/sync/kasan%.c kernel/sync/ubsan%.c kernel/sync/track%.c kernel/sync/schedule%.c $(if $(filter KASAN,$(ON)),kernel/mm/cache.c)
 MOVERS := memcpy memset page_zero page_copy
 DOORS := $(if $(filter RACE,$(ON)),$(MOVERS)) $(if $(filter KASAN,$(ON)),$(MOVERS) uaccess_copy boot_alloc \
          $(addprefix freelist_,take give give_zeroed count each add_virgin) frame_free frame_free_zeroed \
@@ -182,7 +182,8 @@ help:
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
 	@echo "  LOCKDEP=1  deadlocks reported before they happen; GHOST=1  fences that the TLBs miss; RACE=1  data races"
 	@echo "  KASAN=1  use after free, out of bounds  UBSAN=1  undefined behaviour  TRACK=1  who counted a frame last"
-	@echo "  MUTANT=name  a bug switched on (docs/mutants.md)"
+	@echo "  SCHED=1  race points at which the explorer decides who goes on; MUTANT=name  a bug switched on"
+	@echo "           (docs/testing.md says which tool finds what, docs/mutants.md which bugs there are)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
 clean:

@@ -17,6 +17,7 @@
 #include "symbols.h"
 #include "sync/kasan.h"
 #include "sync/park.h"
+#include "sync/schedule.h"
 #include "sync/spin.h"
 #include "sync/track.h"
 #include "test/test.h"
@@ -142,6 +143,7 @@ static noreturn void finish(u64 pc, u64 fp) {
     ghost_explain(say);
     kasan_explain(say);
     track_explain(say);
+    schedule_explain(say);
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");

@@ -114,9 +114,9 @@ def host_units(tally):
         print("# " + "\n# ".join(line for line in run.stdout.splitlines()[-200:] if not line.startswith("ok ")))
 
 
-def listed(tally, script):
+def ktap(tally, script, *words):
     """A script on the host whose result lines count; one that stops short counts as one failure."""
-    run = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run([sys.executable, script, *words], cwd=ROOT, capture_output=True, text=True)
     failed = 0
     for line in run.stdout.splitlines():
         if line.startswith(("ok", "not ok")):
@@ -134,8 +134,9 @@ def main():
     SAVED.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
     print("KTAP version 1")
-    listed(tally, "stress/lint.py")
-    listed(tally, "stress/model/run.py")
+    ktap(tally, "stress/lint.py")
+    ktap(tally, "stress/model/run.py")
+    ktap(tally, "stress/explore/explore.py", "check")
     host_tests(tally)
     figures(tally)
     host_units(tally)

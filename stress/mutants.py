@@ -6,7 +6,8 @@
     stress/mutants.py W17 M25     these
 
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
-column is what the guest must say before it fails, its last the command.
+column is what the guest must say (if it panics: there), its last the command, or `schedule NAME`: a file
+of stress/explore/schedules.
 """
 import re
 import subprocess
@@ -14,6 +15,9 @@ import sys
 
 import boot
 import qemu
+
+sys.path.append(str(qemu.ROOT / "stress" / "explore"))
+import explore  # noqa: E402
 
 DOC = qemu.ROOT / "docs" / "mutants.md"
 ROW = re.compile(r"^\| (\w+)(?: \(`REFS=(\w+)`\))? \| [^|]+ \| ([^|]+) \| `([^`]+)` \|$")
@@ -33,7 +37,10 @@ def run(name, refs, tools, says, command):
     subprocess.run(["make", "-s", "-C", str(qemu.ROOT), f"REFS={refs}", f"MUTANT={name}", *tools, "kernel"],
                    check=True, stdout=subprocess.DEVNULL)
     folder = "-".join([refs, *(t.split("=")[0].lower() for t in tools), name])
-    guest = qemu.boot(boot.config(command.split(), mem="1G", kernel=folder))
+    words = command.split()
+    if words[0] == "schedule":
+        words = ["/tests/explore", "script", explore.Schedule(words[1]).argument]
+    guest = qemu.boot(boot.config(words, mem="1G", kernel=folder))
     for _ in guest.lines():
         pass
     said = next((line for line in guest.log if says in line), guest.verdict)

@@ -69,7 +69,7 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
 
 static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
     pte_t old = *e;
-    RACE_POINT("cow.break");
+    RACE_POINT_FRAME("cow.break", f);
 #ifdef MUTANT_W20  // fenced before the change instead of after it
     tlb_shootdown(as, va, 1);
 #endif
@@ -88,11 +88,9 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
 #endif
     ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) |
                                                                          PTE_W)));
-    RACE_POINT("cow.drop");
-#if defined(MUTANT_M23) || defined(MUTANT_M29) || defined(MUTANT_W11)  // these have let go of it, too early
-    (void)f;
-#elif defined(MUTANT_M22)  // both have copied, and neither frees
-    (void)!frame_put(f);
+    RACE_POINT_FRAME("cow.drop", f);
+#if defined(MUTANT_M21) || defined(MUTANT_M22) || defined(MUTANT_M23) || defined(MUTANT_M29) || defined(MUTANT_W11)
+    (void)f;  // these have let go of it, too early
 #else
     frame_release(f);
 #endif
@@ -104,7 +102,7 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     frame_t f = frame_of_pte(*e), copy;
     switch (frame_break(f, &copy)) {
     case BREAK_SOLE:
-        RACE_POINT("cow.flip");
+        RACE_POINT_FRAME("cow.flip", f);
         race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
 #ifdef MUTANT_M07  // the mark is left
         ghost_change(e, atomic_or_relaxed(e, PTE_W));

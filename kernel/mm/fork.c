@@ -41,7 +41,7 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
             e ^= PTE_W | PTE_COW;
             downgraded = true;
         }
-        RACE_POINT("fork.get");
+        RACE_POINT_FRAME("fork.get", frame_of_pte(e));
         frame_get(frame_of_pte(e));
         ghost_change(&to[i], to[i] = e);
         copied++;

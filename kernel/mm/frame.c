@@ -44,6 +44,7 @@ frame_t frame_alloc_raw(enum frame_class class) {
 }
 
 frame_t frame_alloc(enum frame_class class) {
+    RACE_POINT_FRAME("frame.alloc", FRAME_NONE);
     return frame_inject_failure() ? FRAME_NONE : own(freelist_take(), class);
 }
 
@@ -62,6 +63,7 @@ frame_t frame_alloc_zeroed(enum frame_class class) {
 }
 
 static void disown(frame_t f) {
+    RACE_POINT_FRAME("frame.free", f);
     struct frame *r = frame_record(f);
     ASSERT(frame_refs(f) == 0, "frame %u is freed with count %u", f, frame_refs(f));
     ASSERT(r->class != FRAME_FREE && r->class != FRAME_RESERVED, "frame %u is freed twice", f);
@@ -87,6 +89,7 @@ frame_t frame_copy(frame_t old) {
     page_copy(frame_kva(f), frame_kva(old));
 #endif
     if (f) {
+        RACE_POINT_FRAME("frame.copy", old);
         page_copy(frame_kva(f), frame_kva(old));
     }
     return f;

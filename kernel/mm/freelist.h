@@ -13,6 +13,8 @@ usize freelist_bytes(u32 nharts);
 void freelist_init(void *memory, u32 nharts);
 void freelist_add_virgin(frame_t first, frame_t end);
 
+// SCHED builds, refs_cas: the next 16 takes or gives of this hart need no batch, if its depot has frames.
+void freelist_settle(void);
 frame_t freelist_take(void) must_check;
 // A frame that holds only zeros if one is at hand, else FRAME_NONE: then take any and zero it.
 frame_t freelist_take_zeroed(void) must_check;

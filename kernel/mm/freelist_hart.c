@@ -194,6 +194,7 @@ static u64 epoch_sum(void) {
     for (u32 i = 0; i < nharts; i++) {
         u64 e;
         while ((e = atomic_load_acquire(&lists[i].epoch)) & 1) {  // A2: a move is under way
+            schedule_spin(&lists[i].epoch, i, "epoch");
             cpu_pause();
         }
         sum += e;
@@ -252,6 +253,22 @@ static noinline frame_t take_slow(struct freelist *l) {
 
 // ---- interface ----
 
+#ifdef SCHED
+void freelist_settle(void) {
+    struct freelist *l = this_hart()->freelist;
+    while (l->top > 0) {
+        spill(l);
+    }
+    while (l->top < SLOTS / 4) {
+        frame_t f = refill(l, l);
+        if (!f) {
+            break;
+        }
+        slots_give(l, l->slot, &l->top, f);
+    }
+}
+#endif
+
 frame_t freelist_take(void) {
     struct freelist *l = this_hart()->freelist;
     frame_t f = slots_take(l->slot, &l->top);
@@ -268,7 +285,7 @@ void freelist_give(frame_t f) {
     if (unlikely(l->top == SLOTS)) {
         spill(l);
     }
-    RACE_POINT("freelist.give");
+    RACE_POINT_FRAME("freelist.give", f);
     slots_give(l, l->slot, &l->top, f);
 }
 

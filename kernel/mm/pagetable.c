@@ -48,6 +48,7 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf) {
 #ifdef MUTANT_M03  // counts the mapping, and so did the allocation
     frame_get(frame_of_pte(leaf));
 #endif
+    RACE_POINT_FRAME("table.set", frame_of_pte(leaf));
     ghost_change(e, atomic_store_release(e, leaf));  // the page's contents before the entry
 }
 
@@ -94,6 +95,7 @@ static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
             continue;
         }
         frame_t f = frame_of_pte(*e);
+        RACE_POINT_FRAME("table.clear", f);
         ghost_change(e, write_once(*e, 0ul));
         r->live--;
         g->as->rss--;

@@ -14,8 +14,11 @@
 static inline void frame_get(frame_t f) {
     track_raised(f);
 #ifdef MUTANT_M01  // load, add, store
-    u32 old = frame_record(f)->ref++;
+    u32 old = frame_record(f)->ref;
+    RACE_POINT_FRAME("frame.get", f);
+    frame_record(f)->ref = old + 1;
 #else
+    RACE_POINT_FRAME("frame.get", f);
     u32 old = atomic_add_relaxed(&frame_record(f)->ref, 1u);  // O1
 #endif
     if (unlikely((i32)(old + 1) <= 1)) {
@@ -36,10 +39,14 @@ static inline bool must_check frame_put(frame_t f) {
     }
 #endif
 #ifdef MUTANT_M01
-    u32 old = frame_record(f)->ref--;
+    u32 old = frame_record(f)->ref;
+    RACE_POINT_FRAME("frame.put", f);
+    frame_record(f)->ref = old - 1;
 #else
+    RACE_POINT_FRAME("frame.put", f);
     u32 old = atomic_sub_release(&frame_record(f)->ref, 1u);  // O2, pairs with O3 and O4
 #endif
+    RACE_POINT_FRAME("put.done", f);
     if (old == 1) {
         atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
         return true;
@@ -69,26 +76,21 @@ static inline bool frame_sole(frame_t f) {
 }
 
 static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
+    RACE_POINT_FRAME("break.test", f);
     if (frame_sole(f)) {
         return BREAK_SOLE;
     }
-    RACE_POINT("break.shared");
-#ifdef MUTANT_M21  // lets go before it has a copy
-    if (frame_put(f)) {
-        frame_free(f);
-    }
-    *copy = frame_copy(f);
-    if (*copy) {
-        frame_get(f);  // for the caller, who drops it
-    }
-    return *copy ? BREAK_COPIED : BREAK_NOMEM;
+#ifdef MUTANT_M21  // counts down first; a copy that fails leaves it so
+    (void)!frame_put(f);
 #endif
+    RACE_POINT_FRAME("break.shared", f);
 #ifdef MUTANT_M29  // the old frame is let go, and then copied (fault.c)
     *copy = frame_alloc(FRAME_USER);
     if (*copy) {
         if (frame_put(f)) {
             frame_free(f);
         }
+        RACE_POINT_FRAME("frame.copy", f);
         page_copy(frame_kva(*copy), frame_kva(f));
     }
 #else

@@ -7,9 +7,12 @@ static inline void frame_get(frame_t f) {
     struct frame *r = frame_record(f);
     track_raised(f);
 #ifdef MUTANT_M06  // "fork only adds: no need to lock"
-    r->ref++;
+    u32 old = r->ref;
+    RACE_POINT_FRAME("frame.get", f);
+    r->ref = old + 1;
     return;
 #endif
+    RACE_POINT_FRAME("frame.get", f);
     spin_lock(&REFS_LOCK);
     if (unlikely((i32)++r->ref <= 1)) {
         refs_misused(f, r->ref - 1, "get");
@@ -20,12 +23,14 @@ static inline void frame_get(frame_t f) {
 static inline bool must_check frame_put(frame_t f) {
     struct frame *r = frame_record(f);
     track_lowered(f);
+    RACE_POINT_FRAME("frame.put", f);
     spin_lock(&REFS_LOCK);
     u32 old = r->ref--;
     if (unlikely((i32)old <= 0)) {
         refs_misused(f, old, "put");
     }
     spin_unlock(&REFS_LOCK);
+    RACE_POINT_FRAME("put.done", f);
 #ifdef MUTANT_M18  // looks again, outside of the lock: two may be told that they were the last
     return r->ref == 0;
 #endif

@@ -79,6 +79,7 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
     if (unlikely(mask & ~self)) {
         shoot(mask & ~self, va, pages);
     }
+    RACE_POINT("tlb.done");
 }
 
 void tlb_shootdown_kernel(u64 va, u64 pages) {

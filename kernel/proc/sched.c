@@ -21,6 +21,7 @@
 #include "riscv/csr.h"
 #include "sync/park.h"
 #include "sync/point.h"
+#include "sync/schedule.h"
 #include "sync/waitq.h"
 
 struct runq {
@@ -255,6 +256,7 @@ void sched_yield(void) {
 }
 
 noreturn void sched_exit(void) {
+    schedule_leave();
     lockdep_leave();
     irq_disable();
     atomic_store_relaxed(&thread_self()->state, THREAD_DEAD);
@@ -280,7 +282,9 @@ void park(void) {
     lockdep_sleep(RANK_NONE);
     if (atomic_load_relaxed(&thread_self()->state) == THREAD_PARKING) {
         RACE_POINT("sched.park");
+        schedule_park();
         reschedule();
+        schedule_parked();
     }
 }
 
@@ -289,11 +293,13 @@ void unpark(struct thread *t) {
         u32 s = atomic_load_acquire(&t->state);
         if (s == THREAD_PARKED) {
             if (atomic_cas32_acq_rel(&t->state, THREAD_PARKED, THREAD_READY)) {  // Q1
+                schedule_unparked(t);
                 sched_ready(t);
                 return;
             }
         } else if (s != THREAD_PARKING ||
                    atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)) {
+            schedule_unparked(t);
             return;
         }
     }

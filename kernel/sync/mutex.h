@@ -22,6 +22,7 @@ void mutex_wake(struct mutex *m);  // and of mutex_unlock
 
 static always_inline void mutex_lock(struct mutex *m) {
     lockdep_take(m, m->rank, LOCKDEP_MUTEX);
+    schedule_lock(m->rank);
     if (unlikely(!atomic_cas32_acquire(&m->state, 0, 1))) {  // pairs with mutex_unlock
         mutex_wait(m);
     }

@@ -6,7 +6,7 @@
 #include "riscv/hart.h"
 #include "sync/atomic.h"
 
-#ifdef CHECK
+#if defined(CHECK) && !defined(SCHED)
 void point_pass(const char *name) {
     (void)name;
     u32 strength = read_once(this_hart()->delay);

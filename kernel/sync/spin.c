@@ -16,6 +16,7 @@ const char *const lock_rank_name[RANK_END] = {
 void spin_wait(struct spin *l) {
     do {
         while (atomic_load_relaxed(&l->word)) {
+            schedule_spin(&l->word, read_once(l->owner) - 1, lock_rank_name[l->rank]);
             cpu_pause();
             park_poll_stop();
         }

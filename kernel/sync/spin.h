@@ -14,6 +14,7 @@
 #include "riscv/hart.h"
 #include "sync/atomic.h"
 #include "sync/lockdep.h"
+#include "sync/schedule.h"
 
 struct spin {
     u32 word;
@@ -42,6 +43,7 @@ static always_inline void spin_note_held(struct spin *l) {
 
 static always_inline void spin_lock(struct spin *l) {
     lockdep_take(l, l->rank, LOCKDEP_SPIN);
+    schedule_lock(l->rank);
     if (unlikely(atomic_swap_acquire(&l->word, 1u))) {  // pairs with spin_unlock
         spin_wait(l);
     }

@@ -75,7 +75,49 @@ enum kine_ctl_op {
                           // 1 print and return whether it went as it should; 2 play the role
     KINE_GHOST = 21,      // changes of page tables, fences and looks that the ghost TLB has checked
                           // (GHOST=1 builds, else 0)
+    KINE_SCHEDULE = 22,   // the schedule explorer (SCHED=1 builds, else -EINVAL): a = one of enum
+                          // kine_schedule_op, b = a struct kine_schedule
     KINE_FREE = 10,       // free frames, summed without stopping anybody (exact only at rest)
+};
+
+// A play of the schedule explorer (kernel/sync/schedule.h): player n is a process on hart n.
+#define KINE_PLAYERS 4
+#define KINE_SCHEDULE_DEPTH 8
+#define KINE_SCHEDULE_LINES 256
+#define KINE_SCHEDULE_STEPS 1024
+
+enum kine_schedule_op {
+    KINE_SCHEDULE_PREPARE,  // take over the plan; pages that players share must be there already
+    KINE_SCHEDULE_JOIN,     // be a player, from now on only when the scheduler says so
+    KINE_SCHEDULE_HERE,     // wait until b have joined
+    KINE_SCHEDULE_BEGIN,    // => all have joined
+    KINE_SCHEDULE_LEAVE,    // a player is through, as it is by its exit
+    KINE_SCHEDULE_OVER,     // wait until all have left
+    KINE_SCHEDULE_RECORD,   // what was played: the plan with steps, lost, step[0..steps)
+};
+
+enum kine_schedule_mode {
+    KINE_SCHEDULE_LIST,    // line[i].next is the i-th choice where there is one; then who runs goes on
+    KINE_SCHEDULE_SCRIPT,  // line[i].player runs until it is at line[i].at, or waits, if it may
+    KINE_SCHEDULE_SEED,    // random priorities, depth - 1 changes within the first length steps
+};
+
+struct kine_schedule_step {
+    uint8_t player;   // who came to the point; 0: the beginning
+    uint8_t next;     // who goes on
+    uint8_t enabled;  // bit i: player i could have
+    uint8_t waits;    // recorded: for a lock, or parked; in a script: may wait instead
+    char at[20];
+};
+
+struct kine_schedule {
+    uint32_t players, mode, lines, depth, length;
+    uint32_t steps;  // recorded: how many, even when that is more than there is room for
+    uint32_t lost;   // recorded: 1 + the first line that could not be followed, 0: none
+    uint32_t reserved;
+    uint64_t seed;
+    uint64_t watch;  // an address of the caller: the frame there is the one that matters; 0: all do
+    struct kine_schedule_step line[KINE_SCHEDULE_LINES], step[KINE_SCHEDULE_STEPS];
 };
 
 // kine_pagemap(va, n, out): one word per page from va on; 0 = nothing mapped.

@@ -105,6 +105,10 @@ long test_ctl(int op, u64 a, u64 b) {
         return crash(a);
     case KINE_DELAY:
         return set_delay(a, b);
+#ifdef SCHED
+    case KINE_SCHEDULE:
+        return test_schedule(a, b);
+#endif
     case KINE_RACE:
         return test_race(a, b & 0xff, b >> 8 & 0xff, b >> 16 & 0xff);
     }

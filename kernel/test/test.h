@@ -14,6 +14,7 @@ typedef u32 test_suite(long number);
 test_suite test_lockdep, test_refs, test_ghost, test_kasan, test_ubsan;
 long test_ctl(int op, u64 a, u64 b);      // kine_ctl's test control (abi.h), else -EINVAL
 long test_race(u32 op, u32 play, u32 role, u32 n);  // KINE_RACE
+long test_schedule(u64 op, uaddr at);     // KINE_SCHEDULE (SCHED builds)
 u64 test_hoarded(void);                   // frames that KINE_HOARD has taken
 
 #ifdef TESTS

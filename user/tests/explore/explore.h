@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// explore.h - plays for the schedule explorer (kernel/sync/schedule.h): what the files here share.
+//
+// A scenario says what each player does between two moments at which the scheduler alone decides, and
+// what must hold afterwards, however it decided. stage.c performs it once, search.c many times.
+#pragma once
+#include "../common.h"
+
+struct scenario {
+    const char *name;
+    int players;
+    void (*act)(int role);    // with the baton; may end the process
+    void (*check)(int role);  // afterwards, in the same process
+    void (*before)(void);     // the director's, when all players stand ready; NULL: nothing
+    bool (*judge)(const int status[]);  // wait statuses of players 1 ..; NULL: all must be 0
+};
+
+extern const struct scenario scenarios[];
+extern const int nscenarios;
+const struct scenario *scenario_named(const char *name, size_t length);
+void scenario_pipe(void);  // before the books are opened: its memory is the director's
+void scenario_close(void);
+void scenario_page(void);  // a new page that players will share; returns with it filled
+void scenario_drop(void);  // the director's mapping of it
+extern char *const shared;
+int scenario_failures(void);  // common.h counts by file: what failed there since the last call
+
+// The plan, and after perform() the record.
+extern struct kine_schedule plan;
+
+long schedule(int op);
+// Play `s` once as planned. false: content, a status, the books or the script went wrong; it is said why.
+bool perform(const struct scenario *s);
+uint64_t trace_hash(void);
+void trace_print(void);
+
+int run_scripts(int count, char **texts);
+int run_seeds(const struct scenario *s, long seed, long runs, long depth, long length, long times);
+int run_search(const struct scenario *s, long bound, long limit);
+int run_list(const struct scenario *s, const char *choices);
