@@ -173,8 +173,8 @@ static void seed_from_bootargs(void) {
     fdt_bootarg("seed=", &seed);
     fdt_bootarg("delay=", &delay);
     LOCKDEP_ONLY(bound_locks());
+    harts_seed(seed);
     for (u32 i = 0; i < nharts; i++) {
-        harts[i]->rng = (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1;
         harts[i]->delay = delay;
     }
 }

@@ -85,8 +85,7 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
 void tlb_shootdown_kernel(u64 va, u64 pages) {
     atomic_fence_full();
     fence_range(va, pages);
-    u64 all = nharts == 64 ? ~0ul : (1ul << nharts) - 1;
-    u64 others = all & ~(1ul << this_hart()->index);
+    u64 others = harts_all() & ~(1ul << this_hart()->index);
     if (others) {
         shoot(others, va, pages);
     }

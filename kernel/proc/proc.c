@@ -42,7 +42,7 @@ static struct thread *thread_create(struct proc *p, void *(*start)(void *), void
     t->stack = stack;
     t->stack_hart = HART_MAX;
     t->hart = this_hart()->index;
-    t->affinity = ~0ul >> (64 - nharts);
+    t->affinity = harts_all();
     t->inject = (struct inject){0, 0};
     t->fp_used = false;
     LOCKDEP_ONLY(t->mutexes = (struct lockdep_list){0});

@@ -84,6 +84,18 @@ static inline struct hart *this_hart(void) {
 // outside them at once; those have counters of their own.
 #define COUNT(event) write_once(this_hart()->count.event, read_once(this_hart()->count.event) + 1)
 
+// All harts, as a mask.
+static inline u64 harts_all(void) {
+    return ~0ul >> (64 - nharts);
+}
+
+// Start every hart's own random numbers anew. Others may be drawing meanwhile.
+static inline void harts_seed(u64 seed) {
+    for (u32 i = 0; i < nharts; i++) {
+        write_once(harts[i]->rng, (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1);
+    }
+}
+
 static inline u64 hart_random(void) {
     struct hart *h = this_hart();
     h->rng ^= h->rng << 13;

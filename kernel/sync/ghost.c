@@ -124,8 +124,7 @@ static bool within(u64 old, u64 e) {
 }
 
 static u64 walkers(const struct ghost_page *t) {
-    u64 all = nharts == 64 ? ~0ul : (1ul << nharts) - 1;
-    return t->root == ghost_kernel_root ? all | ghost_played : ghost_pages[t->root].harts;
+    return t->root == ghost_kernel_root ? harts_all() | ghost_played : ghost_pages[t->root].harts;
 }
 
 // H3.

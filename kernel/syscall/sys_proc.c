@@ -102,7 +102,7 @@ long sys_sched_setaffinity(int pid, usize len, uaddr mask) {
     if (error) {
         return error;
     }
-    a.mask &= ~0ul >> (64 - nharts);
+    a.mask &= harts_all();
     if (!a.mask) {
         return -EINVAL;
     }

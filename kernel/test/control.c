@@ -73,8 +73,8 @@ static long crash(u64 how) {
 
 static long set_delay(u64 seed, u64 strength) {
 #ifdef CHECK
+    harts_seed(seed);
     for (u32 i = 0; i < nharts; i++) {
-        write_once(harts[i]->rng, (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1);
         write_once(harts[i]->delay, MIN(strength, 1000000ul));
     }
     return 0;

@@ -257,8 +257,8 @@ void machine_start(void) {
 }
 
 void machine_seed(u64 seed) {
+    harts_seed(seed);
     for (u32 i = 0; i < nharts; i++) {
-        harts[i]->rng = (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1;
         harts[i]->delay = 20;
     }
 }
