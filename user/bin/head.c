@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // head [-n N | -N] [file...] - print the first lines, 10 unless told.
-#include <ctype.h>
 #include <stdlib.h>
-#include <string.h>
 #include <tool.h>
 
 static long lines = 10;
@@ -20,13 +18,10 @@ static int first_lines(FILE *in, const char *name) {
 }
 
 int main(int argc, char **argv) {
-    char **files = argv + 1;
-    if (argc > 1 && argv[1][0] == '-' && argv[1][1]) {
-        bool apart = strcmp(argv[1], "-n") == 0;
-        if (!tool_number(apart ? argv[2] : argv[1] + 1, 0, &lines)) {
-            return tool_usage("head [-n N | -N] [FILE...]");
-        }
-        files += 1 + apart;
+    (void)argc;
+    char **files = tool_count(argv + 1, &lines);
+    if (!files) {
+        return tool_usage("head [-n N | -N] [FILE...]");
     }
     return tool_files("head", files, first_lines);
 }

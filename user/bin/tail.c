@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // tail [-n N | -N] [file...] - print the last lines, 10 unless told.
 #include <stdlib.h>
-#include <string.h>
 #include <tool.h>
 
 static long lines = 10;
@@ -21,13 +20,10 @@ static int last_lines(FILE *in, const char *name) {
 }
 
 int main(int argc, char **argv) {
-    char **files = argv + 1;
-    if (argc > 1 && argv[1][0] == '-' && argv[1][1]) {
-        bool apart = strcmp(argv[1], "-n") == 0;
-        if (!tool_number(apart ? argv[2] : argv[1] + 1, 0, &lines)) {
-            return tool_usage("tail [-n N | -N] [FILE...]");
-        }
-        files += 1 + apart;
+    (void)argc;
+    char **files = tool_count(argv + 1, &lines);
+    if (!files) {
+        return tool_usage("tail [-n N | -N] [FILE...]");
     }
     kept = calloc((size_t)lines + 1, sizeof(*kept));
     return kept ? tool_files("tail", files, last_lines) : tool_error("tail", "that many lines");

@@ -22,6 +22,14 @@ bool tool_number(const char *text, long least, long *number) {
     return text && *text && !*end && *number >= least;
 }
 
+char **tool_count(char **words, long *number) {
+    if (!words[0] || words[0][0] != '-' || !words[0][1]) {
+        return words;
+    }
+    bool apart = strcmp(words[0], "-n") == 0;
+    return tool_number(apart ? words[1] : words[0] + 1, 0, number) ? words + 1 + apart : NULL;
+}
+
 char *tool_line(FILE *in) {
     size_t used = 0, room = 0;
     char *line = NULL;

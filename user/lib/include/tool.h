@@ -16,6 +16,9 @@ int tool_error(const char *tool, const char *what);
 // Read a whole decimal number of at least `least`. Returns whether that is what `text` is.
 bool tool_number(const char *text, long least, long *number);
 
+// The words behind `-n N` or `-N`, which sets `number`, or all of `words`. NULL: not a number.
+char **tool_count(char **words, long *number);
+
 // The next line, without its new line, ended by a NUL: malloc()ed. NULL at the end, or with errno if
 // it cannot be read or is too long for the memory there is.
 char *tool_line(FILE *in);
