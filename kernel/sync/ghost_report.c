@@ -27,13 +27,9 @@ static struct thread *recorder;  // the thread that runs the self-test
 static u32 recorded;
 
 static void say_stack(ghost_say say, const char *what, const u32 *pc) {
-    say("    %s:", what);
-    for (u32 i = 0; i < GHOST_DEPTH && pc[i]; i++) {
-        u64 offset;
-        const char *name = symbol_of(stack_pc(pc[i]) - 4, &offset);
-        say(" %s%s+0x%lx", i ? "< " : "", name, offset + 4);
-    }
-    say("\n");
+    char text[PRINT_BYTES];
+    symbol_stack(text, sizeof(text), pc, GHOST_DEPTH);
+    say("    %s:%s\n", what, text);
 }
 
 static void say_stale(ghost_say say, const struct ghost_stale *s) {
