@@ -8,6 +8,7 @@
 #include "riscv/csr.h"
 #include "riscv/hart.h"
 #include "riscv/pte.h"
+#include "sync/atomic.h"
 
 extern char __image_start[], __text_end[], __rodata_end[], __image_end[];
 
@@ -139,7 +140,7 @@ u64 *kvm_stack_entry(u64 va, bool make) {
         if (!f) {
             return NULL;
         }
-        ghost_change(e, __atomic_store_n(e, pte_make(frame_pa(f), PTE_V), __ATOMIC_RELEASE));
+        ghost_change(e, atomic_store_release(e, pte_make(frame_pa(f), PTE_V)));
     }
     return &((pte_t *)pa_to_kva(pte_pa(*e)))[pt_index(va, 0)];
 }
