@@ -15,6 +15,7 @@
 #include "mm/kvm.h"
 #include "mm/refs.h"
 #include "proc/proc.h"
+#include "proc/runq.h"
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
@@ -243,7 +244,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     file_boot();
     pipe_boot();
     for (u32 i = 0; i < nharts; i++) {
-        sched_init_hart(harts[i]);
+        runq_init_hart(harts[i]);
         make_idle(harts[i]);
         harts[i]->emergency_sp = (u64)boot_alloc(PAGE_SIZE) + PAGE_SIZE;
         harts[i]->timers = timer_alloc();

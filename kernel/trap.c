@@ -11,6 +11,7 @@
 #include "mm/uaccess.h"
 #include "panic.h"
 #include "proc/proc.h"
+#include "proc/fpu.h"
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "syscall/syscall.h"
@@ -82,7 +83,7 @@ static bool first_fp_use(struct trapframe *tf, u64 cause) {
     if (cause != CAUSE_ILLEGAL || tf->sstatus & SSTATUS_FS || thread_self()->fp_used) {
         return false;
     }
-    sched_start_fp(thread_self());
+    fpu_start(thread_self());
     return true;
 }
 

@@ -8,7 +8,7 @@
 #include "dev/fdt.h"
 #include "lib/list.h"
 #include "mm/kvm.h"
-#include "proc/sched.h"
+#include "proc/runq.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
 #include "sync/park.h"
@@ -72,7 +72,7 @@ void timer_interrupt(void) {
     if (now >= q->next_tick) {
         COUNT(ticks);
         q->next_tick = now + tick_length();
-        sched_tick();
+        runq_tick();
     }
     arm(q, MIN(q->next_tick, first_deadline(q)));
 }

@@ -4,6 +4,8 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "proc/proc.h"
+#include "proc/fpu.h"
+#include "proc/runq.h"
 #include "proc/sched.h"
 
 // The child's first steps: fork returns 0 there.
@@ -20,7 +22,7 @@ static void *child_start(void *arg) {
 static void inherit(struct proc *child, struct proc *parent) {
     struct thread *from = parent->thread, *to = child->thread;
     if (from->fp_used) {
-        sched_save_fp(from);
+        fpu_update(from);
         memcpy(to->fp, from->fp, sizeof(to->fp));
         to->fp_used = true;
     }
@@ -63,9 +65,9 @@ long proc_fork(void) {
         return error;
     }
     inherit(child, parent);
-    int pid = child->pid;  // the child may be gone when sched_ready returns
+    int pid = child->pid;  // the child may be gone when runq_add returns
     adopt(parent, child);
     COUNT(forks);
-    sched_ready(child->thread);
+    runq_add(child->thread);
     return pid;
 }

@@ -7,7 +7,7 @@
 #include "lib/string.h"
 #include "mm/cache.h"
 #include "mm/kstack.h"
-#include "proc/sched.h"
+#include "proc/runq.h"
 #include "dev/ipi.h"
 #include "sync/park.h"
 
@@ -163,5 +163,5 @@ void proc_start_init(const char *command_line) {
     p->cwd = inode_root();
     strlcpy(p->name, "init", sizeof(p->name));
     proc_init_process = p;
-    sched_ready(p->thread);
+    runq_add(p->thread);
 }

@@ -13,7 +13,7 @@
 #include "mm/refs.h"
 #include "mm/uaccess.h"
 #include "proc/proc.h"
-#include "proc/sched.h"
+#include "proc/quiesce.h"
 #include "sync/ghost.h"
 #include "sync/track.h"
 #include "syscall/syscall.h"
@@ -38,7 +38,7 @@ static void audit_all(void *unused) {
 long sys_kine_audit(uaddr to, usize len) {
     struct kine_audit report;
     mutex_lock(&audit_lock);
-    sched_quiesced(audit_all, NULL);
+    quiesce_run(audit_all, NULL);
     report = last_audit;
     mutex_unlock(&audit_lock);
     if (report.errors) {

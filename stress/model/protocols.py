@@ -161,9 +161,9 @@ def context():
 
 def idle():
     def sleeper():
-        yield at(store("idle_now", 1), "sleep_until_work: atomic_store_relaxed(&h->idle_now, 1u)")
-        yield at(fence("full"), "sleep_until_work: atomic_fence_full()")
-        if not (yield at(load("length"), "sleep_until_work: read_once(h->runq->length)")):
+        yield at(store("idle_now", 1), "runq_wait: atomic_store_relaxed(&h->idle_now, 1u)")
+        yield at(fence("full"), "runq_wait: atomic_fence_full()")
+        if not (yield at(load("length"), "runq_wait: read_once(h->runq->length)")):
             yield load("bell", want=(1,))
 
     def waker():
