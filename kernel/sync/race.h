@@ -24,11 +24,20 @@
 #ifdef RACE
 #define RACE_IDS 128
 #define RACE_DEPTH 32
+#define RACE_VIEWS 8
 #define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
 struct race_clock {
-    u32 at[RACE_IDS];
+    union {
+        u32 at[RACE_IDS];
+        u64 pairs[RACE_IDS / 2];  // the same, two at once
+    };
+};
+
+// A page whose shadow has been looked up.
+struct race_view {
+    u64 page, *cells;
 };
 
 // What is known of a thread, or of a hart's interrupts. Only the hart that runs it touches it.
@@ -36,10 +45,11 @@ struct race_context {
     u64 stamp;    // its number and epoch, where a cell has them
     u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
     u32 id, depth;
-    u32 paths[RACE_DEPTH];  // race_stack.c: the call path at each depth
-    u64 stack_page, *stack_cells;  // the page of its own stack that it used last, and its shadow
+    u64 path;     // race_stack.c: the call path now, as pairs have it
+    u32 paths[RACE_DEPTH];  // and at each depth
+    struct race_view views[RACE_VIEWS];  // pages of the image and of its own stack, by the page's number
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
-    u32 nread, turn;
+    u32 nread;
     u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
     bool on_foreign_stack;  // interrupts
     u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence

@@ -24,7 +24,6 @@
 #define BUCKETS (1u << BUCKET_BITS)
 
 struct word {
-    u64 address;
     u64 version;
     u32 id, epoch;  // of the release that made it; epoch 0: made of several
     struct race_clock clock;
@@ -34,6 +33,7 @@ struct race_sync {
     u32 lock;
     u32 victim;
     bool any_lost;
+    u64 addresses[WAYS];
     struct race_clock lost;
     struct word words[WAYS];
 };
@@ -47,12 +47,17 @@ static u32 holders[RACE_IDS];
 static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
 static int pids[RACE_IDS];   // who used it last, for reports
 
+static bool later(u32 *at, u32 other) {
+    bool news = *at < other;
+    *at = MAX(*at, other);
+    return news;
+}
+
 static bool join(struct race_clock *to, const struct race_clock *from) {
     bool news = false;
-    for (u32 i = 0, n = numbers; i < n; i++) {
-        if (to->at[i] < from->at[i]) {
-            to->at[i] = from->at[i];
-            news = true;
+    for (u32 i = 0, n = numbers / 2; i < n; i++) {
+        if (to->pairs[i] != from->pairs[i]) {
+            news |= later(&to->at[2 * i], from->at[2 * i]) | later(&to->at[2 * i + 1], from->at[2 * i + 1]);
         }
     }
     return news;
@@ -64,13 +69,14 @@ static void learn(struct race_context *c, const struct race_clock *from) {
 
 // By hand: memcpy is watched.
 static void copy(struct race_clock *to, const struct race_clock *from) {
-    for (u32 i = 0, n = numbers; i < n; i++) {
-        to->at[i] = from->at[i];
+    for (u32 i = 0, n = numbers / 2; i < n; i++) {
+        to->pairs[i] = from->pairs[i];
     }
 }
 
 static void tick(struct race_context *c) {
-    ASSERT(++c->now.at[c->id] < EPOCH_MAX, "race detector: context %u ran out of epochs", c->id);
+    u32 epoch = ++c->now.at[c->id];
+    ASSERT(epoch < EPOCH_MAX, "race detector: context %u ran out of epochs", c->id);
     c->stamp += CELL_EPOCH(1);
 }
 
@@ -88,16 +94,21 @@ static struct race_sync *bucket_of(u64 address) {
 
 static struct word *find(struct race_sync *s, u64 address) {
     for (u32 i = 0; i < WAYS; i++) {
-        if (s->words[i].address == address) {
+        if (s->addresses[i] == address) {
             return &s->words[i];
         }
     }
     return NULL;
 }
 
+// Whoever acquires from it acquires `lost`.
+static void forget(struct race_sync *s, struct word *w) {
+    s->addresses[w - s->words] = 0;
+}
+
 static struct word *make(struct race_sync *s, u64 address) {
     u32 way = 0;
-    while (way < WAYS && s->words[way].address) {
+    while (way < WAYS && s->addresses[way]) {
         way++;
     }
     if (way == WAYS) {
@@ -105,7 +116,7 @@ static struct word *make(struct race_sync *s, u64 address) {
         join(&s->lost, &s->words[way].clock);
         s->any_lost = true;
     }
-    s->words[way].address = address;
+    s->addresses[way] = address;
     s->words[way].epoch = 0;
     copy(&s->words[way].clock, &s->lost);
     return &s->words[way];
@@ -134,10 +145,6 @@ void race_acquire(struct race_context *c, struct race_sync *s, u64 address) {
     }
 }
 
-void race_read(struct race_context *c, u64 address) {
-    c->read[c->nread++ % ARRAY_LEN(c->read)] = address;
-}
-
 // A store breaks with what the word had before; a read-modify-write goes on with it (C11 5.1.2.4,
 // release sequences), and makes a word of several releases unless it knows the last one.
 static void publish(struct race_context *c, struct word *w, bool store) {
@@ -156,20 +163,19 @@ static void publish(struct race_context *c, struct word *w, bool store) {
 }
 
 // A store or a read-modify-write of a word; behind a release fence it publishes what was before that.
+// A relaxed read-modify-write without such a fence need not come here: it leaves the word as it is.
 void race_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store) {
     struct word *w = find(s, address);
+    if (w && store && !release) {
+        forget(s, w);
+        w = NULL;
+    }
     if (!w && (release || c->fenced)) {
         w = make(s, address);
     }
     if (release) {
         publish(c, w, store);
-        return;
-    }
-    if (w && store) {
-        copy(&w->clock, &s->lost);
-        w->epoch = 0;
-    }
-    if (c->fenced) {
+    } else if (c->fenced) {
         c->fenced--;
         join(&w->clock, &c->released);
         w->epoch = 0;
@@ -201,7 +207,7 @@ void race_forget(const void *p) {
     struct race_sync *s = race_sync_lock(address);
     struct word *w = find(s, address);
     if (w) {
-        w->address = 0;
+        forget(s, w);
     }
     race_sync_unlock(s);
     irq_restore(flags);
@@ -224,6 +230,7 @@ static void number(struct race_context *c) {
     c->now.at[id] = ++ended[id];
     c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
     c->version = (u64)c->now.at[id] << 32;
+    race_stack_move(c);
     atomic_store_release(&number_lock, 0u);
 }
 
@@ -299,6 +306,7 @@ void race_irq_enter(bool from_user) {
         tick(c);
     }
     h->depth = 0;
+    race_stack_move(h);
     hart->race = h;
 }
 
