@@ -24,7 +24,7 @@
 #ifdef RACE
 #define RACE_IDS 128
 #define RACE_DEPTH 32
-#define RACE_VIEWS 8
+#define RACE_VIEWS 32
 #define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
@@ -51,12 +51,13 @@ struct race_context {
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
     u32 nread;
     u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
-    bool on_foreign_stack;  // interrupts
+    u64 handler_base, handler_bytes;  // interrupts: the part of a stack that is theirs now
     u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence
     struct race_clock now, released;
 };
 
 struct mem_range;
+struct trapframe;
 struct thread;
 struct hart;
 
@@ -66,8 +67,8 @@ void race_begin_hart(struct hart *h);                // this hart starts to reco
 void race_thread_begin(struct thread *t);            // the caller starts t
 void race_thread_end(struct thread *t);              // it will not run again
 void race_switch(struct thread *prev, struct thread *next);  // the last act before the stack changes
-void race_irq_enter(bool from_user);
-void race_irq_leave(bool from_user);
+void race_irq_enter(const struct trapframe *tf);
+void race_irq_leave(const struct trapframe *tf);
 void race_forget(const void *p);                     // nobody will acquire from this word's past
 // An access that the compiler does not see: assembly, memory that user mode may write, a device.
 #define race_range(p, bytes, write) race_range_at(p, bytes, write, (u64)__builtin_return_address(0))
@@ -82,8 +83,8 @@ u32 race_expect(bool on);                            // self-test: find without 
 #define race_thread_begin(t) ((void)0)
 #define race_thread_end(t) ((void)0)
 #define race_switch(prev, next) ((void)0)
-#define race_irq_enter(from_user) ((void)0)
-#define race_irq_leave(from_user) ((void)0)
+#define race_irq_enter(tf) ((void)0)
+#define race_irq_leave(tf) ((void)0)
 #define race_forget(p) ((void)0)
 #define race_range(p, bytes, write) ((void)0)
 #define race_reports() 0u

@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/kvm.h"
 #include "proc/proc.h"
+#include "riscv/csr.h"
 #include "sync/atomic.h"
 #include "sync/race_internal.h"
 
@@ -67,10 +68,16 @@ static void learn(struct race_context *c, const struct race_clock *from) {
     c->version += join(&c->now, from);
 }
 
-// By hand: memcpy is watched.
+// By hand: memcpy and memset are watched.
 static void copy(struct race_clock *to, const struct race_clock *from) {
     for (u32 i = 0, n = numbers / 2; i < n; i++) {
         to->pairs[i] = from->pairs[i];
+    }
+}
+
+static void clear(struct race_context *c) {
+    for (u64 *p = (u64 *)c; p < (u64 *)(c + 1); p++) {
+        write_once(*p, 0);
     }
 }
 
@@ -236,7 +243,7 @@ static void number(struct race_context *c) {
 
 void race_thread_begin(struct thread *t) {
     struct race_context *self = this_hart()->race;
-    t->race = (struct race_context){0};
+    clear(&t->race);
     if (self) {
         copy(&t->race.now, &self->now);
         tick(self);
@@ -293,7 +300,11 @@ void race_irq_disabled(void) {
     }
 }
 
-void race_irq_enter(bool from_user) {
+static bool from_user(const struct trapframe *tf) {
+    return !(tf->sstatus & SSTATUS_SPP);
+}
+
+void race_irq_enter(const struct trapframe *tf) {
     struct hart *hart = this_hart();
     struct race_context *c = hart->race, *h = &irq[hart->index];
     if (!c) {
@@ -301,21 +312,23 @@ void race_irq_enter(bool from_user) {
     }
     u32 own = c->now.at[c->id], seen = h->now.at[c->id];
     learn(h, &c->now);
-    h->now.at[c->id] = MAX(seen, from_user ? own : c->irq_epoch);
-    if (from_user) {
+    h->now.at[c->id] = MAX(seen, from_user(tf) ? own : c->irq_epoch);
+    if (from_user(tf)) {
         tick(c);
     }
+    h->handler_base = ALIGN_DOWN((u64)tf, KSTACK_STRIDE);
+    h->handler_bytes = (u64)tf - h->handler_base;
     h->depth = 0;
     race_stack_move(h);
     hart->race = h;
 }
 
-void race_irq_leave(bool from_user) {
+void race_irq_leave(const struct trapframe *tf) {
     struct hart *hart = this_hart();
     if (hart->race) {
         tick(&irq[hart->index]);
         hart->race = &hart->current->race;
-        if (from_user) {
+        if (from_user(tf)) {
             after_handlers(hart->race);
         }
     }
@@ -328,7 +341,6 @@ void race_boot(void) {
     table = boot_alloc(BUCKETS * sizeof(*table));
     for (u32 i = 0; i < nharts; i++) {
         number(&irq[i]);
-        irq[i].on_foreign_stack = true;
         number(&harts[i]->idle->race);
     }
     kprintf("race detector: shadow %lu MiB, clocks %lu MiB\n", race_shadow_bytes() >> 20,

@@ -89,7 +89,7 @@ static u64 *cells_of_pa(u64 pa) {
 // one is known to live as long as its context.
 static bool stays(const struct race_context *c, u64 va) {
     return va < KSTACK_BASE || va >= IMAGE_BASE ||
-           (!c->on_foreign_stack && (va ^ (u64)__builtin_frame_address(0)) < KSTACK_STRIDE);
+           (!c->handler_bytes && (va ^ (u64)__builtin_frame_address(0)) < KSTACK_STRIDE);
 }
 
 static u64 *cells_of_page(struct race_context *c, u64 page) {
@@ -123,64 +123,64 @@ static always_inline bool conflict(u64 a, u64 b) {
     return cell_bytes(a) & cell_bytes(b) && (a | b) & CELL_WRITE && (a | b) & CELL_PLAIN;
 }
 
-// The place for `mine`: CELLS: nowhere, it is covered. Behind an own access that covers it nothing is
-// left to judge: who is there was judged then, and what was ordered is.
-static u32 judge(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 stack) {
+// To the front, without what it covers and what is ordered before it; of too many the oldest is lost.
+// Behind an own access that covers it nothing is left to judge: who is there was judged then.
+static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine) {
+    if (va - c->handler_base < c->handler_bytes) {
+        return;  // a handler's own variables, where the interrupted thread has had and will have its own
+    }
+    u64 carry = mine, racing = 0;
     bool judged = false;
-    u32 place = CELLS;
+    u32 n = 0;
     for (u32 i = 0; i < CELLS; i++) {
         u64 old = read_once(cells[i]);
         if (!old) {
-            return MIN(place, i);
+            break;
         }
-        bool own = cell_id(old) == c->id, ordered = own || c->now.at[cell_id(old)] >= cell_epoch(old);
-        if (own && covers(old, mine)) {
-            if (cell_epoch(old) == cell_epoch(mine)) {
-                return CELLS;
-            }
-            judged = true;
+        bool own = cell_id(old) == cell_id(mine), ordered = own || c->now.at[cell_id(old)] >= cell_epoch(old);
+        judged |= own && covers(old, mine);
+        if (!judged && !ordered && conflict(old, mine)) {
+            racing = old;
         }
-        if (ordered && covers(mine, old)) {
-            place = i;
-        } else if (!judged && !ordered && conflict(old, mine)) {
-            race_report(c, va, old, mine | stack);
-        }
-        if (judged && place == i) {
-            return i;
+        if (!ordered || !covers(mine, old)) {
+            write_once(cells[n++], carry);
+            carry = old;
+        } else if (judged && n == i) {
+            write_once(cells[n], carry);  // in the place of `old`; all behind it may stay
+            goto done;
         }
     }
-    return MIN(place, CELLS - 1);
+    for (; n < CELLS && (carry | read_once(cells[n])); carry = 0) {
+        write_once(cells[n++], carry);
+    }
+done:
+    if (unlikely(racing)) {
+        race_report(c, va, racing, mine);
+    }
 }
 
-// To the front, in place of an older access that it covers, else of nothing, else of the oldest.
-static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 pc) {
-    if (c->on_foreign_stack && va - (u64)__builtin_frame_address(0) < KSTACK_SIZE) {
-        return;  // a handler's own variables, where the interrupted thread has had and will have its own
-    }
-    u32 stack = race_stack_of(race_stack_pair(c, pc)), place = judge(c, va, cells, mine, stack);
-    if (place == CELLS) {
-        return;
-    }
-    for (; place; place--) {
-        write_once(cells[place], read_once(cells[place - 1]));
-    }
-    write_once(cells[0], mine | stack);
+static noinline void record_at(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 pair) {
+    record(c, va, cells, mine | race_stack_search(pair));
 }
 
-// The two most frequent cases by themselves: the last access of the word was by the same context, and
-// either covers this one, in the same epoch, or was of the same kind, in an earlier one.
+// Three frequent cases by themselves: the last access was by the same context, and either covers this
+// one, in the same epoch, or was of its kind, or the last but one was, by the same context, too.
 static always_inline void access_cells(struct race_context *c, u64 va, u64 *cells, u64 kind, u64 pc) {
     u64 mine = c->stamp | kind, last = read_once(cells[0]), differs = last ^ mine;
     if (!(mine & ~last) && !(differs >> CELL_ID_SHIFT)) {
         return;
     }
-    u64 pair = race_stack_pair(c, pc);
-    u32 stack = race_stack_place(pair);
-    if (!(differs & CELL_SAME) && likely(race_stacks[stack] == pair)) {
+    u64 pair = race_stack_pair(c, pc), stack = race_stack_place(pair);
+    if (unlikely(race_stacks[stack] != pair)) {
+        record_at(c, va, cells, mine, pair);
+    } else if (!(differs & CELL_SAME)) {
         write_once(cells[0], mine | stack);
-        return;
+    } else if (!(differs & CELL_ID(127)) && !((read_once(cells[1]) ^ mine) & CELL_SAME)) {
+        write_once(cells[1], last);
+        write_once(cells[0], mine | stack);
+    } else {
+        record(c, va, cells, mine | stack);
     }
-    record(c, va, cells, mine, pc);
 }
 
 static noinline void access_elsewhere(struct race_context *c, u64 va, u64 kind, u64 pc) {
