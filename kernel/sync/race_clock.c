@@ -56,7 +56,7 @@ static bool later(u32 *at, u32 other) {
 
 static bool join(struct race_clock *to, const struct race_clock *from) {
     bool news = false;
-    for (u32 i = 0, n = numbers / 2; i < n; i++) {
+    for (usize i = 0, n = numbers / 2; i < n; i++) {
         if (to->pairs[i] != from->pairs[i]) {
             news |= later(&to->at[2 * i], from->at[2 * i]) | later(&to->at[2 * i + 1], from->at[2 * i + 1]);
         }
@@ -70,7 +70,7 @@ static void learn(struct race_context *c, const struct race_clock *from) {
 
 // By hand: memcpy and memset are watched.
 static void copy(struct race_clock *to, const struct race_clock *from) {
-    for (u32 i = 0, n = numbers / 2; i < n; i++) {
+    for (usize i = 0, n = numbers / 2; i < n; i++) {
         to->pairs[i] = from->pairs[i];
     }
 }
@@ -100,7 +100,7 @@ static struct race_sync *bucket_of(u64 address) {
 }
 
 static struct word *find(struct race_sync *s, u64 address) {
-    for (u32 i = 0; i < WAYS; i++) {
+    for (usize i = 0; i < WAYS; i++) {
         if (s->addresses[i] == address) {
             return &s->words[i];
         }
@@ -113,7 +113,8 @@ static void forget(struct race_sync *s, struct word *w) {
     s->addresses[w - s->words] = 0;
 }
 
-static struct word *make(struct race_sync *s, u64 address) {
+// As long as nothing is lost, c knows all that a new word tells: nothing.
+static noinline struct word *make(struct race_context *c, struct race_sync *s, u64 address) {
     u32 way = 0;
     while (way < WAYS && s->addresses[way]) {
         way++;
@@ -124,9 +125,12 @@ static struct word *make(struct race_sync *s, u64 address) {
         s->any_lost = true;
     }
     s->addresses[way] = address;
-    s->words[way].epoch = 0;
-    copy(&s->words[way].clock, &s->lost);
-    return &s->words[way];
+    struct word *w = &s->words[way];
+    w->id = c->id;
+    w->version = 0;
+    w->epoch = s->any_lost ? 0 : 1;
+    copy(&w->clock, &s->lost);
+    return w;
 }
 
 struct race_sync *race_sync_lock(u64 address) {
@@ -178,7 +182,7 @@ void race_release(struct race_context *c, struct race_sync *s, u64 address, bool
         w = NULL;
     }
     if (!w && (release || c->fenced)) {
-        w = make(s, address);
+        w = make(c, s, address);
     }
     if (release) {
         publish(c, w, store);

@@ -103,15 +103,15 @@ static u64 *cells_of_page(struct race_context *c, u64 page) {
     return cells;
 }
 
-// Whose shadow is at hand: the largest window, and the pages that this context has used last.
+// Whose shadow is at hand: the pages that this context has used last, and the largest window.
 static always_inline u64 *cells_at_hand(struct race_context *c, u64 va) {
-    u64 offset = va - direct.base;
-    if (likely(offset < direct.bytes)) {
-        return direct.cells + offset / 8 * CELLS;
-    }
     struct race_view *v = view_of(c, va);
-    offset = va - v->page;
-    return likely(offset < PAGE_SIZE) ? v->cells + offset / 8 * CELLS : NULL;
+    u64 offset = va - v->page;
+    if (offset < PAGE_SIZE) {
+        return v->cells + offset / 8 * CELLS;
+    }
+    offset = va - direct.base;
+    return likely(offset < direct.bytes) ? direct.cells + offset / 8 * CELLS : NULL;
 }
 
 // Does an access of kind a race with whatever one of kind b races with?
@@ -129,31 +129,27 @@ static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine
     if (va - c->handler_base < c->handler_bytes) {
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
-    u64 carry = mine, racing = 0;
+    u64 carry = mine, racing = 0, old, *to = cells, *from = cells, *end = cells + CELLS;
     bool judged = false;
-    u32 n = 0;
-    for (u32 i = 0; i < CELLS; i++) {
-        u64 old = read_once(cells[i]);
-        if (!old) {
-            break;
-        }
+    for (; from < end && (old = read_once(*from)); from++) {
         bool own = cell_id(old) == cell_id(mine), ordered = own || c->now.at[cell_id(old)] >= cell_epoch(old);
         judged |= own && covers(old, mine);
-        if (!judged && !ordered && conflict(old, mine)) {
+        if (!ordered && !judged && conflict(old, mine)) {
             racing = old;
         }
         if (!ordered || !covers(mine, old)) {
-            write_once(cells[n++], carry);
+            write_once(*to++, carry);
             carry = old;
-        } else if (judged && n == i) {
-            write_once(cells[n], carry);  // in the place of `old`; all behind it may stay
-            goto done;
+        } else if (judged && to == from) {
+            break;  // in the place of `old`; all behind it may stay
         }
     }
-    for (; n < CELLS && (carry | read_once(cells[n])); carry = 0) {
-        write_once(cells[n++], carry);
+    if (to < end) {
+        write_once(*to++, carry);
     }
-done:
+    for (; to < from; to++) {
+        write_once(*to, 0);
+    }
     if (unlikely(racing)) {
         race_report(c, va, racing, mine);
     }
@@ -231,10 +227,26 @@ void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
     }
 }
 
+// Where the function that has just been entered will return to. With __builtin_return_address the
+// compiler would save ra, which a function that calls nothing but in its last act need not do.
+static always_inline u64 return_address(void) {
+    u64 ra;
+    __asm__ volatile("mv %0, ra" : "=r"(ra));
+    return ra;
+}
+
 // What the compiler calls before an access. volatile ones come by names of their own (--param
-// tsan-distinguish-volatile=1): they are the marked ones, atomic without order.
+// tsan-distinguish-volatile=1): they are the marked ones, atomic without order. Only those that are called
+// unaligned may lie in two words.
 #define ACCESS(name, bytes, kind)                                                                  \
     void __tsan_##name##bytes(void *p) {                                                           \
+        u64 pc = return_address(), mask = (1ul << bytes) - 1;                                      \
+        struct race_context *c = this_hart()->race;                                                \
+        if (likely(c)) {                                                                           \
+            access_word(c, (u64)p, CELL_BYTES(mask << ((u64)p & (8 - bytes))) | (kind), pc);       \
+        }                                                                                          \
+    }                                                                                              \
+    void __tsan_unaligned_##name##bytes(void *p) {                                                 \
         struct race_context *c = this_hart()->race;                                                \
         if (likely(c)) {                                                                           \
             access(c, (u64)p, bytes, kind, CALLER);                                                \
@@ -243,8 +255,6 @@ void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
 #define ACCESSES(bytes)                                                                            \
     ACCESS(read, bytes, CELL_PLAIN)                                                                \
     ACCESS(write, bytes, CELL_PLAIN | CELL_WRITE)                                                  \
-    ACCESS(unaligned_read, bytes, CELL_PLAIN)                                                      \
-    ACCESS(unaligned_write, bytes, CELL_PLAIN | CELL_WRITE)                                        \
     ACCESS(volatile_read, bytes, 0)                                                                \
     ACCESS(volatile_write, bytes, CELL_WRITE)
 ACCESSES(1)
