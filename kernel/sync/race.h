@@ -12,11 +12,13 @@
 //            does after it next disables them. Relaxed operations and marked accesses (read_once,
 //            write_once) order nothing; they never race with each other. A release fence holds for the
 //            next RACE_FENCED atomic stores.
-// Parts      race_clock.c contexts and order · race_shadow.c who accessed what · race_stack.c call
-//            paths · race_report.c what is printed · race_tsan.c the compiler's calls
+// Parts      race_clock.c contexts and their order · race_word.c what atomic words pass on ·
+//            race_shadow.c who accessed what · race_stack.c call paths · race_report.c what is printed ·
+//            race_tsan.c the compiler's calls
 // Costs      four fifths of memory; docs/testing.md has the slowdown.
-// Limits     RACE_IDS contexts are told apart, further ones share numbers; a word remembers its last
-//            four accesses; a page moved at once is recorded at eight of its words. All of these can
+// Limits     RACE_IDS contexts are told apart, further ones share numbers, and who gets a dead one's
+//            number is taken for it; a word remembers its last four accesses, and an access that races
+//            with several is reported with one; a page moved at once is recorded at eight of its words. All of these can
 //            lose a race, none can invent one.
 #pragma once
 #include "lib/types.h"

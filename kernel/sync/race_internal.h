@@ -8,6 +8,7 @@
 #include "config.h"
 #include "lib/types.h"
 #include "riscv/hart.h"
+#include "sync/atomic.h"
 #include "sync/race.h"
 
 #define CELLS 4  // per word of 8 bytes
@@ -28,17 +29,33 @@ static inline u32 cell_epoch(u64 cell) { return cell >> 37; }
 
 #define CALLER ((u64)__builtin_return_address(0))
 
-// race_clock.c. => interrupts off from lock to unlock
+// race_clock.c
+bool race_clock_join(struct race_clock *to, const struct race_clock *from);  // was anything new?
+void race_clock_copy(struct race_clock *to, const struct race_clock *from);
+void race_clock_learn(struct race_context *c, const struct race_clock *from);
+void race_clock_tick(struct race_context *c);
+const char *race_context_name(u32 id, char *text, usize n);
+
+// race_word.c. => interrupts off from lock to unlock
 struct race_sync;
-struct race_sync *race_sync_lock(u64 address);
-void race_sync_unlock(struct race_sync *s);
-void race_acquire(struct race_context *c, struct race_sync *s, u64 address);
-void race_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store);
-void race_fence(struct race_context *c, bool acquire, bool release);
-static always_inline void race_read(struct race_context *c, u64 address) {
+struct race_sync *race_word_lock(u64 address);
+void race_word_unlock(struct race_sync *s);
+void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address);
+void race_word_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store);
+void race_word_fence(struct race_context *c, bool acquire, bool release);
+void race_word_boot(void);
+u64 race_word_bytes(void);
+
+// For the acquire fence that may follow.
+static always_inline void race_word_read(struct race_context *c, u64 address) {
     c->read[c->nread++ % ARRAY_LEN(c->read)] = address;
 }
-const char *race_context_name(u32 id, char *text, usize n);
+
+static inline void race_raw_lock(u32 *lock) {
+    while (atomic_swap_acquire(lock, 1u)) {
+        cpu_pause();
+    }
+}
 
 // race_shadow.c
 void race_access_word(struct race_context *c, u64 va, u64 kind, u64 pc);

@@ -102,18 +102,18 @@ static always_inline u64 perform(void *p, u32 bytes, struct atomic *a) {
 
 static always_inline u64 perform_ordered(struct race_context *c, void *p, u32 bytes, struct atomic *a) {
     u64 flags = irq_save();
-    struct race_sync *s = race_sync_lock((u64)p);
+    struct race_sync *s = race_word_lock((u64)p);
     u64 old = perform(p, bytes, a);
     int order = a->done ? a->order : a->failure_order;
     if (a->op != STORE && acquires(order)) {
-        race_acquire(c, s, (u64)p);
+        race_word_acquire(c, s, (u64)p);
     } else if (a->op != STORE) {
-        race_read(c, (u64)p);
+        race_word_read(c, (u64)p);
     }
     if (a->op != LOAD && a->done) {
-        race_release(c, s, (u64)p, releases(order), a->op == STORE);
+        race_word_release(c, s, (u64)p, releases(order), a->op == STORE);
     }
-    race_sync_unlock(s);
+    race_word_unlock(s);
     irq_restore(flags);
     return old;
 }
@@ -129,7 +129,7 @@ static always_inline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
     if (a->op == STORE || a->order != __ATOMIC_RELAXED || (a->op != LOAD && c->fenced)) {
         return perform_ordered(c, p, bytes, a);
     }
-    race_read(c, (u64)p);
+    race_word_read(c, (u64)p);
     return perform(p, bytes, a);
 }
 
@@ -164,7 +164,7 @@ void __tsan_atomic_thread_fence(int order) {
     struct race_context *c = this_hart()->race;
     if (c) {
         u64 flags = irq_save();
-        race_fence(c, acquires(order), releases(order));
+        race_word_fence(c, acquires(order), releases(order));
         irq_restore(flags);
     }
 }
