@@ -26,7 +26,7 @@
 #ifdef RACE
 #define RACE_IDS 128
 #define RACE_DEPTH 32
-#define RACE_VIEWS 32
+#define RACE_VIEWS 64
 #define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
@@ -55,6 +55,7 @@ struct race_context {
     u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
     u64 handler_base, handler_bytes;  // interrupts: the part of a stack that is theirs now
     u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence
+    u64 released_version;
     struct race_clock now, released;
 };
 

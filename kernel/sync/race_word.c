@@ -82,13 +82,13 @@ void race_word_unlock(struct race_sync *s) {
     atomic_store_release(&s->lock, 0u);
 }
 
-static bool knows(const struct race_context *c, const struct word *w) {
-    return w->epoch && c->now.at[w->id] >= w->epoch;
+static bool knows(const struct race_clock *clock, const struct word *w) {
+    return w->epoch && clock->at[w->id] >= w->epoch;
 }
 
 void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address) {
     struct word *w = find(s, address);
-    if (w && !knows(c, w)) {
+    if (w && !knows(&c->now, w)) {
         race_clock_learn(c, &w->clock);
     } else if (!w && s->any_lost) {
         race_clock_learn(c, &s->lost);
@@ -97,19 +97,23 @@ void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address)
 
 // A store breaks with what the word had before; a read-modify-write goes on with it (C11 5.1.2.4,
 // release sequences), and makes a word of several releases unless it knows the last one.
-static void publish(struct race_context *c, struct word *w, bool store) {
-    bool exact = store || knows(c, w);
-    if (exact && w->epoch && w->id == c->id && w->version == c->version) {
-        w->clock.at[c->id] = c->now.at[c->id];
+static void publish(struct race_context *c, struct word *w, const struct race_clock *clock, u64 version,
+                    bool store) {
+    u32 epoch = clock->at[c->id];
+    if (w->id == c->id && w->epoch > epoch) {
+        return;  // behind a fence: it has published more since
+    }
+    bool exact = store || knows(clock, w);
+    if (exact && w->epoch && w->id == c->id && w->version == version) {
+        w->clock.at[c->id] = epoch;
     } else if (exact) {
-        race_clock_copy(&w->clock, &c->now);
+        race_clock_copy(&w->clock, clock);
     } else {
-        race_clock_join(&w->clock, &c->now);
+        race_clock_join(&w->clock, clock);
     }
     w->id = c->id;
-    w->version = c->version;
-    w->epoch = exact ? c->now.at[c->id] : 0;
-    race_clock_tick(c);
+    w->version = version;
+    w->epoch = exact ? epoch : 0;
 }
 
 // A store or a read-modify-write of a word; behind a release fence it publishes what was before that.
@@ -124,11 +128,11 @@ void race_word_release(struct race_context *c, struct race_sync *s, u64 address,
         w = make(c, s, address);
     }
     if (release) {
-        publish(c, w, store);
+        publish(c, w, &c->now, c->version, store);
+        race_clock_tick(c);
     } else if (c->fenced) {
         c->fenced--;
-        race_clock_join(&w->clock, &c->released);
-        w->epoch = 0;
+        publish(c, w, &c->released, c->released_version, store);
     }
 }
 
@@ -143,6 +147,7 @@ void race_word_fence(struct race_context *c, bool acquire, bool release) {
     }
     if (release) {
         race_clock_copy(&c->released, &c->now);
+        c->released_version = c->version;
         c->fenced = RACE_FENCED;
         race_clock_tick(c);
     }
