@@ -23,7 +23,7 @@ enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
 
 // => interrupts off
 static void interrupt(u64 cause, const struct trapframe *tf) {
-    race_irq_enter(!(tf->sstatus & SSTATUS_SPP));
+    race_irq_enter(tf);
     u32 irq;
     lockdep_irq_enter();
     switch (cause & ~CAUSE_INTERRUPT) {
@@ -48,7 +48,7 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
         panic("interrupt %lu", cause & ~CAUSE_INTERRUPT);
     }
     lockdep_irq_leave();
-    race_irq_leave(!(tf->sstatus & SSTATUS_SPP));
+    race_irq_leave(tf);
 }
 
 static bool is_page_fault(u64 cause, enum access *access) {

@@ -21,6 +21,12 @@ typedef u64 uaddr;  // an address in user space: never dereferenced but by uacce
 #define noreturn __attribute__((noreturn))
 #define noinline __attribute__((noinline))
 #define always_inline inline __attribute__((always_inline))
+#ifdef RACE
+// Not seen by the race detector.
+#define unwatched __attribute__((unused, __noinline__, no_sanitize_thread))
+#else
+#define unwatched always_inline
+#endif
 #define cacheline_aligned __attribute__((aligned(64)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

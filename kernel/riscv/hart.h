@@ -81,8 +81,11 @@ static inline struct hart *this_hart(void) {
 #endif
 
 // Count an event (names: syscall/abi.h). Not exact for events counted in interrupt handlers and
-// outside them at once; those have counters of their own.
-#define COUNT(event) write_once(this_hart()->count.event, read_once(this_hart()->count.event) + 1)
+// outside them at once; those have counters of their own. All accesses of counters are marked.
+#define COUNT(event) hart_count(&this_hart()->count.event)
+static unwatched void hart_count(u64 *events) {
+    write_once(*events, read_once(*events) + 1);
+}
 
 // All harts, as a mask.
 static inline u64 harts_all(void) {

@@ -12,11 +12,13 @@
 //            does after it next disables them. Relaxed operations and marked accesses (read_once,
 //            write_once) order nothing; they never race with each other. A release fence holds for the
 //            next RACE_FENCED atomic stores.
-// Parts      race_clock.c contexts and order · race_shadow.c who accessed what · race_stack.c call
-//            paths · race_report.c what is printed · race_tsan.c the compiler's calls
+// Parts      race_clock.c contexts and their order · race_word.c what atomic words pass on ·
+//            race_shadow.c who accessed what · race_stack.c call paths · race_report.c what is printed ·
+//            race_tsan.c the compiler's calls
 // Costs      four fifths of memory; docs/testing.md has the slowdown.
-// Limits     RACE_IDS contexts are told apart, further ones share numbers; a word remembers its last
-//            four accesses; a page moved at once is recorded at eight of its words. All of these can
+// Limits     RACE_IDS contexts are told apart, further ones share numbers, and who gets a dead one's
+//            number is taken for it; a word remembers its last four accesses, and an access that races
+//            with several is reported with one; a page moved at once is recorded at eight of its words. All of these can
 //            lose a race, none can invent one.
 #pragma once
 #include "lib/types.h"
@@ -24,11 +26,20 @@
 #ifdef RACE
 #define RACE_IDS 128
 #define RACE_DEPTH 32
+#define RACE_VIEWS 64
 #define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
 struct race_clock {
-    u32 at[RACE_IDS];
+    union {
+        u32 at[RACE_IDS];
+        u64 pairs[RACE_IDS / 2];  // the same, two at once
+    };
+};
+
+// A page whose shadow has been looked up.
+struct race_view {
+    u64 page, *cells;
 };
 
 // What is known of a thread, or of a hart's interrupts. Only the hart that runs it touches it.
@@ -36,17 +47,20 @@ struct race_context {
     u64 stamp;    // its number and epoch, where a cell has them
     u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
     u32 id, depth;
-    u32 paths[RACE_DEPTH];  // race_stack.c: the call path at each depth
-    u64 stack_page, *stack_cells;  // the page of its own stack that it used last, and its shadow
+    u64 path;     // race_stack.c: the call path now, as pairs have it
+    u32 paths[RACE_DEPTH];  // and at each depth
+    struct race_view views[RACE_VIEWS];  // pages of the image and of its own stack, by the page's number
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
-    u32 nread, turn;
+    u32 nread;
     u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
-    bool on_foreign_stack;  // interrupts
+    u64 handler_base, handler_bytes;  // interrupts: the part of a stack that is theirs now
     u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence
+    u64 released_version;
     struct race_clock now, released;
 };
 
 struct mem_range;
+struct trapframe;
 struct thread;
 struct hart;
 
@@ -56,8 +70,8 @@ void race_begin_hart(struct hart *h);                // this hart starts to reco
 void race_thread_begin(struct thread *t);            // the caller starts t
 void race_thread_end(struct thread *t);              // it will not run again
 void race_switch(struct thread *prev, struct thread *next);  // the last act before the stack changes
-void race_irq_enter(bool from_user);
-void race_irq_leave(bool from_user);
+void race_irq_enter(const struct trapframe *tf);
+void race_irq_leave(const struct trapframe *tf);
 void race_forget(const void *p);                     // nobody will acquire from this word's past
 // An access that the compiler does not see: assembly, memory that user mode may write, a device.
 #define race_range(p, bytes, write) race_range_at(p, bytes, write, (u64)__builtin_return_address(0))
@@ -72,8 +86,8 @@ u32 race_expect(bool on);                            // self-test: find without 
 #define race_thread_begin(t) ((void)0)
 #define race_thread_end(t) ((void)0)
 #define race_switch(prev, next) ((void)0)
-#define race_irq_enter(from_user) ((void)0)
-#define race_irq_leave(from_user) ((void)0)
+#define race_irq_enter(tf) ((void)0)
+#define race_irq_leave(tf) ((void)0)
 #define race_forget(p) ((void)0)
 #define race_range(p, bytes, write) ((void)0)
 #define race_reports() 0u

@@ -1,44 +1,18 @@
 // SPDX-License-Identifier: MIT
-// race_clock.c - contexts, and what orders them. See race.h.
+// race_clock.c - clocks, contexts, and the order that threads and interrupts make. See race.h.
 //
 // Clocks     now.at[i] = e: what context i did up to its epoch e has happened before. A context's own
 //            epoch goes up whenever it has published its clock, so that what follows is not covered.
-// Words      that have been released keep the releaser's clock in a table of buckets, each under a raw
-//            lock with interrupts off, within which the atomic operation itself is done, too: operation
-//            and transfer are one step. A full bucket folds a word's clock into `lost`, from which
-//            every unknown word of the bucket acquires: too much order, never too little.
-// Shortcuts  A word whose clock is exactly that of one release (id, epoch) tells nothing to whoever
-//            knows that epoch, since whole clocks are passed on. The same context that releases it
-//            again, and has learnt nothing meanwhile, changes one number.
-// Numbers    are handed out in turn; the next holder goes on where the last one's epoch ended. The turn
-//            goes through twice as many as are held, so that clocks stay short.
+// Numbers    are handed out in turn; the next holder goes on where the last one's epoch ended, and is
+//            taken for it. The turn goes through twice as many as are held, so that clocks stay short.
 #include "lib/print.h"
-#include "lib/string.h"
 #include "mm/kvm.h"
 #include "proc/proc.h"
+#include "riscv/csr.h"
+#include "riscv/trapframe.h"
 #include "sync/atomic.h"
 #include "sync/race_internal.h"
 
-#define WAYS 7
-#define BUCKET_BITS 12
-#define BUCKETS (1u << BUCKET_BITS)
-
-struct word {
-    u64 address;
-    u64 version;
-    u32 id, epoch;  // of the release that made it; epoch 0: made of several
-    struct race_clock clock;
-};
-
-struct race_sync {
-    u32 lock;
-    u32 victim;
-    bool any_lost;
-    struct race_clock lost;
-    struct word words[WAYS];
-};
-
-static struct race_sync *table;
 static struct race_context irq[HART_MAX];
 
 static u32 number_lock;
@@ -47,170 +21,49 @@ static u32 holders[RACE_IDS];
 static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
 static int pids[RACE_IDS];   // who used it last, for reports
 
-static bool join(struct race_clock *to, const struct race_clock *from) {
+static bool later(u32 *at, u32 other) {
+    bool news = *at < other;
+    *at = MAX(*at, other);
+    return news;
+}
+
+bool race_clock_join(struct race_clock *to, const struct race_clock *from) {
     bool news = false;
-    for (u32 i = 0, n = numbers; i < n; i++) {
-        if (to->at[i] < from->at[i]) {
-            to->at[i] = from->at[i];
-            news = true;
+    for (usize i = 0, n = numbers / 2; i < n; i++) {
+        if (to->pairs[i] != from->pairs[i]) {
+            news |= later(&to->at[2 * i], from->at[2 * i]) | later(&to->at[2 * i + 1], from->at[2 * i + 1]);
         }
     }
     return news;
 }
 
-static void learn(struct race_context *c, const struct race_clock *from) {
-    c->version += join(&c->now, from);
+void race_clock_learn(struct race_context *c, const struct race_clock *from) {
+    c->version += race_clock_join(&c->now, from);
 }
 
-// By hand: memcpy is watched.
-static void copy(struct race_clock *to, const struct race_clock *from) {
-    for (u32 i = 0, n = numbers; i < n; i++) {
-        to->at[i] = from->at[i];
+// By hand: memcpy and memset are watched.
+void race_clock_copy(struct race_clock *to, const struct race_clock *from) {
+    for (usize i = 0, n = numbers / 2; i < n; i++) {
+        to->pairs[i] = from->pairs[i];
     }
 }
 
-static void tick(struct race_context *c) {
-    ASSERT(++c->now.at[c->id] < EPOCH_MAX, "race detector: context %u ran out of epochs", c->id);
+static void clear(struct race_context *c) {
+    for (u64 *p = (u64 *)c; p < (u64 *)(c + 1); p++) {
+        write_once(*p, 0);
+    }
+}
+
+void race_clock_tick(struct race_context *c) {
+    u32 epoch = ++c->now.at[c->id];
+    ASSERT(epoch < EPOCH_MAX, "race detector: context %u ran out of epochs", c->id);
     c->stamp += CELL_EPOCH(1);
-}
-
-static void raw_lock(u32 *lock) {
-    while (atomic_swap_acquire(lock, 1u)) {
-        cpu_pause();
-    }
-}
-
-// ---- words ----
-
-static struct race_sync *bucket_of(u64 address) {
-    return &table[(address >> 2) * 0x9e3779b97f4a7c15ul >> (64 - BUCKET_BITS)];
-}
-
-static struct word *find(struct race_sync *s, u64 address) {
-    for (u32 i = 0; i < WAYS; i++) {
-        if (s->words[i].address == address) {
-            return &s->words[i];
-        }
-    }
-    return NULL;
-}
-
-static struct word *make(struct race_sync *s, u64 address) {
-    u32 way = 0;
-    while (way < WAYS && s->words[way].address) {
-        way++;
-    }
-    if (way == WAYS) {
-        way = s->victim++ % WAYS;
-        join(&s->lost, &s->words[way].clock);
-        s->any_lost = true;
-    }
-    s->words[way].address = address;
-    s->words[way].epoch = 0;
-    copy(&s->words[way].clock, &s->lost);
-    return &s->words[way];
-}
-
-struct race_sync *race_sync_lock(u64 address) {
-    struct race_sync *s = bucket_of(address);
-    raw_lock(&s->lock);
-    return s;
-}
-
-void race_sync_unlock(struct race_sync *s) {
-    atomic_store_release(&s->lock, 0u);
-}
-
-static bool knows(const struct race_context *c, const struct word *w) {
-    return w->epoch && c->now.at[w->id] >= w->epoch;
-}
-
-void race_acquire(struct race_context *c, struct race_sync *s, u64 address) {
-    struct word *w = find(s, address);
-    if (w && !knows(c, w)) {
-        learn(c, &w->clock);
-    } else if (!w && s->any_lost) {
-        learn(c, &s->lost);
-    }
-}
-
-void race_read(struct race_context *c, u64 address) {
-    c->read[c->nread++ % ARRAY_LEN(c->read)] = address;
-}
-
-// A store breaks with what the word had before; a read-modify-write goes on with it (C11 5.1.2.4,
-// release sequences), and makes a word of several releases unless it knows the last one.
-static void publish(struct race_context *c, struct word *w, bool store) {
-    bool exact = store || knows(c, w);
-    if (exact && w->epoch && w->id == c->id && w->version == c->version) {
-        w->clock.at[c->id] = c->now.at[c->id];
-    } else if (exact) {
-        copy(&w->clock, &c->now);
-    } else {
-        join(&w->clock, &c->now);
-    }
-    w->id = c->id;
-    w->version = c->version;
-    w->epoch = exact ? c->now.at[c->id] : 0;
-    tick(c);
-}
-
-// A store or a read-modify-write of a word; behind a release fence it publishes what was before that.
-void race_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store) {
-    struct word *w = find(s, address);
-    if (!w && (release || c->fenced)) {
-        w = make(s, address);
-    }
-    if (release) {
-        publish(c, w, store);
-        return;
-    }
-    if (w && store) {
-        copy(&w->clock, &s->lost);
-        w->epoch = 0;
-    }
-    if (c->fenced) {
-        c->fenced--;
-        join(&w->clock, &c->released);
-        w->epoch = 0;
-    }
-}
-
-void race_fence(struct race_context *c, bool acquire, bool release) {
-    for (u32 i = 0; acquire && i < ARRAY_LEN(c->read); i++) {
-        if (c->read[i]) {
-            struct race_sync *s = race_sync_lock(c->read[i]);
-            race_acquire(c, s, c->read[i]);
-            race_sync_unlock(s);
-            c->read[i] = 0;
-        }
-    }
-    if (release) {
-        copy(&c->released, &c->now);
-        c->fenced = RACE_FENCED;
-        tick(c);
-    }
-}
-
-void race_forget(const void *p) {
-    struct race_context *c = this_hart()->race;
-    if (!c) {
-        return;
-    }
-    u64 address = (u64)p, flags = irq_save();
-    struct race_sync *s = race_sync_lock(address);
-    struct word *w = find(s, address);
-    if (w) {
-        w->address = 0;
-    }
-    race_sync_unlock(s);
-    irq_restore(flags);
 }
 
 // ---- contexts ----
 
 static void number(struct race_context *c) {
-    raw_lock(&number_lock);
+    race_raw_lock(&number_lock);
     if (2 * ++held > numbers && numbers < RACE_IDS) {
         numbers *= 2;
     }
@@ -224,22 +77,23 @@ static void number(struct race_context *c) {
     c->now.at[id] = ++ended[id];
     c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
     c->version = (u64)c->now.at[id] << 32;
+    race_stack_move(c);
     atomic_store_release(&number_lock, 0u);
 }
 
 void race_thread_begin(struct thread *t) {
     struct race_context *self = this_hart()->race;
-    t->race = (struct race_context){0};
+    clear(&t->race);
     if (self) {
-        copy(&t->race.now, &self->now);
-        tick(self);
+        race_clock_copy(&t->race.now, &self->now);
+        race_clock_tick(self);
     }
     number(&t->race);
 }
 
 void race_thread_end(struct thread *t) {
     u32 id = t->race.id;
-    raw_lock(&number_lock);
+    race_raw_lock(&number_lock);
     holders[id]--;
     held--;
     ended[id] = MAX(ended[id], t->race.now.at[id]);
@@ -249,8 +103,8 @@ void race_thread_end(struct thread *t) {
 void race_switch(struct thread *prev, struct thread *next) {
     struct hart *h = this_hart();
     if (h->race) {
-        learn(&next->race, &prev->race.now);
-        tick(&prev->race);
+        race_clock_learn(&next->race, &prev->race.now);
+        race_clock_tick(&prev->race);
         h->race = &next->race;
         pids[next->race.id] = next->proc ? next->proc->pid : 0;
     }
@@ -264,7 +118,7 @@ void race_irq_enabled(void) {
     struct race_context *c = this_hart()->race;
     if (c) {
         c->irq_epoch = c->now.at[c->id];
-        tick(c);
+        race_clock_tick(c);
     }
 }
 
@@ -273,7 +127,7 @@ static void after_handlers(struct race_context *c) {
     struct race_context *h = &irq[this_hart()->index];
     u32 end = h->now.at[h->id] - 1;
     if (c != h && c->now.at[h->id] < end) {
-        learn(c, &h->now);
+        race_clock_learn(c, &h->now);
         c->now.at[h->id] = end;
     }
 }
@@ -286,28 +140,35 @@ void race_irq_disabled(void) {
     }
 }
 
-void race_irq_enter(bool from_user) {
+static bool from_user(const struct trapframe *tf) {
+    return !(tf->sstatus & SSTATUS_SPP);
+}
+
+void race_irq_enter(const struct trapframe *tf) {
     struct hart *hart = this_hart();
     struct race_context *c = hart->race, *h = &irq[hart->index];
     if (!c) {
         return;
     }
     u32 own = c->now.at[c->id], seen = h->now.at[c->id];
-    learn(h, &c->now);
-    h->now.at[c->id] = MAX(seen, from_user ? own : c->irq_epoch);
-    if (from_user) {
-        tick(c);
+    race_clock_learn(h, &c->now);
+    h->now.at[c->id] = MAX(seen, from_user(tf) ? own : c->irq_epoch);
+    if (from_user(tf)) {
+        race_clock_tick(c);
     }
+    h->handler_base = ALIGN_DOWN((u64)tf, KSTACK_STRIDE);
+    h->handler_bytes = (u64)(tf + 1) - h->handler_base;  // with the trap frame
     h->depth = 0;
+    race_stack_move(h);
     hart->race = h;
 }
 
-void race_irq_leave(bool from_user) {
+void race_irq_leave(const struct trapframe *tf) {
     struct hart *hart = this_hart();
     if (hart->race) {
-        tick(&irq[hart->index]);
+        race_clock_tick(&irq[hart->index]);
         hart->race = &hart->current->race;
-        if (from_user) {
+        if (from_user(tf)) {
             after_handlers(hart->race);
         }
     }
@@ -317,14 +178,13 @@ void race_irq_leave(bool from_user) {
 
 void race_boot(void) {
     race_stack_boot();
-    table = boot_alloc(BUCKETS * sizeof(*table));
+    race_word_boot();
     for (u32 i = 0; i < nharts; i++) {
         number(&irq[i]);
-        irq[i].on_foreign_stack = true;
         number(&harts[i]->idle->race);
     }
     kprintf("race detector: shadow %lu MiB, clocks %lu MiB\n", race_shadow_bytes() >> 20,
-            BUCKETS * sizeof(*table) >> 20);
+            race_word_bytes() >> 20);
 }
 
 void race_begin_hart(struct hart *h) {

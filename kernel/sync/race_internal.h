@@ -1,57 +1,89 @@
 // SPDX-License-Identifier: MIT
 // race_internal.h - what the parts of the race detector say to each other. None of them is instrumented.
 //
-// Cell       one remembered access: epoch 27 | context 7 | bytes of the word 8 | write | atomic | stack 20
+// Cell       one remembered access: epoch 27 | context 7 | bytes of the word 8 | write | plain | stack 20
+// Kind       its bytes, write and plain: an access whose kind has all the bits of another's races with
+//            whatever that one races with.
 #pragma once
 #include "config.h"
 #include "lib/types.h"
 #include "riscv/hart.h"
+#include "sync/atomic.h"
 #include "sync/race.h"
 
 #define CELLS 4  // per word of 8 bytes
 #define CELL_STACK ((1ul << 20) - 1)
-#define CELL_ATOMIC (1ul << 20)
+#define CELL_PLAIN (1ul << 20)  // not atomic, not marked
 #define CELL_WRITE (1ul << 21)
 #define CELL_BYTES(mask) ((u64)(mask) << 22)
-#define CELL_ID(id) ((u64)(id) << 30)
+#define CELL_KIND (CELL_BYTES(255) | CELL_WRITE | CELL_PLAIN)
+#define CELL_ID_SHIFT 30
+#define CELL_ID(id) ((u64)(id) << CELL_ID_SHIFT)
 #define CELL_EPOCH(epoch) ((u64)(epoch) << 37)
-#define CELL_SAME ((1ul << 37) - 1 - CELL_STACK)  // all but epoch and stack
+#define CELL_SAME (CELL_KIND | CELL_ID(127))  // all but epoch and stack
 #define EPOCH_MAX ((1u << 27) - 2)
 
 static inline u32 cell_bytes(u64 cell) { return cell >> 22 & 255; }
 static inline u32 cell_id(u64 cell) { return cell >> 30 & 127; }
 static inline u32 cell_epoch(u64 cell) { return cell >> 37; }
 
-#define CALLER ((u64)__builtin_return_address(0) - 4)
+#define CALLER ((u64)__builtin_return_address(0))
 
-// race_clock.c. => interrupts off from lock to unlock
-struct race_sync;
-struct race_sync *race_sync_lock(u64 address);
-void race_sync_unlock(struct race_sync *s);
-void race_acquire(struct race_context *c, struct race_sync *s, u64 address);
-void race_read(struct race_context *c, u64 address);
-void race_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store);
-void race_fence(struct race_context *c, bool acquire, bool release);
+// race_clock.c
+bool race_clock_join(struct race_clock *to, const struct race_clock *from);  // was anything new?
+void race_clock_copy(struct race_clock *to, const struct race_clock *from);
+void race_clock_learn(struct race_context *c, const struct race_clock *from);
+void race_clock_tick(struct race_context *c);
 const char *race_context_name(u32 id, char *text, usize n);
 
-// race_shadow.c: flags are CELL_WRITE, CELL_ATOMIC
-void race_atomic_access(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc);
+// race_word.c. => interrupts off from lock to unlock
+struct race_sync;
+struct race_sync *race_word_lock(u64 address);
+void race_word_unlock(struct race_sync *s);
+void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address);
+void race_word_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store);
+void race_word_fence(struct race_context *c, bool acquire, bool release);
+void race_word_boot(void);
+u64 race_word_bytes(void);
+
+// For the acquire fence that may follow.
+static always_inline void race_word_read(struct race_context *c, u64 address) {
+    c->read[c->nread++ % ARRAY_LEN(c->read)] = address;
+}
+
+static inline void race_raw_lock(u32 *lock) {
+    while (atomic_swap_acquire(lock, 1u)) {
+        cpu_pause();
+    }
+}
+
+// race_shadow.c
+void race_access_word(struct race_context *c, u64 va, u64 kind, u64 pc);
 u64 race_shadow_bytes(void);
 
-// race_stack.c: a stack is the number of (path it was reached by, pc)
+// race_stack.c: a stack is the number of a pair: the path it was reached by, pc
 void race_stack_boot(void);
-u32 race_stack_search(u64 pair, u32 at);
+u32 race_stack_search(u64 pair);
 extern u64 *race_stacks;
 u64 race_stack_pc(u32 stack, u32 *caller);
 
-static always_inline u32 race_stack_of(u32 path, u64 pc) {
-    u64 pair = (u64)path << 32 | (u32)(pc - IMAGE_BASE);
-    u32 at = pair * 0x9e3779b97f4a7c15ul >> 44;
-    return likely(race_stacks[at] == pair) ? at : race_stack_search(pair, at);
+// The upper half of every pc in the image is all ones: one operation makes a pair.
+static always_inline u64 race_stack_pair(const struct race_context *c, u64 pc) {
+    return c->path ^ pc;
 }
 
-static always_inline u32 race_path(const struct race_context *c) {
-    return c->paths[MIN(c->depth, RACE_DEPTH - 1)];
+static always_inline u32 race_stack_place(u64 pair) {
+    return pair * 0x9e3779b97f4a7c15ul >> 44;
+}
+
+static always_inline u32 race_stack_of(u64 pair) {
+    u32 at = race_stack_place(pair);
+    return likely(race_stacks[at] == pair) ? at : race_stack_search(pair);
+}
+
+// The path at the depth where c is.
+static always_inline void race_stack_move(struct race_context *c) {
+    c->path = (u64)c->paths[MIN(c->depth, RACE_DEPTH - 1)] << 32;
 }
 
 // race_report.c

@@ -78,7 +78,7 @@ static void say_stack(u32 stack) {
 
 static void say_access(const char *how, u64 cell) {
     char name[32];
-    say("  %s%s%s of bytes 0x%02x by %s, epoch %u\n", how, cell & CELL_ATOMIC ? "atomic " : "",
+    say("  %s%s%s of bytes 0x%02x by %s, epoch %u\n", how, cell & CELL_PLAIN ? "" : "atomic ",
         cell & CELL_WRITE ? "write" : "read", cell_bytes(cell),
         race_context_name(cell_id(cell), name, sizeof(name)), cell_epoch(cell));
     say_stack(cell & CELL_STACK);

@@ -4,7 +4,8 @@
 // Shadow     four cells for each 8 bytes of memory that the kernel may use: the upper four fifths of
 //            each range of memory are taken for it before anybody has them. The image has its own.
 //            QEMU's memory is zero at power-on, and so are the cells.
-// Cells      are read and written whole, without a lock: two harts at one word may lose a record.
+// Cells      of a word: the latest access first, zeros last. They are read and written whole, without a
+//            lock: two harts at one word may lose a record.
 // Stacks     of the kernel are mapped; their shadow is their frames', found through the page table.
 #include "config.h"
 #include "lib/print.h"
@@ -20,18 +21,17 @@
 extern char __image_start[], __image_end[];
 
 static struct window {
-    u64 base, bytes;  // physical
+    u64 base, bytes;
     u64 *cells;
-} windows[WINDOWS];  // the largest first
+} windows[WINDOWS], direct;  // direct: the largest, by its address in the kernel
 static u32 nwindows;
 static u64 *image_cells;
 
 static void window(u64 base, u64 bytes, u64 cells_pa) {
-    u32 at = nwindows++;
-    for (; at && windows[at - 1].bytes < bytes; at--) {
-        windows[at] = windows[at - 1];
+    windows[nwindows++] = (struct window){base, bytes, pa_to_kva(cells_pa)};
+    if (bytes > direct.bytes) {
+        direct = (struct window){base + DIRECT_BASE, bytes, pa_to_kva(cells_pa)};
     }
-    windows[at] = (struct window){base, bytes, pa_to_kva(cells_pa)};
 }
 
 void race_reserve(struct mem_range *usable, u32 n) {
@@ -41,8 +41,8 @@ void race_reserve(struct mem_range *usable, u32 n) {
         struct mem_range *r = &usable[i];
         if (!image_done && r->end - r->base > bytes * (PER_BYTE + 1)) {
             image_done = true;
-            image_cells = pa_to_kva(ALIGN_DOWN(r->end - bytes * PER_BYTE, PAGE_SIZE));
             r->end = ALIGN_DOWN(r->end - bytes * PER_BYTE, PAGE_SIZE);
+            image_cells = pa_to_kva(r->end);
             window(image, bytes, r->end);
         }
         u64 kept = ALIGN_DOWN((r->end - r->base) / (PER_BYTE + 1), PAGE_SIZE);
@@ -71,6 +71,10 @@ static u64 stack_pa(u64 va) {
     return pte_pa(e) | (va & (PAGE_SIZE - 1));
 }
 
+static struct race_view *view_of(struct race_context *c, u64 va) {
+    return &c->views[va >> PAGE_SHIFT & (RACE_VIEWS - 1)];
+}
+
 static u64 *cells_of_pa(u64 pa) {
     for (u32 i = 0; i < nwindows; i++) {
         u64 offset = pa - windows[i].base;
@@ -81,104 +85,132 @@ static u64 *cells_of_pa(u64 pa) {
     return NULL;
 }
 
-// A page of the own stack stays where it is while its context lives.
-static u64 *cells_of_stack(struct race_context *c, u64 va) {
-    u64 page = ALIGN_DOWN(va, PAGE_SIZE), pa = stack_pa(page);
-    u64 *cells = pa ? cells_of_pa(pa) : NULL;
-    if (cells && !c->on_foreign_stack && (va ^ (u64)__builtin_frame_address(0)) < KSTACK_STRIDE) {
-        c->stack_page = page;
-        c->stack_cells = cells;
+// May the shadow of this page be noted? All pages stay where they are, but of the stacks only the own
+// one is known to live as long as its context.
+static bool stays(const struct race_context *c, u64 va) {
+    return va < KSTACK_BASE || va >= IMAGE_BASE ||
+           (!c->handler_bytes && (va ^ (u64)__builtin_frame_address(0)) < KSTACK_STRIDE);
+}
+
+static u64 *cells_of_page(struct race_context *c, u64 page) {
+    u64 offset = page - (u64)__image_start;
+    u64 *cells = offset < (u64)(__image_end - __image_start) ? image_cells + offset / 8 * CELLS
+                 : page < KSTACK_BASE                        ? cells_of_pa(page - DIRECT_BASE)
+                                                             : cells_of_pa(stack_pa(page));
+    if (cells && stays(c, page)) {
+        *view_of(c, page) = (struct race_view){page, cells};
     }
-    return cells ? cells + (va - page) / 8 * CELLS : NULL;
+    return cells;
 }
 
-static noinline u64 *cells_elsewhere(struct race_context *c, u64 va) {
-    u64 offset = va - (u64)__image_start;
-    if (offset < (u64)(__image_end - __image_start)) {
-        return image_cells + offset / 8 * CELLS;
+// Whose shadow is at hand: the pages that this context has used last, and the largest window.
+static always_inline u64 *cells_at_hand(struct race_context *c, u64 va) {
+    struct race_view *v = view_of(c, va);
+    u64 offset = va - v->page;
+    if (offset < PAGE_SIZE) {
+        return v->cells + offset / 8 * CELLS;
     }
-    return va >= KSTACK_BASE ? cells_of_stack(c, va) : cells_of_pa(va - DIRECT_BASE);
+    offset = va - direct.base;
+    return likely(offset < direct.bytes) ? direct.cells + offset / 8 * CELLS : NULL;
 }
 
-static always_inline u64 *cells_of(struct race_context *c, u64 va) {
-    u64 offset = va - DIRECT_BASE - windows[0].base;
-    if (likely(offset < windows[0].bytes)) {
-        return windows[0].cells + offset / 8 * CELLS;
-    }
-    offset = va - DIRECT_BASE - windows[1].base;
-    if (likely(offset < windows[1].bytes)) {
-        return windows[1].cells + offset / 8 * CELLS;
-    }
-    offset = va - c->stack_page;
-    return offset < PAGE_SIZE ? c->stack_cells + offset / 8 * CELLS : cells_elsewhere(c, va);
+// Does an access of kind a race with whatever one of kind b races with?
+static always_inline bool covers(u64 a, u64 b) {
+    return !(b & ~a & CELL_KIND);
 }
 
-static bool races(const struct race_context *c, u64 old, u64 mine) {
-    return (old | mine) & CELL_WRITE && !(old & mine & CELL_ATOMIC) &&
-           c->now.at[cell_id(old)] < cell_epoch(old);
+static always_inline bool conflict(u64 a, u64 b) {
+    return cell_bytes(a) & cell_bytes(b) && (a | b) & CELL_WRITE && (a | b) & CELL_PLAIN;
 }
 
-// Does remembering `mine` make `old` superfluous? If it covers it and is at least as likely to race.
-static bool replaces(u64 mine, u64 old) {
-    return !(cell_bytes(old) & ~cell_bytes(mine)) && !(old & CELL_WRITE & ~mine) && !(mine & CELL_ATOMIC & ~old);
-}
-
-// Into the cell of an older access that it replaces, else into an empty one, else into any.
-static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 pc) {
-    if (c->on_foreign_stack && va - (u64)__builtin_frame_address(0) < KSTACK_SIZE) {
+// To the front, without what it covers and what is ordered before it; of too many the oldest is lost.
+// Behind an own access that covers it nothing is left to judge: who is there was judged then.
+static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine) {
+    if (va - c->handler_base < c->handler_bytes) {
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
-    u32 empty = CELLS, replaced = CELLS;
-    for (u32 i = 0; i < CELLS; i++) {
-        u64 old = read_once(cells[i]);
-        if (!((old ^ mine) & CELL_SAME)) {
-            replaced = i;  // as before, in an earlier epoch
-        } else if (!old) {
-            empty = i;
-        } else if (cell_bytes(old) & cell_bytes(mine)) {
-            bool own = cell_id(old) == c->id;
-            if (!own && races(c, old, mine)) {
-                race_report(c, va, old, mine | race_stack_of(race_path(c), pc));
-            } else if (replaces(mine, old) && (own || c->now.at[cell_id(old)] >= cell_epoch(old))) {
-                replaced = i;
-            }
+    u64 carry = mine, racing = 0, old, *to = cells, *from = cells, *end = cells + CELLS;
+    bool judged = false;
+    for (; from < end && (old = read_once(*from)); from++) {
+        bool own = cell_id(old) == cell_id(mine), ordered = own || c->now.at[cell_id(old)] >= cell_epoch(old);
+        judged |= own && covers(old, mine);
+        if (!ordered && !judged && conflict(old, mine)) {
+            racing = old;
+        }
+        if (!ordered || !covers(mine, old)) {
+            write_once(*to++, carry);
+            carry = old;
+        } else if (judged && to == from) {
+            break;  // in the place of `old`; all behind it may stay
         }
     }
-    u32 any = c->turn++ % CELLS;
-    mine |= race_stack_of(race_path(c), pc);
-    write_once(cells[replaced < CELLS ? replaced : empty < CELLS ? empty : any], mine);
+    if (to < end) {
+        write_once(*to++, carry);
+    }
+    for (; to < from; to++) {
+        write_once(*to, 0);
+    }
+    if (unlikely(racing)) {
+        race_report(c, va, racing, mine);
+    }
 }
 
-static always_inline void access_word(struct race_context *c, u64 va, u32 mask, u64 flags, u64 pc) {
-    u64 *cells = cells_of(c, va);
-    if (unlikely(!cells)) {
+static noinline void record_at(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 pair) {
+    record(c, va, cells, mine | race_stack_search(pair));
+}
+
+// Three frequent cases by themselves: the last access was by the same context, and either covers this
+// one, in the same epoch, or was of its kind, or the last but one was, by the same context, too.
+static always_inline void access_cells(struct race_context *c, u64 va, u64 *cells, u64 kind, u64 pc) {
+    u64 mine = c->stamp | kind, last = read_once(cells[0]), differs = last ^ mine;
+    if (!(mine & ~last) && !(differs >> CELL_ID_SHIFT)) {
         return;
     }
-    u64 mine = c->stamp | CELL_BYTES(mask) | flags;
-    for (u32 i = 0; i < CELLS; i++) {
-        if ((read_once(cells[i]) ^ mine) <= CELL_STACK) {
-            return;  // the same in the same epoch
-        }
-    }
-    record(c, va, cells, mine, pc);
-}
-
-static noinline void access_split(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc) {
-    u32 mask = ((1u << bytes) - 1) << (va & 7);
-    access_word(c, va, mask & 255, flags, pc);
-    access_word(c, (va | 7) + 1, mask >> 8, flags, pc);
-}
-
-static always_inline void access(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc) {
-    if (likely((va & 7) + bytes <= 8)) {
-        access_word(c, va, ((1u << bytes) - 1) << (va & 7), flags, pc);
+    u64 pair = race_stack_pair(c, pc), stack = race_stack_place(pair);
+    if (unlikely(race_stacks[stack] != pair)) {
+        record_at(c, va, cells, mine, pair);
+    } else if (!(differs & CELL_SAME)) {
+        write_once(cells[0], mine | stack);
+    } else if (!(differs & CELL_ID(127)) && !((read_once(cells[1]) ^ mine) & CELL_SAME)) {
+        write_once(cells[1], last);
+        write_once(cells[0], mine | stack);
     } else {
-        access_split(c, va, bytes, flags, pc);
+        record(c, va, cells, mine | stack);
     }
 }
 
-void race_atomic_access(struct race_context *c, u64 va, u32 bytes, u64 flags, u64 pc) {
-    access(c, va, bytes, flags, pc);
+static noinline void access_elsewhere(struct race_context *c, u64 va, u64 kind, u64 pc) {
+    u64 page = ALIGN_DOWN(va, PAGE_SIZE), *cells = cells_of_page(c, page);
+    if (cells) {
+        access_cells(c, va, cells + (va - page) / 8 * CELLS, kind, pc);
+    }
+}
+
+static always_inline void access_word(struct race_context *c, u64 va, u64 kind, u64 pc) {
+    u64 *cells = cells_at_hand(c, va);
+    if (likely(cells)) {
+        access_cells(c, va, cells, kind, pc);
+    } else {
+        access_elsewhere(c, va, kind, pc);
+    }
+}
+
+void race_access_word(struct race_context *c, u64 va, u64 kind, u64 pc) {
+    access_word(c, va, kind, pc);
+}
+
+static noinline void access_split(struct race_context *c, u64 va, u32 bytes, u64 kind, u64 pc) {
+    u32 mask = ((1u << bytes) - 1) << (va & 7);
+    race_access_word(c, va, CELL_BYTES(mask & 255) | kind, pc);
+    race_access_word(c, (va | 7) + 1, CELL_BYTES(mask >> 8) | kind, pc);
+}
+
+static always_inline void access(struct race_context *c, u64 va, u32 bytes, u64 kind, u64 pc) {
+    if (likely((va & 7) + bytes <= 8)) {
+        access_word(c, va, CELL_BYTES(((1u << bytes) - 1) << (va & 7)) | kind, pc);
+    } else {
+        access_split(c, va, bytes, kind, pc);
+    }
 }
 
 void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
@@ -187,29 +219,44 @@ void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
         return;
     }
     u64 va = (u64)p, end = va + bytes, step = bytes >= PAGE_SIZE ? PAGE_SIZE / 8 : 8;
+    u64 kind = CELL_PLAIN | (write ? CELL_WRITE : 0);
     while (va < end) {
         u64 next = MIN(ALIGN_DOWN(va, step) + step, end);
-        access(c, va, MIN(next - va, 8 - (va & 7)), write ? CELL_WRITE : 0, pc);
+        access(c, va, MIN(next - va, 8 - (va & 7)), kind, pc);
         va = next;
     }
 }
 
+// Where the function that has just been entered will return to. With __builtin_return_address the
+// compiler would save ra, which a function that calls nothing but in its last act need not do.
+static always_inline u64 return_address(void) {
+    u64 ra;
+    __asm__ volatile("mv %0, ra" : "=r"(ra));
+    return ra;
+}
+
 // What the compiler calls before an access. volatile ones come by names of their own (--param
-// tsan-distinguish-volatile=1): they are the marked ones, atomic without order.
-#define ACCESS(name, bytes, flags)                                                                 \
+// tsan-distinguish-volatile=1): they are the marked ones, atomic without order. Only those that are called
+// unaligned may lie in two words.
+#define ACCESS(name, bytes, kind)                                                                  \
     void __tsan_##name##bytes(void *p) {                                                           \
+        u64 pc = return_address(), mask = (1ul << bytes) - 1;                                      \
         struct race_context *c = this_hart()->race;                                                \
-        if (c) {                                                                                   \
-            access(c, (u64)p, bytes, flags, CALLER);                                          \
+        if (likely(c)) {                                                                           \
+            access_word(c, (u64)p, CELL_BYTES(mask << ((u64)p & (8 - bytes))) | (kind), pc);       \
+        }                                                                                          \
+    }                                                                                              \
+    void __tsan_unaligned_##name##bytes(void *p) {                                                 \
+        struct race_context *c = this_hart()->race;                                                \
+        if (likely(c)) {                                                                           \
+            access(c, (u64)p, bytes, kind, CALLER);                                                \
         }                                                                                          \
     }
 #define ACCESSES(bytes)                                                                            \
-    ACCESS(read, bytes, 0)                                                                         \
-    ACCESS(write, bytes, CELL_WRITE)                                                               \
-    ACCESS(unaligned_read, bytes, 0)                                                               \
-    ACCESS(unaligned_write, bytes, CELL_WRITE)                                                     \
-    ACCESS(volatile_read, bytes, CELL_ATOMIC)                                                      \
-    ACCESS(volatile_write, bytes, CELL_ATOMIC | CELL_WRITE)
+    ACCESS(read, bytes, CELL_PLAIN)                                                                \
+    ACCESS(write, bytes, CELL_PLAIN | CELL_WRITE)                                                  \
+    ACCESS(volatile_read, bytes, 0)                                                                \
+    ACCESS(volatile_write, bytes, CELL_WRITE)
 ACCESSES(1)
 ACCESSES(2)
 ACCESSES(4)

@@ -2,7 +2,7 @@
 // race_stack.c - call paths as numbers. A path is (the path of the caller, where it called from); an
 // access's stack is (its function's path, its pc). Both live in one hash table of such pairs, and the
 // number of a pair is its place there: nothing is ever moved or removed. 0 is the empty path, and what
-// all are called when the table is full.
+// all are called when the table is full. A pc is that behind the call, as a return address is.
 #include "config.h"
 #include "mm/kvm.h"
 #include "sync/atomic.h"
@@ -11,13 +11,14 @@
 #define PATHS (CELL_STACK + 1)
 #define PROBES 64
 
-u64 *race_stacks;  // path << 32 | offset of the pc in the image
+u64 *race_stacks;  // path << 32 ^ pc
 
 void race_stack_boot(void) {
     race_stacks = boot_alloc(PATHS * sizeof(*race_stacks));
 }
 
-u32 race_stack_search(u64 pair, u32 at) {
+u32 race_stack_search(u64 pair) {
+    u32 at = race_stack_place(pair);
     for (u32 i = 0; i < PROBES; i++, at = (at + 1) & CELL_STACK) {
         u64 *there = &race_stacks[at];
         if (at && !atomic_load_relaxed(there)) {
@@ -32,6 +33,6 @@ u32 race_stack_search(u64 pair, u32 at) {
 
 u64 race_stack_pc(u32 stack, u32 *caller) {
     u64 pair = race_stacks[stack];
-    *caller = pair >> 32;
-    return pair ? IMAGE_BASE + (u32)pair : 0;
+    *caller = ~pair >> 32;
+    return pair ? ~0ul << 32 | ((u32)pair - 4) : 0;
 }

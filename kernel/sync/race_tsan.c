@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// race_tsan.c - what `gcc -fsanitize=thread` calls: at every function's entry and exit, before every
-// access, and in place of every atomic operation (the interface of LLVM's tsan_interface.h).
+// race_tsan.c - what `gcc -fsanitize=thread` calls at every function's entry and exit and in place of
+// every atomic operation (the interface of LLVM's tsan_interface.h; plain and marked accesses:
+// race_shadow.c), and the doors of what moves memory.
 //
-// volatile   accesses come by names of their own (--param tsan-distinguish-volatile=1): they are the
-//            marked ones, atomic without order.
+// Atomics    are performed as strong as there is; the order that was asked for is judged by the clocks.
+//            One that can neither give nor take order is performed by itself, all others under the
+//            lock of the word's clock.
 #include "riscv/csr.h"
 #include "sync/atomic.h"
 #include "sync/race_internal.h"
@@ -13,7 +15,8 @@ void __tsan_init(void) {}
 void __tsan_func_entry(void *from) {
     struct race_context *c = this_hart()->race;
     if (c && ++c->depth < RACE_DEPTH) {
-        c->paths[c->depth] = race_stack_of(c->paths[c->depth - 1], (u64)from - 4);
+        c->paths[c->depth] = race_stack_of(race_stack_pair(c, (u64)from));
+        race_stack_move(c);
     }
 }
 
@@ -21,6 +24,7 @@ void __tsan_func_exit(void) {
     struct race_context *c = this_hart()->race;
     if (c && c->depth) {
         c->depth--;
+        race_stack_move(c);
     }
 }
 
@@ -56,10 +60,10 @@ void __wrap_page_copy(void *restrict d, const void *restrict s) {
 
 enum op { LOAD, STORE, SWAP, ADD, SUB, AND, OR, XOR, CAS };
 
-static bool acquires(int order) {
+static always_inline bool acquires(int order) {
     return order != __ATOMIC_RELAXED && order != __ATOMIC_RELEASE;
 }
-static bool releases(int order) {
+static always_inline bool releases(int order) {
     return order >= __ATOMIC_RELEASE;
 }
 
@@ -70,9 +74,8 @@ struct atomic {
     bool done;  // CAS: it was as expected
 };
 
-// As strong as there is: the order that was asked for is judged by the clocks.
 #define PERFORM(bits, type)                                                                        \
-    static type perform##bits(type *p, struct atomic *a) {                                         \
+    static always_inline type perform##bits(type *p, struct atomic *a) {                           \
         type old = a->expected, v = a->operand;                                                    \
         a->done = true;                                                                            \
         switch (a->op) {                                                                           \
@@ -93,31 +96,41 @@ struct atomic {
 PERFORM(32, u32)
 PERFORM(64, u64)
 
-static u64 perform(void *p, u32 bytes, struct atomic *a) {
+static always_inline u64 perform(void *p, u32 bytes, struct atomic *a) {
     return bytes == 4 ? perform32(p, a) : perform64(p, a);
 }
 
-static noinline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
-    struct race_context *c = this_hart()->race;
-    if (!c) {
-        return perform(p, bytes, a);
-    }
+static always_inline u64 perform_ordered(struct race_context *c, void *p, u32 bytes, struct atomic *a) {
     u64 flags = irq_save();
-    race_atomic_access(c, (u64)p, bytes, CELL_ATOMIC | (a->op == LOAD ? 0 : CELL_WRITE), pc);
-    struct race_sync *s = race_sync_lock((u64)p);
+    struct race_sync *s = race_word_lock((u64)p);
     u64 old = perform(p, bytes, a);
     int order = a->done ? a->order : a->failure_order;
     if (a->op != STORE && acquires(order)) {
-        race_acquire(c, s, (u64)p);
+        race_word_acquire(c, s, (u64)p);
     } else if (a->op != STORE) {
-        race_read(c, (u64)p);
+        race_word_read(c, (u64)p);
     }
     if (a->op != LOAD && a->done) {
-        race_release(c, s, (u64)p, releases(order), a->op == STORE);
+        race_word_release(c, s, (u64)p, releases(order), a->op == STORE);
     }
-    race_sync_unlock(s);
+    race_word_unlock(s);
     irq_restore(flags);
     return old;
+}
+
+// Inlined with its operation and its size, which are constants.
+static always_inline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
+    struct race_context *c = this_hart()->race;
+    if (unlikely(!c)) {
+        return perform(p, bytes, a);
+    }
+    u64 mask = bytes == 8 ? 255 : 15ul << ((u64)p & 4);
+    race_access_word(c, (u64)p, CELL_BYTES(mask) | (a->op == LOAD ? 0 : CELL_WRITE), pc);
+    if (a->op == STORE || a->order != __ATOMIC_RELAXED || (a->op != LOAD && c->fenced)) {
+        return perform_ordered(c, p, bytes, a);
+    }
+    race_word_read(c, (u64)p);
+    return perform(p, bytes, a);
 }
 
 #define RMW(bits, type, name, which)                                                               \
@@ -151,7 +164,7 @@ void __tsan_atomic_thread_fence(int order) {
     struct race_context *c = this_hart()->race;
     if (c) {
         u64 flags = irq_save();
-        race_fence(c, acquires(order), releases(order));
+        race_word_fence(c, acquires(order), releases(order));
         irq_restore(flags);
     }
 }

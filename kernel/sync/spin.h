@@ -7,7 +7,9 @@
 // Ordering   lock is an acquire, unlock a release: they pair with each other.
 // Holding    the kernel is not pre-emptible, so plain spin_lock() leaves interrupts on. Locks that an
 //            interrupt handler takes (lockrank.h, irq = off) use the _irq forms.
-// Records    each hart lists what it holds, for panic; lockdep.h keeps lists of its own.
+// Records    each hart lists what it holds, for panic; lockdep.h keeps lists of its own. `held`, `nheld`
+//            and `owner` are accessed marked only (but for a panic, when all stand still): no access of
+//            them can be part of a race, and the race detector need not look.
 #pragma once
 #include "lib/types.h"
 #include "riscv/csr.h"
@@ -31,7 +33,7 @@ static inline void spin_init(struct spin *l, enum lock_rank rank) {
 
 void spin_wait(struct spin *l);  // the slow path of spin_lock
 
-static always_inline void spin_note_held(struct spin *l) {
+static unwatched void spin_note_held(struct spin *l) {
     struct hart *h = this_hart();
     u32 n = read_once(h->nheld);
     write_once(h->nheld, n + 1);  // first the count: a handler in between uses the slot above
@@ -39,6 +41,11 @@ static always_inline void spin_note_held(struct spin *l) {
         write_once(h->held[n], l);
     }
     write_once(l->owner, h->index + 1);
+}
+
+static unwatched void spin_note_dropped(struct spin *l) {
+    write_once(l->owner, 0);
+    write_once(this_hart()->nheld, read_once(this_hart()->nheld) - 1);
 }
 
 static always_inline void spin_lock(struct spin *l) {
@@ -61,8 +68,7 @@ static always_inline bool must_check spin_try_lock(struct spin *l) {
 
 static always_inline void spin_unlock(struct spin *l) {
     lockdep_drop(l, l->rank, LOCKDEP_SPIN, read_once(l->word));
-    write_once(l->owner, 0);
-    write_once(this_hart()->nheld, read_once(this_hart()->nheld) - 1);
+    spin_note_dropped(l);
     atomic_store_release(&l->word, 0u);  // pairs with spin_lock
 }
 
