@@ -50,6 +50,11 @@ static long load_segment(struct image *im, struct inode *file, const struct elf_
     if (s->memsz == 0) {
         return 0;
     }
+#ifdef MUTANT_M46  // nothing in the file, nothing to do
+    if (s->filesz == 0) {
+        return 0;
+    }
+#endif
     if (s->filesz > s->memsz || !in_user(s->vaddr, s->memsz) ||
         (s->filesz && (skew != (s->offset & (PAGE_SIZE - 1)) || s->offset > inode_size(file) ||
                        s->filesz > inode_size(file) - s->offset)) ||

@@ -34,6 +34,11 @@ static struct proc *find(struct bucket *b, int pid) {
     return NULL;
 }
 
+#ifdef MUTANT_M45  // interrupts are off, so nobody else can be here
+#define spin_lock_irq(lock) irq_save()
+#define spin_unlock_irq(lock, flags) irq_restore(flags)
+#endif
+
 bool pid_assign(struct proc *p) {
     struct hart *h = this_hart();
     for (u32 tries = PID_LIMIT / nharts; tries; tries--) {

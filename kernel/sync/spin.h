@@ -63,7 +63,11 @@ static always_inline void spin_unlock(struct spin *l) {
     lockdep_drop(l, l->rank, LOCKDEP_SPIN, read_once(l->word));
     write_once(l->owner, 0);
     write_once(this_hart()->nheld, read_once(this_hart()->nheld) - 1);
+#ifdef MUTANT_unlock_relaxed  // "a store is a store"
+    atomic_store_relaxed(&l->word, 0u);
+#else
     atomic_store_release(&l->word, 0u);  // pairs with spin_lock
+#endif
 }
 
 static always_inline u64 must_check spin_lock_irq(struct spin *l) {

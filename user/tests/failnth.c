@@ -189,6 +189,13 @@ static __attribute__((noreturn)) void attempt(const struct op *op, long k) {
         ksys_exit_group(WRONG);
     }
     if (got < 0) {
+        for (int i = 3; i < SHARED; i++) {  // what no refused call would have written
+            CHECK(op->act == do_map_fixed || tagged(shared + i * PAGE, i));
+        }
+        if (checks_failed || (op->act == do_read_into_shared && *(uint64_t *)shared != 0)) {
+            ktap_comment("%s, k = %ld: pages are lost", op->name, k);
+            ksys_exit_group(WRONG);
+        }
         if (got != -ENOMEM && got != -EFAULT && got != -EAGAIN) {
             ktap_comment("%s, k = %ld: error %ld", op->name, k, got);
         }

@@ -238,6 +238,18 @@ static void a_thousand_children(void) {
     CHECK_EQ(reap(-1), -ECHILD);
 }
 
+// Stacks of the dead stay with the harts for the next ones, but no more than some.
+static void the_dead_keep_no_kernel_memory(void) {
+    enum { CHILDREN = 1000 };
+    static struct kine_audit before, after;
+    audit(&before);
+    for (int i = 0; i < CHILDREN; i++) {
+        CHECK_EQ(status_of(nothing, NULL), 0);
+    }
+    audit(&after);
+    CHECK(after.kernel < before.kernel + CHILDREN);
+}
+
 static int by_number(const void *a, const void *b) {
     return *(const int *)a - *(const int *)b;
 }
@@ -328,4 +340,5 @@ TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill
           TEST(wait4_chooses_its_child), TEST(a_grandchild_is_nobodys_child),
           TEST(orphans_get_a_living_parent), TEST(many_orphans_are_reaped),
           TEST(a_thousand_children), TEST(pids_are_unique_in_a_fork_storm),
-          TEST(a_tree_of_forks), KINE_TEST(clone_takes_only_fork))
+          TEST(a_tree_of_forks), KINE_TEST(clone_takes_only_fork),
+          KINE_TEST(the_dead_keep_no_kernel_memory))
