@@ -82,9 +82,10 @@ static long pipe_read(struct file *f, uaddr buf, usize n) {
     void *pinned = as_populate(proc_self()->as, buf);
     if (pinned && n <= PAGE_SIZE - buf % PAGE_SIZE) {
         mutex_lock(&p->lock);
-        while (await_data(p) && (usize)done < n && p->tail != p->head) {
-            ((char *)pinned)[done++] = bytes[p->tail++ % PIPE_BYTES];
+        for (bool some = await_data(p); some && (usize)done < n && p->tail != p->head; done++) {
+            ((char *)pinned)[done] = bytes[p->tail++ % PIPE_BYTES];
         }
+        waitq_wake_all(&p->writers);
         mutex_unlock(&p->lock);
         return done;
     }
