@@ -120,6 +120,8 @@ def main():
         print(f"{'' if found else 'not '}ok {number} - {name}: {tool}: {said} ({seconds:.1f} s)", flush=True)
         if found:
             table.killed(name, tool, seconds)
+        if "--matrix" in options:
+            table.write(keep=True)
     if "--plain" in options:
         for m in {m.name: m for m in chosen}.values():
             table.plain(m.name, plain(m))
@@ -133,7 +135,7 @@ def main():
             result(name, "models", found, said, seconds)
     print(f"1..{number}\n# {number - failed} of {number} killed")
     if "--matrix" in options:
-        table.write(keep=bool(named) or "--plain" in options)
+        table.write(keep=bool(named or options - {"--matrix"}))
     else:
         print("\n".join("# " + line for line in table.lines(fresh=True)))
     return failed != 0 or not (number or "--plain" in options)

@@ -87,11 +87,7 @@ static always_inline frame_t slots_take(frame_t *slot, u32 *top) {
 }
 
 static always_inline void slots_give(struct freelist *l, frame_t *slot, u32 *top, frame_t f) {
-#ifdef MUTANT_slot_relaxed  // "the frame's number is all there is to it"
-    atomic_store_relaxed(&slot[*top], f);
-#else
     atomic_store_release(&slot[*top], f);            // A1
-#endif
     *top += 1;                                       // L1
     atomic_store_release(&l->epoch, l->epoch + 2);   // A2: a give is complete at once
 }

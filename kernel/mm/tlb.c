@@ -56,11 +56,7 @@ static void shoot(u64 targets, u64 va, u64 pages) {
     atomic_store_relaxed(&self->shoot_pending, bits_count(targets));
     for (u32 i = 0; i < nharts; i++) {
         if (targets >> i & 1) {
-#ifdef MUTANT_request_relaxed  // rings before the request can be seen
-            atomic_or_relaxed(&harts[i]->tlb_requests, 1ul << self->index);
-#else
             atomic_or_release(&harts[i]->tlb_requests, 1ul << self->index);  // T1
-#endif
             ipi_send(harts[i]);
         }
     }

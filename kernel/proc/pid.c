@@ -34,15 +34,17 @@ static struct proc *find(struct bucket *b, int pid) {
     return NULL;
 }
 
-#ifdef MUTANT_M45  // interrupts are off, so nobody else can be here
-#define spin_lock_irq(lock) ((void)(lock), irq_save())
-#define spin_unlock_irq(lock, flags) ((void)(lock), irq_restore(flags))
-#endif
-
 bool pid_assign(struct proc *p) {
     struct hart *h = this_hart();
     for (u32 tries = PID_LIMIT / nharts; tries; tries--) {
+#ifdef MUTANT_M45  // one counter for all: who turns interrupts off is alone with it
+        static int last;
+        u64 off = irq_save();
+        int pid = ++last;
+        irq_restore(off);
+#else
         int pid = h->next_pid++ * nharts + h->index + 1;
+#endif
         if (pid >= PID_LIMIT) {
             h->next_pid = 1;
             continue;
