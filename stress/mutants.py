@@ -129,7 +129,10 @@ def main():
             table.write(keep=True) if "--matrix" in options else None
         chosen = []
     for m in chosen:
-        result(m.name, m.tool, *killed(m))
+        try:
+            result(m.name, m.tool, *killed(m))
+        except subprocess.CalledProcessError as error:
+            result(m.name, m.tool, False, f"does not build: {error}", 0.0)
     if not named and not options & {"--fast", "--plain"}:
         for name, found, said, seconds in models():
             result(name, "models", found, said, seconds)
