@@ -176,6 +176,7 @@ def main():
     for refs, smp, mem in STRESS:
         tally.guest("stress", ["/bin/stress", "all", "rounds=6", f"seed={smp}", "workers=4",
                                "delay=300"], refs=refs, smp=smp, mem=mem)
+    stream(tally, "stress/mutants.py", "--fast")
     print(f"{tally.passed} passed, {tally.failed} failed")
     return tally.failed != 0 or tally.passed == 0
 

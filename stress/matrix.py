@@ -30,8 +30,8 @@ class Matrix:
         return self.plains[name]
 
     def takes(self, name, tool):
-        """Seconds, as the file has them; much if it does not."""
-        return self.old.get(name, {}).get(tool, 1e9)
+        """Seconds, as the file has them; none if it does not: what is new is looked at."""
+        return self.old.get(name, {}).get(tool, 0.0)
 
     def lines(self, fresh):
         """Of what has been found now; not fresh: of what the file has, too."""

@@ -22,7 +22,7 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
 #elif !defined(MUTANT_W11) && !defined(MUTANT_W20) && !defined(MUTANT_break_unfenced)
     tlb_shootdown(as, va, 1);
 #endif
-    (void)as, (void)va;
+    (void)as, (void)va, (void)f;
     ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) |
                                                                          PTE_W)));
     RACE_POINT_FRAME("cow.drop", f);

@@ -43,6 +43,13 @@ static void block_in_write(void *unused) {
     }
 }
 
+static void block_on_console(void *unused) {
+    (void)unused;
+    char byte;
+    while (ksys_read(0, &byte, 1) > 0) {
+    }
+}
+
 static void block_in_wait(void *unused) {
     (void)unused;
     struct gate hold = gate_new();
@@ -83,7 +90,7 @@ static void fork_for_ever(void *unused) {
 
 static void whatever_a_child_does_kill_ends_it(void) {
     void (*const acts[])(void *) = {spin_for_ever, sleep_for_ever, block_on_pipe, block_in_write,
-                                    block_in_wait, call_for_ever, fault_for_ever, fork_for_ever};
+                                    block_in_wait, block_on_console, call_for_ever, fault_for_ever, fork_for_ever};
     const int signals[] = {SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGSEGV, SIGUSR1};
     for (int i = 0; i < COUNT(acts) * 4; i++) {
         int sig = i % 4 ? signals[i % COUNT(signals)] : SIGKILL;
