@@ -12,8 +12,12 @@ TOOLS = ["lockdep", "race detector", "ghost TLB", "KASAN", "UBSan", "audit", "sc
 
 class Matrix:
     def __init__(self):
-        """As it stands in the file."""
-        self.old, self.new, self.plains = {}, {}, {}  # {mutant: {tool: seconds}} twice, {mutant: words}
+        self.new = {}  # {mutant: {tool: seconds}}
+        self.read()
+
+    def read(self):
+        """The table as it stands in the file; whoever else writes to it is not forgotten."""
+        self.old, self.plains = {}, {}
         for line in DOC.read_text().split(BEGIN)[-1].split(END)[0].splitlines()[2:]:
             name, *cells, plain = [cell.strip() for cell in line.strip("|").split("|")]
             self.old[name] = {tool: float(cell) for tool, cell in zip(TOOLS, cells) if cell}
@@ -24,10 +28,8 @@ class Matrix:
         self.new.setdefault(name, {})[tool] = seconds
 
     def plain(self, name, words):
+        self.read()
         self.plains[name] = words
-
-    def of_plain(self, name):
-        return self.plains[name]
 
     def takes(self, name, tool):
         """Seconds, as the file has them; none if it does not: what is new is looked at."""
@@ -44,6 +46,9 @@ class Matrix:
             yield f"| {name} | " + " | ".join(cells) + f" | {self.plains.get(name, '')} |"
 
     def write(self, keep):
+        plains = self.plains
+        self.read()
+        self.plains.update(plains)
         text = DOC.read_text()
         begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
         table = "".join(line + "\n" for line in self.lines(fresh=not keep))

@@ -5,7 +5,7 @@ where the bug is: the same command on the clean kernel must pass. KTAP, then the
 
     stress/mutants.py             all of them, those of the models too
     stress/mutants.py W17 M25     these
-    stress/mutants.py --fast      those that take little time (docs/testing.md says how much)
+    stress/mutants.py --fast      those that took little time in docs/testing.md, and new ones
     --matrix     put the times into the matrix of docs/testing.md, instead of printing it
     --plain      does plain stress find them? (slow) Into the same matrix with --matrix
 
@@ -127,8 +127,8 @@ def main():
             table.write(keep=True)
     if "--plain" in options:
         for m in {m.name: m for m in chosen}.values():
-            table.plain(m.name, plain(m))
-            print(f"# {m.name}: {table.of_plain(m.name)} by plain stress", flush=True)
+            table.plain(m.name, verdict := plain(m))
+            print(f"# {m.name}: {verdict} by plain stress", flush=True)
             table.write(keep=True) if "--matrix" in options else None
         chosen = []
     for m in chosen:
