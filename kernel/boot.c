@@ -102,6 +102,9 @@ static void init_frames(void) {
         lo = MIN(lo, machine.memory[i].base);
         hi = MAX(hi, machine.memory[i].end);
     }
+#ifdef MUTANT_M26  // a record for every address from 0 on
+    lo = 0;
+#endif
     u32 count = (hi - lo) >> PAGE_SHIFT;
 #ifdef MUTANT_M13  // room for 34 records less than there are frames
     frame_init(lo, count, boot_alloc((count - 34) * sizeof(struct frame)));
@@ -159,12 +162,16 @@ static void make_idle(struct hart *h) {
 }
 
 #ifdef LOCKDEP
-// lockmax=: no spinlock may be held for longer (instret: instructions if QEMU counts them, -icount).
+// lockmax=: no spinlock may be held for longer (instret: instructions if QEMU counts them, -icount);
+// lockmax.FRAMES=: this one.
 static void bound_locks(void) {
     u64 most = 0;
     fdt_bootarg("lockmax=", &most);
     for (u32 class = 0; class < RANK_COUNT; class++) {
+        char name[32];
+        snprintf(name, sizeof(name), "lockmax.%s=", lock_rank_name[class]);
         lockdep_classes[class].bound = most;
+        fdt_bootarg(name, &lockdep_classes[class].bound);
     }
 }
 #endif

@@ -60,6 +60,9 @@ static bool is_page_fault(u64 cause, enum access *access) {
 
 static noinline void die(const struct trapframe *tf, int error) {
     u64 cause = tf->cause, value = tf->value;
+#ifdef MUTANT_M44  // a user's fault is the kernel's
+    panic("a page fault in user mode that cannot be handled");
+#endif
     static const char *const causes[] = {
         "misaligned fetch", "fetch access fault", "illegal instruction", "breakpoint",
         "misaligned load", "load access fault", "misaligned store", "store access fault",

@@ -114,7 +114,7 @@ def host_units(tally):
         print("# " + "\n# ".join(line for line in run.stdout.splitlines()[-200:] if not line.startswith("ok ")))
 
 
-def ktap(tally, script, *words):
+def stream(tally, script, *words):
     """A script on the host whose result lines count; one that stops short counts as one failure."""
     run = subprocess.run([sys.executable, script, *words], cwd=ROOT, capture_output=True, text=True)
     failed = 0
@@ -134,9 +134,9 @@ def main():
     SAVED.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
     print("KTAP version 1")
-    ktap(tally, "stress/lint.py")
-    ktap(tally, "stress/model/run.py")
-    ktap(tally, "stress/explore/explore.py", "check")
+    stream(tally, "stress/lint.py")
+    stream(tally, "stress/model/run.py")
+    stream(tally, "stress/explore/explore.py", "check")
     host_tests(tally)
     figures(tally)
     host_units(tally)
@@ -176,6 +176,7 @@ def main():
     for refs, smp, mem in STRESS:
         tally.guest("stress", ["/bin/stress", "all", "rounds=6", f"seed={smp}", "workers=4",
                                "delay=300"], refs=refs, smp=smp, mem=mem)
+    stream(tally, "stress/mutants.py", "--fast")
     print(f"{tally.passed} passed, {tally.failed} failed")
     return tally.failed != 0 or tally.passed == 0
 

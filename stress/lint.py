@@ -8,8 +8,11 @@ and the lock table of docs/architecture.md, which is made from kernel/sync/lockr
 """
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
+
+import unmutate
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAYERS = ["lib", "riscv", "sync", "mm", "proc", "fs", "dev", "syscall"]
@@ -73,11 +76,11 @@ def voices():
 
 
 def sizes():
-    """A figure to watch, not a gate: lines of the kernel without its tests and tools."""
+    """A figure to watch, not a gate: lines of the kernel without its tests, tools and mutants."""
     lines, tools, code, braces = {}, 0, 0, 0
     for p in (ROOT / "kernel").rglob("*"):
         if p.suffix in (".c", ".h", ".S") and "test" not in p.parts:
-            text = [line.strip() for line in p.read_text().splitlines()]
+            text = [line.strip() for line in unmutate.cut(p.read_text()).splitlines()]
             if TOOLS.search(p.as_posix()):
                 tools += len(text)
                 continue
@@ -89,6 +92,21 @@ def sizes():
           f"{code - braces} of them more than a closing brace (goal: below 6000)")
     long = [f"{p.relative_to(ROOT)} {n}" for p, n in lines.items() if n > 600]
     result(not long, "lint: no file has more than 600 lines", long)
+
+
+def mutants():
+    """A normal build has none of them, and docs/mutants.md all."""
+    command = subprocess.run(["make", "-nB", "V=1", "out/cas/boot.o", "REFS=cas", "CHECK=0"], cwd=ROOT,
+                             capture_output=True, text=True).stdout
+    compiler = [w for w in shlex.split(re.search(r"^riscv64.*-c kernel/boot.c", command, re.M).group())
+                if w not in ("-MMD", "-c", "kernel/boot.c")]
+    bad = unmutate.different(ROOT, ROOT / "out" / "cas", compiler) + [w for w in compiler if "MUTANT" in w]
+    result(not bad, "lint: a normal build is the same with all mutants cut out of the tree", bad)
+    known = set(re.findall(r"^\| (\w+)[^|]* \|", (ROOT / "docs" / "mutants.md").read_text(), re.M))
+    there = {name for p in (ROOT / "kernel").rglob("*.[chS]") for name in re.findall(r"\bMUTANT_(\w+)", p.read_text())}
+    rows = set(re.findall(r"^\| (\w+)[^|\n]*\|.*`(?:schedule|/|--)[^`]*` \|$", (ROOT / "docs" / "mutants.md").read_text(), re.M))
+    wrong = sorted(there - known | rows - there)
+    result(there and not wrong, "lint: docs/mutants.md has a row for each mutant of the kernel, and no other", wrong)
 
 
 def lock_table():
@@ -109,5 +127,6 @@ counts()
 atomics()
 voices()
 sizes()
+mutants()
 lock_table()
 sys.exit(failed != 0)

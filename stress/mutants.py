@@ -1,19 +1,29 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""mutants.py - is each bug of docs/mutants.md named by the tool that is said to name it?
+"""mutants.py - is each bug of docs/mutants.md found by the tool that is said to find it, and by that only
+where the bug is: the same command on the clean kernel must pass. KTAP, then the matrix.
 
-    stress/mutants.py             all of them
+    stress/mutants.py             all of them, those of the models too
     stress/mutants.py W17 M25     these
+    stress/mutants.py --fast      those that took little time in docs/testing.md, and new ones
+    --matrix     put the times into the matrix of docs/testing.md, instead of printing it
+    --plain      does plain stress find them? (slow) Into the same matrix with --matrix
 
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
-column is what the guest must say (if it panics: there), its last the command, or `schedule NAME`: a file
-of stress/explore/schedules.
+column is what the guest must say, its last the command, perhaps after options of boot.py and `--`, or
+`schedule NAME`: a file of stress/explore/schedules.
 """
+import collections
+import functools
 import re
+import shlex
 import subprocess
 import sys
+import time
 
 import boot
+import matrix
+import mutantbuild
 import qemu
 
 sys.path.append(str(qemu.ROOT / "stress" / "explore"))
@@ -21,41 +31,120 @@ import explore  # noqa: E402
 
 DOC = qemu.ROOT / "docs" / "mutants.md"
 ROW = re.compile(r"^\| (\w+)(?: \(`REFS=(\w+)`\))? \| [^|]+ \| ([^|]+) \| `([^`]+)` \|$")
+MODEL = re.compile(r"(ok|not ok) \d+ - (?:(\w+), mutant (\w+)|weakened: (.+) to (\w+)): (.*?)(?:[ (]+[\w ,]*in ([\d.]+) s\))$")
+PLAIN = ["--smp", "8", "--mem", "256M", "--", "/bin/stress", "all", "rounds=2", "workers=4", "seed=1"]
+FAST = 5.0  # seconds in the matrix
+
+Mutant = collections.namedtuple("Mutant", "name refs tools tool says command")
 
 
-def mutants():
-    """(name, refs, tools, words that must be said, command) of every row."""
+def rows():
     for section in DOC.read_text().split("\n## ")[1:]:
-        tools = re.search(r"make ((?:\w+=1 )+)MUTANT=", section).group(1).split()
+        tools = re.search(r"make ((?:\w+=1 )+)MUTANT=", section)
+        tools = tuple(t.split("=")[0] for t in tools.group(1).split()) if tools else ()
+        tool = section.splitlines()[0].removeprefix("Caught by ").removeprefix("the ").split(";")[0]
         for line in section.splitlines():
             row = ROW.match(line)
             if row:
-                yield row.group(1), row.group(2) or "cas", tools, row.group(3).strip(), row.group(4)
+                yield Mutant(row[1], row[2] or "cas", tools, tool, row[3].strip(), row[4])
 
 
-def run(name, refs, tools, says, command):
-    subprocess.run(["make", "-s", "-C", str(qemu.ROOT), f"REFS={refs}", f"MUTANT={name}", *tools, "kernel"],
-                   check=True, stdout=subprocess.DEVNULL)
-    folder = "-".join([refs, *(t.split("=")[0].lower() for t in tools), name])
-    words = command.split()
+def configuration(folder, command):
+    words = shlex.split(command)
     if words[0] == "schedule":
         words = ["/tests/explore", "script", explore.Schedule(words[1]).argument]
-    guest = qemu.boot(boot.config(words, mem="1G", kernel=folder))
-    for _ in guest.lines():
-        pass
-    said = next((line for line in guest.log if says in line), guest.verdict)
-    return guest.status != 0 and says in said, said
+    args = boot.parser().parse_args(words if words[0].startswith("--") else ["--mem", "1G", "--", *words])
+    args.kernel = folder
+    return args
+
+
+def run(folder, command, says):
+    """(it said that: then it has been stopped; what else; its status)."""
+    guest = qemu.boot(configuration(folder, command))
+    for line in guest.lines():
+        if says in line and not line.startswith("bootargs:"):
+            return True, line.split("PANIC: ")[-1], None
+    return False, f"{guest.verdict} {guest.why}".strip(), guest.status
+
+
+@functools.cache
+def control(refs, tools, command):
+    """What is wrong with the clean kernel, None if nothing: each command runs once."""
+    start = time.monotonic()
+    folder = mutantbuild.clean(refs, tools)
+    _, said, status = run(folder, command, "\0")
+    print(f"# clean: {folder} {command}: {said} ({time.monotonic() - start:.1f} s)", flush=True)
+    return f"the clean kernel: {said}" if status else None
+
+
+def killed(m):
+    """(found, what was said, seconds)"""
+    folder = mutantbuild.build(m.refs, m.tools, m.name)
+    start = time.monotonic()
+    found, said, _ = run(folder, m.command, m.says)
+    seconds = time.monotonic() - start
+    mutantbuild.remove(folder)
+    wrong = control(m.refs, m.tools, m.command)
+    return found and not wrong, wrong or said, seconds
+
+
+def plain(m):
+    """Does stress on the kernel without tools find it? A mutant that does not even build is no mutant."""
+    folder = mutantbuild.build(m.refs, (), m.name)
+    _, _, status = run(folder, shlex.join(PLAIN), "\0")
+    mutantbuild.remove(folder)
+    return "found" if status else "not found"
+
+
+def models():
+    """(name, found, what was said, seconds) of every mutant of stress/model."""
+    run = subprocess.Popen([sys.executable, str(qemu.ROOT / "stress" / "model" / "run.py"), "--full"],
+                           stdout=subprocess.PIPE, text=True)
+    for line in run.stdout:
+        row = MODEL.match(line)
+        if row and "not needed" not in line:
+            name = f"{row[2]}: {row[3]}" if row[2] else f"{row[4]} → {row[5]}".replace("|", "or")
+            yield name, row[1] == "ok", row[6], float(row[7] or 0)
+    run.wait()
 
 
 def main():
-    chosen = [m for m in mutants() if not sys.argv[1:] or m[0] in sys.argv[1:]]
-    failed = 0
-    print(f"KTAP version 1\n1..{len(chosen)}")
-    for number, mutant in enumerate(chosen, 1):
-        good, said = run(*mutant)
-        failed += not good
-        print(f"{'' if good else 'not '}ok {number} - {mutant[0]}: {said}", flush=True)
-    return failed != 0 or not chosen
+    options = {w for w in sys.argv[1:] if w.startswith("--")}
+    named = [w for w in sys.argv[1:] if not w.startswith("--")]
+    table, number, failed = matrix.Matrix(), 0, 0
+    every = list(rows())
+    slow = {m for m in every if "--fast" in options and table.takes(m.name, m.tool) > FAST}
+    chosen = [m for m in every if m not in slow and (not named or m.name in named)]
+    print("KTAP version 1")
+
+    def result(name, tool, found, said, seconds):
+        nonlocal number, failed
+        number, failed = number + 1, failed + (not found)
+        print(f"{'' if found else 'not '}ok {number} - {name}: {tool}: {said} ({seconds:.1f} s)", flush=True)
+        if found:
+            table.killed(name, tool, seconds)
+        if "--matrix" in options:
+            table.write(keep=True)
+    if "--plain" in options:
+        for m in {m.name: m for m in chosen}.values():
+            table.plain(m.name, verdict := plain(m))
+            print(f"# {m.name}: {verdict} by plain stress", flush=True)
+            table.write(keep=True) if "--matrix" in options else None
+        chosen = []
+    for m in chosen:
+        try:
+            result(m.name, m.tool, *killed(m))
+        except subprocess.CalledProcessError as error:
+            result(m.name, m.tool, False, f"does not build: {error}", 0.0)
+    if not named and not options & {"--fast", "--plain"}:
+        for name, found, said, seconds in models():
+            result(name, "models", found, said, seconds)
+    print(f"1..{number}\n# {number - failed} of {number} killed")
+    if "--matrix" in options:
+        table.write(keep=bool(named or options - {"--matrix"}))
+    elif "--fast" not in options:
+        print("\n".join("# " + line for line in table.lines(fresh=True)))
+    return failed != 0 or not (number or "--plain" in options)
 
 
 if __name__ == "__main__":

@@ -177,7 +177,9 @@ u64 inode_size(struct inode *i) {
 }
 
 long inode_read(struct inode *i, u64 off, void *buf, usize n) {
+#ifndef MUTANT_M47  // offsets are believed
     n = off < i->size ? MIN(n, i->size - off) : 0;
+#endif
     memcpy(buf, i->data + off, n);
     return n;
 }

@@ -78,6 +78,18 @@ static long pipe_read(struct file *f, uaddr buf, usize n) {
     mutex_unlock(&p->lock);
     mutex_unlock(&proc_self()->as->lock);
 #endif
+#ifdef MUTANT_W21  // looked up once, kept while it sleeps, and written by its physical address
+    void *pinned = as_populate(proc_self()->as, buf);
+    if (pinned && n <= PAGE_SIZE - buf % PAGE_SIZE) {
+        mutex_lock(&p->lock);
+        for (bool some = await_data(p); some && (usize)done < n && p->tail != p->head; done++) {
+            ((char *)pinned)[done] = bytes[p->tail++ % PIPE_BYTES];
+        }
+        waitq_wake_all(&p->writers);
+        mutex_unlock(&p->lock);
+        return done;
+    }
+#endif
     mutex_lock(&p->lock);
     if (n && await_data(p)) {
         while (!error && (usize)done < n && p->tail != p->head) {

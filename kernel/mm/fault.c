@@ -67,39 +67,30 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
     return 0;
 }
 
+#include "mm/mutant_break.h"  // break_shared in a wrong order; normally nothing
+#ifndef BREAK_IS_MUTANT
 static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
     pte_t old = *e;
     RACE_POINT_FRAME("cow.break", f);
-#ifdef MUTANT_W20  // fenced before the change instead of after it
-    tlb_shootdown(as, va, 1);
-#endif
-#ifdef MUTANT_W11  // the old frame is let go before the entry is changed, and nothing is shot down
-    frame_release(f);
-#endif
     ghost_change(e, atomic_swap_relaxed(e, 0ul));
-#if defined(MUTANT_W05)  // no fence when the kernel itself has written to the page
-    if (!(csr_read(sstatus) & SSTATUS_SPP)) {
-        tlb_shootdown(as, va, 1);
-    }
-#elif defined(MUTANT_W11) || defined(MUTANT_W20) || defined(MUTANT_break_unfenced)
-    (void)as, (void)va;
-#else
     tlb_shootdown(as, va, 1);
-#endif
     ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) |
                                                                          PTE_W)));
     RACE_POINT_FRAME("cow.drop", f);
-#if defined(MUTANT_M21) || defined(MUTANT_M22) || defined(MUTANT_M23) || defined(MUTANT_M29) || defined(MUTANT_W11)
-    (void)f;  // these have let go of it, too early
-#else
     frame_release(f);
-#endif
     COUNT(cow_copies);
     return 0;
 }
+#endif
 
 static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     frame_t f = frame_of_pte(*e), copy;
+#ifdef MUTANT_W07  // the kernel writes through the mark
+    if (csr_read(sstatus) & SSTATUS_SPP) {
+        atomic_xor_relaxed(e, PTE_W | PTE_COW);
+        return 0;
+    }
+#endif
     switch (frame_break(f, &copy)) {
     case BREAK_SOLE:
         RACE_POINT_FRAME("cow.flip", f);
@@ -118,6 +109,12 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
 #ifdef MUTANT_W13  // the page is given up although there is no other
         write_once(*e, 0ul);
 #endif
+#ifdef MUTANT_M11  // unmapped in time for a copy, which there is not
+        pt_clear(as, va, va + PAGE_SIZE, false);
+#endif
+#ifdef MUTANT_M08  // "this cannot happen"
+        panic("no frame for a copy");
+#endif
         return -ENOMEM;
     }
 }
@@ -125,6 +122,16 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
 // => as->lock held
 static always_inline int fault_locked(struct as *as, u64 va, enum access access) {
     pte_t *e = pt_find(as, va);
+#ifdef MUTANT_M10  // whatever has the mark is a page
+    if (e && *e & PTE_COW && !permits(*e, access)) {
+        return break_cow(as, e, va);
+    }
+#endif
+#ifdef MUTANT_M05  // one of two bits has to do
+    if (e && *e & PTE_V && access == ACCESS_WRITE && *e & (PTE_COW | PTE_U) && !(*e & PTE_W)) {
+        return break_cow(as, e, va);
+    }
+#endif
     if (e && *e & PTE_V) {
         if (permits(*e, access)) {  // somebody was faster, or the TLB was older
             tlb_fence_page(va);
@@ -134,6 +141,16 @@ static always_inline int fault_locked(struct as *as, u64 va, enum access access)
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
     }
     struct region *r = region_find(as, va);
+#ifdef MUTANT_M09  // "the table must be there"
+    if (!r && access == ACCESS_WRITE) {
+        panic("a store to %lx, where nothing is", va);
+    }
+#endif
+#ifdef MUTANT_W14  // a store is reason enough
+    if (r && access == ACCESS_WRITE) {
+        r->prot = PROT_READ | PROT_WRITE | PROT_EXEC;
+    }
+#endif
     if (!r || !(r->prot & access || (access == ACCESS_READ && r->prot & PROT_WRITE))) {
         return -EFAULT;
     }

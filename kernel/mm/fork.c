@@ -13,6 +13,7 @@
 #include "mm/pagetable.h"
 #include "mm/refs.h"
 #include "mm/tlb.h"
+#include "sync/park.h"
 
 extern struct cache region_cache;
 
@@ -22,14 +23,30 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
     u32 copied = 0;
     for (u32 i = 0; i < n; i++) {
         pte_t e = from[i];
+#ifdef MUTANT_M10  // the mark for every entry, whether there is a page or not
+        if (!(e & PTE_V)) {
+            to[i] = from[i] = PTE_COW;
+        }
+#endif
         if (!(e & PTE_V)) {
             continue;
         }
+#ifdef MUTANT_M33  // fork by copying, as if sharing had been switched off
+        frame_t own = e & PTE_W ? frame_copy(frame_of_pte(e)) : FRAME_NONE;
+        if (own) {
+            to[i] = pte_make(frame_pa(own), e & PTE_FLAGS);
+            copied++;
+            continue;
+        }
+#endif
 #ifdef MUTANT_M19  // what was read-only is marked, too, and then written
         if (!(e & (PTE_W | PTE_COW))) {
             atomic_or_relaxed(&from[i], PTE_COW);
             e |= PTE_COW;
         }
+#endif
+#ifdef MUTANT_W03  // marked by an earlier fork: not writable, so read-only
+        e &= ~PTE_COW;
 #endif
 #ifdef MUTANT_M16  // both may go on writing
         if (e & PTE_W) {
@@ -42,6 +59,13 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
             downgraded = true;
         }
         RACE_POINT_FRAME("fork.get", frame_of_pte(e));
+#ifdef MUTANT_W04  // a child of the dying need not be counted
+        if (park_killed()) {
+            to[i] = e;
+            copied++;
+            continue;
+        }
+#endif
         frame_get(frame_of_pte(e));
         ghost_change(&to[i], to[i] = e);
         copied++;
@@ -58,6 +82,9 @@ static int share_region(struct as *parent, struct as *child, struct region *r, b
         if (from) {
             pte_t *to = pt_make(child, va);
             if (!to) {
+#ifdef MUTANT_M31  // "there is always one more"
+                panic("no table for a child");
+#endif
 #ifdef MUTANT_M12  // gives back what it has not counted
                 if (*from & PTE_V) {
                     frame_release(frame_of_pte(*from));
@@ -89,6 +116,9 @@ static int share_all(struct as *parent, struct as *child, bool *downgraded) {
         *copy = *r;
         list_add_tail(&child->regions, &copy->link);
         int error = share_region(parent, child, r, downgraded);
+#ifdef MUTANT_M32  // what cannot be shared is left out
+        error = 0;
+#endif
         if (error) {
             return error;
         }

@@ -9,6 +9,7 @@
 #include "riscv/hart.h"
 #include "sync/ghost.h"
 #include "sync/race.h"
+#include "sync/spin.h"
 #include "sync/track.h"
 
 struct frame *frame_table;
@@ -90,7 +91,14 @@ frame_t frame_copy(frame_t old) {
 #endif
     if (f) {
         RACE_POINT_FRAME("frame.copy", old);
+#ifdef MUTANT_M24  // one copy at a time
+        static struct spin copying = SPIN_INIT(REFS);
+        spin_lock(&copying);
+#endif
         page_copy(frame_kva(f), frame_kva(old));
+#ifdef MUTANT_M24
+        spin_unlock(&copying);
+#endif
     }
     return f;
 }

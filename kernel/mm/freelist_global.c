@@ -4,6 +4,7 @@
 // Invariants G1 every free frame is on the list or in the virgin range [virgin, virgin_end).
 // Locking    frames_lock, rank FRAMES; REFS=freelock uses the same lock for the counts.
 #include "mm/freelist.h"
+#include "lib/string.h"
 #include "sync/spin.h"
 
 struct spin frames_lock = SPIN_INIT(FRAMES);
@@ -45,6 +46,11 @@ frame_t freelist_take(void) {
         f = virgin++;
         *frame_record(f) = (struct frame){0};
     }
+#ifdef MUTANT_M15  // filled with junk, under the lock
+    if (f) {
+        memset(frame_kva(f), 5, PAGE_SIZE);
+    }
+#endif
     write_once(count, count - (f != FRAME_NONE));  // freelist_count looks without the lock
     spin_unlock(&frames_lock);
     return f;
@@ -72,6 +78,15 @@ u64 freelist_count(void) {
     spin_lock(&refs_lock);
     spin_unlock(&refs_lock);
     spin_unlock(&frames_lock);
+#endif
+#ifdef MUTANT_M41  // counted, under the lock
+    u64 n = virgin_end - virgin;
+    spin_lock(&frames_lock);
+    for (frame_t f = head; f; f = frame_record(f)->next) {
+        n++;
+    }
+    spin_unlock(&frames_lock);
+    return n;
 #endif
     return read_once(count);
 }

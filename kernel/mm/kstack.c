@@ -108,6 +108,9 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
             }
             return false;
         }
+#ifdef MUTANT_M04  // the kernel's mappings are counted as well
+        frame_get(f);
+#endif
         ghost_change(e, *e = pte_make(frame_pa(f), PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D));
     }
     p->stacks++;

@@ -44,9 +44,15 @@ static inline bool must_check frame_put(frame_t f) {
     frame_record(f)->ref = old - 1;
 #else
     RACE_POINT_FRAME("frame.put", f);
+#ifdef MUTANT_W18  // "only a number"
+    return atomic_sub_relaxed(&frame_record(f)->ref, 1u) == 1;
+#endif
     u32 old = atomic_sub_release(&frame_record(f)->ref, 1u);  // O2, pairs with O3 and O4
 #endif
     RACE_POINT_FRAME("put.done", f);
+#ifdef MUTANT_W16  // looks again: two may be told that they were the last
+    return frame_refs(f) == 0;
+#endif
     if (old == 1) {
         atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
         return true;
@@ -72,6 +78,12 @@ static inline bool must_check frame_get_unless_free(frame_t f) {
 }
 
 static inline bool frame_sole(frame_t f) {
+#ifdef MUTANT_W19  // "the branch keeps the order"
+    return frame_refs(f) == 1;
+#endif
+#if defined(MUTANT_M27) || defined(MUTANT_W15)  // whoever writes gets a copy
+    return false;
+#endif
     return atomic_load_acquire(&frame_record(f)->ref) == 1;  // O4, pairs with O2
 }
 
@@ -95,6 +107,11 @@ static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
     }
 #else
     *copy = frame_copy(f);
+#endif
+#ifdef MUTANT_W15
+    if (!*copy) {
+        panic("no frame for a copy of the sole owner's page");
+    }
 #endif
     return *copy ? BREAK_COPIED : BREAK_NOMEM;
 }

@@ -63,6 +63,10 @@ noreturn void proc_exit(int status) {
     }
 #endif
     as_switch(NULL);
+#ifdef MUTANT_M48  // whoever waits gives the memory back
+    p->as = as;
+    as = NULL;
+#endif
     if (as) {
         as_destroy(as);
     }
@@ -129,6 +133,12 @@ static long finish_reaping(struct proc *p, uaddr status) {
 #endif
     spin_unlock_irq(&p->parent_lock, flags);
     int pid = p->pid, code = p->status;
+#ifdef MUTANT_M48
+    if (status && copy_out(status, &code, sizeof(code))) {
+        return -EFAULT;
+    }
+    as_destroy(p->as);
+#endif
     pid_drop(p);
 #ifdef MUTANT_ipi_under_lock
     pid_with(proc_self()->pid, free_under_lock, p);

@@ -37,7 +37,14 @@ static struct proc *find(struct bucket *b, int pid) {
 bool pid_assign(struct proc *p) {
     struct hart *h = this_hart();
     for (u32 tries = PID_LIMIT / nharts; tries; tries--) {
+#ifdef MUTANT_M45  // one counter for all: who turns interrupts off is alone with it
+        static int last;
+        u64 off = irq_save();
+        int pid = ++last;
+        irq_restore(off);
+#else
         int pid = h->next_pid++ * nharts + h->index + 1;
+#endif
         if (pid >= PID_LIMIT) {
             h->next_pid = 1;
             continue;

@@ -69,7 +69,11 @@ static always_inline bool must_check spin_try_lock(struct spin *l) {
 static always_inline void spin_unlock(struct spin *l) {
     lockdep_drop(l, l->rank, LOCKDEP_SPIN, read_once(l->word));
     spin_note_dropped(l);
+#ifdef MUTANT_unlock_relaxed  // "a store is a store"
+    atomic_store_relaxed(&l->word, 0u);
+#else
     atomic_store_release(&l->word, 0u);  // pairs with spin_lock
+#endif
 }
 
 static always_inline u64 must_check spin_lock_irq(struct spin *l) {

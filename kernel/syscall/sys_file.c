@@ -247,6 +247,11 @@ long sys_pipe2(uaddr fds, int flags) {
     fd[0] = fd_install(files(), r, flags & O_CLOEXEC);
     fd[1] = fd[0] < 0 ? fd[0] : fd_install(files(), w, flags & O_CLOEXEC);
     error = fd[1] < 0 ? fd[1] : copy_out(fds, fd, sizeof(fd));
+#ifdef MUTANT_M42  // open, and nobody knows their numbers
+    if (error == -EFAULT) {
+        return error;
+    }
+#endif
     if (error) {
         fd[0] < 0 ? file_put(r) : (void)fd_close(files(), fd[0]);
         fd[1] < 0 ? file_put(w) : (void)fd_close(files(), fd[1]);

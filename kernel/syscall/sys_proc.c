@@ -144,6 +144,9 @@ long sys_nanosleep(uaddr req, uaddr rem) {
     }
     u64 hz = machine.timebase, most = ~0ul / 2 / hz;
     u64 ticks = MIN((u64)ts.sec, most) * hz + ts.nsec * hz / 1000000000;
+#ifdef MUTANT_sleep_overflow  // as long as asked for
+    ticks = ts.sec * (i64)hz + ts.nsec * (i64)hz / 1000000000;
+#endif
     return timer_sleep_until(time_now() + ticks) ? -EINTR : 0;
 }
 
@@ -163,6 +166,10 @@ long sys_uname(uaddr buf) {
 
 static void count_proc(struct proc *p, void *n) {
     (void)p;
+#ifdef MUTANT_M43  // so that nobody is born or dies meanwhile
+    spin_lock(&p->parent_lock);
+    spin_unlock(&p->parent_lock);
+#endif
     ++*(u16 *)n;
 }
 

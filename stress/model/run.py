@@ -69,10 +69,11 @@ def protocol_tests(results):
         results.one(not wrong, f"kernel: {test.name}", map(str, wrong[:3]))
         for tag, order in orders:
             for weaker in weak.WEAKER[order]:
+                start = time.monotonic()
                 shown = weakened.setdefault((tag, weaker), [])
                 bad = wrong_outcomes(test, {tag: weaker})[0]
                 if bad:
-                    shown.append(f"{test.name.split(':')[0]}: {bad[0]}")
+                    shown.append(f"{test.name.split(':')[0]}: {bad[0]} (in {time.monotonic() - start:.1f} s)")
     for (tag, weaker), shown in sorted(weakened.items()):
         slack = (tag, weaker) in protocols.SLACK
         what = "not needed, as docs/memory-model.md says" if not shown else f"goes wrong: {shown[0]}"
@@ -127,11 +128,12 @@ def mutants_of(model):
 
 
 def mutant_killed(results, model, mutant):
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         _, states, out = search(model, [f"-DMUTANT_{mutant}"], "-O0", folder)
     said = re.search(r"pan:1: (assertion violated|invalid end state)", out)
     results.one(bool(said), f"{model}, mutant {mutant}: {said.group(1) if said else 'survives'} "
-                            f"({states} states)")
+                            f"({states} states, in {time.monotonic() - start:.1f} s)")
 
 
 def show(model, mutant):

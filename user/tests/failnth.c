@@ -181,6 +181,16 @@ static bool intact(const char *pages) {
     return true;
 }
 
+// The last words of all pages but the first, which no call writes.
+static bool ends_intact(const char *pages) {
+    for (uint64_t i = 1; i < SHARED; i++) {
+        if (((const volatile uint64_t *)(pages + (i + 1) * PAGE))[-1] != ~i) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static __attribute__((noreturn)) void attempt(const struct op *op, long k) {
     fail_nth(k);
     long got = op->act();
@@ -189,6 +199,10 @@ static __attribute__((noreturn)) void attempt(const struct op *op, long k) {
         ksys_exit_group(WRONG);
     }
     if (got < 0) {
+        if (op->act != do_map_fixed && !ends_intact(shared)) {
+            ktap_comment("%s, k = %ld: pages are lost", op->name, k);
+            ksys_exit_group(WRONG);
+        }
         if (got != -ENOMEM && got != -EFAULT && got != -EAGAIN) {
             ktap_comment("%s, k = %ld: error %ld", op->name, k, got);
         }

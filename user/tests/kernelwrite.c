@@ -165,6 +165,11 @@ static char *filled_pages(void) {
     return pages;
 }
 
+static void write_within(const struct writer *w, char *pages) {
+    CHECK(w->call(pages + 64) >= 0);
+    CHECK(!all_bytes(pages + 64, FILL, w->len));
+}
+
 static void write_across(const struct writer *w, char *pages) {
     char *to = pages + PAGE - w->len / 2;
     CHECK(w->call(to) >= 0);
@@ -177,6 +182,7 @@ static void child_then_parent(const struct writer *w) {
     struct gate go = gate_new();
     int pid = spawn();
     if (pid == 0) {
+        write_within(w, pages);
         write_across(w, pages);
         leave();
     }
@@ -188,6 +194,7 @@ static void child_then_parent(const struct writer *w) {
         CHECK(all_bytes(pages, FILL, 2 * PAGE));
         leave();
     }
+    write_within(w, pages);
     write_across(w, pages);
     gate_post(&go);
     CHECK_EQ(reap(pid), 0);

@@ -217,10 +217,21 @@ static void page_tables_come_back(void) {
     }
 }
 
+// One record of 64 bytes for each frame that there is, and hardly any for addresses without memory.
+static void records_are_for_memory_that_is_there(void) {
+    static struct kine_audit books;
+    struct sysinfo info;
+    audit(&books);
+    CHECK_EQ(ksys_sysinfo(&info), 0);
+    size_t records = info.totalram * info.mem_unit / PAGE;
+    CHECK(books.frames <= records && records / 2 <= books.frames);
+}
+
 TEST_MAIN(TEST(memory_is_zero_at_first), KINE_TEST(untouched_memory_costs_nothing),
           TEST(munmap_in_parts), TEST(munmap_over_several_mappings),
           TEST(unmapped_memory_is_zero_when_mapped_again), TEST(fixed_replaces_what_was_there),
           TEST(hints_are_used_or_passed_over), TEST(new_mappings_overlap_nothing),
           TEST(arguments_out_of_range), TEST(lengths_are_rounded_up), TEST(protection_is_kept),
           KINE_TEST(writable_means_not_executable), TEST(the_stack_grows_to_eight_mib),
-          TEST(a_deep_stack_survives_fork), TEST(page_tables_come_back))
+          TEST(a_deep_stack_survives_fork), TEST(page_tables_come_back),
+          KINE_TEST(records_are_for_memory_that_is_there))

@@ -43,6 +43,13 @@ static void block_in_write(void *unused) {
     }
 }
 
+static void block_on_console(void *unused) {
+    (void)unused;
+    char byte;
+    while (ksys_read(0, &byte, 1) > 0) {
+    }
+}
+
 static void block_in_wait(void *unused) {
     (void)unused;
     struct gate hold = gate_new();
@@ -83,7 +90,7 @@ static void fork_for_ever(void *unused) {
 
 static void whatever_a_child_does_kill_ends_it(void) {
     void (*const acts[])(void *) = {spin_for_ever, sleep_for_ever, block_on_pipe, block_in_write,
-                                    block_in_wait, call_for_ever, fault_for_ever, fork_for_ever};
+                                    block_in_wait, block_on_console, call_for_ever, fault_for_ever, fork_for_ever};
     const int signals[] = {SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGSEGV, SIGUSR1};
     for (int i = 0; i < COUNT(acts) * 4; i++) {
         int sig = i % 4 ? signals[i % COUNT(signals)] : SIGKILL;
@@ -238,6 +245,18 @@ static void a_thousand_children(void) {
     CHECK_EQ(reap(-1), -ECHILD);
 }
 
+// Stacks of the dead stay with the harts for the next ones, but no more than some.
+static void the_dead_keep_no_kernel_memory(void) {
+    enum { CHILDREN = 1000 };
+    static struct kine_audit before, after;
+    audit(&before);
+    for (int i = 0; i < CHILDREN; i++) {
+        CHECK_EQ(status_of(nothing, NULL), 0);
+    }
+    audit(&after);
+    CHECK(after.kernel < before.kernel + CHILDREN);
+}
+
 static int by_number(const void *a, const void *b) {
     return *(const int *)a - *(const int *)b;
 }
@@ -328,4 +347,5 @@ TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill
           TEST(wait4_chooses_its_child), TEST(a_grandchild_is_nobodys_child),
           TEST(orphans_get_a_living_parent), TEST(many_orphans_are_reaped),
           TEST(a_thousand_children), TEST(pids_are_unique_in_a_fork_storm),
-          TEST(a_tree_of_forks), KINE_TEST(clone_takes_only_fork))
+          TEST(a_tree_of_forks), KINE_TEST(clone_takes_only_fork),
+          KINE_TEST(the_dead_keep_no_kernel_memory))

@@ -214,6 +214,22 @@ static void sleep_refuses_nonsense(void) {
     }
 }
 
+static void sleeps_of_ages_are_sleeps(void) {
+    static const long seconds[] = {1l << 31, 1l << 45, (1l << 63) - 1};
+    for (int i = 0; i < COUNT(seconds); i++) {
+        struct timespec ages = {.tv_sec = seconds[i]};
+        int pid = spawn();
+        if (pid == 0) {
+            ksys_nanosleep(&ages, NULL);
+            leave();
+        }
+        nap(20 * MS);
+        CHECK_EQ(ksys_wait4(pid, NULL, WNOHANG, NULL), 0);
+        CHECK_EQ(ksys_kill(pid, SIGKILL), 0);
+        CHECK_EQ(reap(pid), KILLED(SIGKILL));
+    }
+}
+
 static void the_clock_never_goes_back(void) {
     int list[64], n = allowed(list, 64);
     int64_t last = now_ns();
@@ -248,4 +264,5 @@ TEST_MAIN(TEST(setting_affinity_moves_at_once), TEST(affinity_is_inherited),
           TEST(the_hart_is_shared_fairly), TEST(every_hart_runs_something),
           TEST(yield_lets_the_other_run), TEST(sleep_lasts_as_long_as_asked),
           TEST(sleepers_wake_in_order), TEST(sleep_refuses_nonsense),
+          TEST(sleeps_of_ages_are_sleeps),
           TEST(the_clock_never_goes_back), KINE_TEST(user_mode_may_read_the_counters))

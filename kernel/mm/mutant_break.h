@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// mutant_break.h - break_shared of fault.c with its steps left out or in a wrong order: each of these
+// has been seen in some kernel (docs/mutants.md). Nothing in a normal build.
+#if defined(MUTANT_W05) || defined(MUTANT_W11) || defined(MUTANT_W20) || defined(MUTANT_break_unfenced) || \
+    defined(MUTANT_M21) || defined(MUTANT_M22) || defined(MUTANT_M23) || defined(MUTANT_M29)
+#define BREAK_IS_MUTANT
+
+static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
+    pte_t old = *e;
+    RACE_POINT_FRAME("cow.break", f);
+#ifdef MUTANT_W20  // fenced before the change instead of after it
+    tlb_shootdown(as, va, 1);
+#endif
+#ifdef MUTANT_W11  // the old frame is let go before the entry is changed, and nothing is shot down
+    frame_release(f);
+#endif
+    ghost_change(e, atomic_swap_relaxed(e, 0ul));
+#if defined(MUTANT_W05)  // no fence when the kernel itself has written to the page
+    if (!(csr_read(sstatus) & SSTATUS_SPP)) {
+        tlb_shootdown(as, va, 1);
+    }
+#elif !defined(MUTANT_W11) && !defined(MUTANT_W20) && !defined(MUTANT_break_unfenced)
+    tlb_shootdown(as, va, 1);
+#endif
+    (void)as, (void)va, (void)f;
+    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) |
+                                                                         PTE_W)));
+    RACE_POINT_FRAME("cow.drop", f);
+#if defined(MUTANT_W05) || defined(MUTANT_W20) || defined(MUTANT_break_unfenced)
+    frame_release(f);  // all others have let go of it, too early
+#endif
+    COUNT(cow_copies);
+    return 0;
+}
+#endif

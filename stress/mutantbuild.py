@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""mutantbuild.py - a mutant's kernel in a second: a copy of the clean one's objects, of which only those
+are compiled again that can differ: whose source, or a header of it, mentions the mutant."""
+import functools
+import re
+import shutil
+import subprocess
+
+from qemu import ROOT
+
+OUT = ROOT / "out"
+
+
+def make(*words):
+    subprocess.run(["make", "-s", "-j2", "-C", str(ROOT), *words, "kernel"], check=True, stdout=subprocess.DEVNULL)
+
+
+def name(refs, tools, mutant=""):
+    """As the Makefile names folders of out/."""
+    return "-".join([refs, *(t.lower() for t in tools)] + [mutant] * bool(mutant))
+
+
+@functools.cache
+def clean(refs, tools):
+    """Folder of the kernel without a mutant, built."""
+    make(f"REFS={refs}", *(t + "=1" for t in tools))
+    return name(refs, tools)
+
+
+def mentioning(mutant):
+    """Sources that differ: they say MUTANT_..., or the name of the kernel, which has the mutant in it."""
+    word = re.compile(rf"\b(MUTANT_{mutant}|KERNEL_NAME)\b")
+    return {p.relative_to(ROOT).as_posix() for p in (ROOT / "kernel").rglob("*.[chS]") if word.search(p.read_text())}
+
+
+def build(refs, tools, mutant):
+    """Folder of the mutant's kernel."""
+    folder, source = name(refs, tools, mutant), clean(refs, tools)
+    shutil.rmtree(OUT / folder, ignore_errors=True)
+    shutil.copytree(OUT / source, OUT / folder, ignore=shutil.ignore_patterns("kernel.elf*"))
+    different = mentioning(mutant)
+    for deps in (OUT / folder).rglob("*.d"):
+        text = deps.read_text()
+        deps.write_text(text.replace(f"out/{source}/", f"out/{folder}/"))
+        if different & set(text.split()):
+            deps.with_suffix(".o").unlink()
+    make(f"REFS={refs}", f"MUTANT={mutant}", *(t + "=1" for t in tools))
+    return folder
+
+
+def remove(folder):
+    shutil.rmtree(OUT / folder, ignore_errors=True)
