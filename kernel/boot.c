@@ -18,6 +18,7 @@
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
+#include "sync/inject.h"
 #include "sync/kasan.h"
 #include "sync/track.h"
 #include "syscall/syscall.h"
@@ -173,6 +174,7 @@ static void seed_from_bootargs(void) {
     fdt_bootarg("seed=", &seed);
     fdt_bootarg("delay=", &delay);
     LOCKDEP_ONLY(bound_locks());
+    inject_boot();
     for (u32 i = 0; i < nharts; i++) {
         harts[i]->rng = (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1;
         harts[i]->delay = delay;
