@@ -129,6 +129,9 @@ static always_inline int fault_locked(struct as *as, u64 va, enum access access)
         if (permits(*e, access)) {  // somebody was faster, or the TLB was older
             tlb_fence_page(va);
             COUNT(spurious);
+#ifdef MUTANT_spurious_is_fatal  // "this cannot happen"
+            return -EFAULT;
+#endif
             return 0;
         }
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
