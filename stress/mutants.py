@@ -6,8 +6,8 @@
     stress/mutants.py W17 M25     these
 
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
-column is what the guest must say (if it panics: there), its last the command, or `schedule NAME`: a file
-of stress/explore/schedules.
+column is what the guest must say (if it panics: there), its last the command, perhaps after options of
+boot.py and `--`, or `schedule NAME`: a file of stress/explore/schedules.
 """
 import re
 import subprocess
@@ -40,7 +40,9 @@ def run(name, refs, tools, says, command):
     words = command.split()
     if words[0] == "schedule":
         words = ["/tests/explore", "script", explore.Schedule(words[1]).argument]
-    guest = qemu.boot(boot.config(words, mem="1G", kernel=folder))
+    config = boot.parser().parse_args(words if "--" in words else ["--", *words])
+    config.kernel = folder
+    guest = qemu.boot(config)
     for _ in guest.lines():
         pass
     said = next((line for line in guest.log if says in line), guest.verdict)

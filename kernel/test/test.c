@@ -203,6 +203,7 @@ static const struct {
 
 static test_suite *const suites[] = {
     test_refs,
+    test_traps,
 #ifdef LOCKDEP
     test_lockdep,
 #endif
