@@ -204,6 +204,7 @@ static const struct {
 static test_suite *const suites[] = {
     test_refs,
     test_traps,
+    test_frames,
 #ifdef LOCKDEP
     test_lockdep,
 #endif
