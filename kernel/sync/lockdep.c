@@ -24,7 +24,7 @@ static noinline void problem(enum lockdep_problem what, const struct lockdep_hel
 }
 
 static noinline void add_orders(struct lockdep_list *l, const struct lockdep_held *now) {
-    for (u32 i = l->base; i < l->n; i++) {
+    for (u64 i = l->base; i < l->n; i++) {
         if (!(atomic_load_relaxed(&lockdep_before[now->class]) >> l->held[i].class & 1)) {
             lockdep_order(&l->held[i], now);
         }
@@ -34,7 +34,7 @@ static noinline void add_orders(struct lockdep_list *l, const struct lockdep_hel
 // One that was not the newest is gone.
 static noinline void recount(struct lockdep_list *l) {
     l->classes = 0;
-    for (u32 i = l->base; i < l->n; i++) {
+    for (u64 i = l->base; i < l->n; i++) {
         l->held[i].outer = l->classes;
         l->classes |= 1ul << l->held[i].class;
     }
@@ -56,7 +56,7 @@ static noinline void check_sleep(const struct lockdep_list *l, const struct lock
 
 // The newest first: it is the one that is asked for.
 static always_inline struct lockdep_held *find(struct lockdep_list *l, const void *lock) {
-    for (u32 i = l ? l->n : 0; i && i > l->base; i--) {
+    for (u64 i = l ? l->n : 0; i && i > l->base; i--) {
         if (l->held[i - 1].lock == lock) {
             return &l->held[i - 1];
         }
@@ -141,6 +141,7 @@ static always_inline void take(const void *lock, u32 class, enum lockdep_how how
     struct lockdep_list *l = how == LOCKDEP_MUTEX ? s->mutexes : s;
     if (likely(l && l->n < LOCKDEP_HELD_MAX && is_known(s, class, how, flags))) {
         struct lockdep_held *now = &l->held[l->n];
+        __asm__("" : "+r"(now));
         fill(now, lock, class, HERE);
         push(l, now);
     } else {
@@ -197,6 +198,7 @@ static always_inline void drop(const void *lock, u32 class, enum lockdep_how how
     __asm__("" : "+r"(s));
     struct lockdep_list *l = how == LOCKDEP_MUTEX ? s->mutexes : s;
     struct lockdep_held *h = l ? &l->held[l->n - 1] : NULL;
+    __asm__("" : "+r"(h));
     if (likely(l && l->n > l->base && h->lock == lock)) {
         check_drop(h, how, flags);
         l->classes = h->outer;

@@ -34,15 +34,15 @@ struct lockdep_stack {
 
 struct lockdep_held {
     const void *lock;
-    u32 class;
+    u64 class;
     struct lockdep_stack stack;  // that took it
     u64 since;                   // instret when it had it
     u64 outer;                   // classes of the list before it came
 };
 
 struct lockdep_list {
-    u32 n;
-    u32 base;     // held[0..base) belong to what a handler has interrupted
+    u64 n;
+    u64 base;     // held[0..base) belong to what a handler has interrupted
     u64 classes;  // bit i: held[base..n) has one of class i
     bool in_irq;  // a handler runs
     struct lockdep_list *mutexes, *interrupted;  // of a hart's thread; none in handlers, early boot
