@@ -19,6 +19,7 @@
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
+#include "sync/inject.h"
 #include "sync/kasan.h"
 #include "sync/track.h"
 #include "syscall/syscall.h"
@@ -182,6 +183,7 @@ static void seed_from_bootargs(void) {
     fdt_bootarg("delay=", &delay);
     LOCKDEP_ONLY(bound_locks());
     harts_seed(seed);
+    inject_boot();
     for (u32 i = 0; i < nharts; i++) {
         harts[i]->delay = delay;
     }

@@ -14,6 +14,7 @@
 #include "proc/fpu.h"
 #include "proc/sched.h"
 #include "riscv/csr.h"
+#include "sync/inject.h"
 #include "syscall/syscall.h"
 
 _Static_assert(offsetof(struct hart, emergency_sp) == HART_EMERGENCY_SP, "known to trap.S");
@@ -28,6 +29,7 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
     lockdep_irq_enter();
     switch (cause & ~CAUSE_INTERRUPT) {
     case IRQ_SOFT:
+        inject_late();
         ipi_clear();
         tlb_serve();
         panic_poll(tf->sepc, tf->s0);
@@ -56,6 +58,12 @@ static bool is_page_fault(u64 cause, enum access *access) {
               : cause == CAUSE_LOAD_PAGE ? ACCESS_READ
                                          : ACCESS_EXEC;
     return cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE;
+}
+
+// => interrupts as they were at the fault
+static always_inline int page_fault(struct as *as, u64 value, enum access access) {
+    int error = as_fault(as, value, access);
+    return inject_spurious() && !error ? as_fault(as, value, access) : error;
 }
 
 static noinline void die(const struct trapframe *tf, int error) {
@@ -103,9 +111,10 @@ static noinline void other_trap(struct trapframe *tf, u64 cause) {
 // Page faults first: the sole owner's write fault is the shortest thing that copy-on-write does.
 SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
     enum access access;
+    inject_slow();
     if (likely(is_page_fault(cause, &access))) {
         irq_enable();
-        int error = as_fault(proc_self()->as, value, access);
+        int error = page_fault(proc_self()->as, value, access);
         if (unlikely(error)) {
             die((struct trapframe *)this_hart()->kernel_sp, error);
         }
@@ -121,6 +130,7 @@ SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
 }
 
 void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
+    inject_slow();
     if (cause & CAUSE_INTERRUPT) {
         interrupt(cause, tf);
         return;
@@ -139,7 +149,7 @@ void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
     if (irqs) {
         irq_enable();
     }
-    int error = proc_self()->as ? as_fault(proc_self()->as, value, access) : -EFAULT;
+    int error = proc_self()->as ? page_fault(proc_self()->as, value, access) : -EFAULT;
     irq_disable();
     if (error) {
         tf->a[0] = error;

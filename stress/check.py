@@ -176,6 +176,8 @@ def main():
     for refs, smp, mem in STRESS:
         tally.guest("stress", ["/bin/stress", "all", "rounds=6", f"seed={smp}", "workers=4",
                                "delay=300"], refs=refs, smp=smp, mem=mem)
+    tally.guest("stress, injected", ["/bin/stress", "all", "rounds=4", "seed=1", "workers=4", "spurious=4", "late=20000",
+                                     "slow=1000"], mem="256M", must_say=["# injected: "])
     stream(tally, "stress/mutants.py", "--fast")
     print(f"{tally.passed} passed, {tally.failed} failed")
     return tally.failed != 0 or tally.passed == 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""run.py - a stress campaign: guests of varying seed, harts, memory, counts design and delays.
+"""run.py - a stress campaign: guests of varying seed, harts, memory, counts design, delays and injections.
 
     stress/run.py --time 60 --seed 1 --smp 8 --refs cas,freelock,biglock
     stress/run.py --replay out/stress/failures/1-3-hang --times 20
@@ -40,7 +40,9 @@ def configurations(args):
         machine, cpu = rng.choice(["", "aclint=on"]), rng.choice(["", "sstc=off"])
         command = ["/bin/stress", works[number // len(refs) % len(works)], f"seed={args.seed + number}",
                    f"workers={rng.choice([2, 4, 8])}", f"rounds={rng.choice([8, 16, 24])}",
-                   f"pages={rng.choice([8, 32, 100])}", f"delay={rng.choice([0, 100, 1000])}"]
+                   f"pages={rng.choice([8, 32, 100])}", f"delay={rng.choice([0, 100, 1000])}",
+                   f"spurious={rng.choice([0, 4, 64])}", f"late={rng.choice([0, 1000, 50000])}",
+                   f"slow={rng.choice([0, 100, 2000])}"]
         yield boot.config(command, smp=int(smp), mem=mem, refs=refs[number % len(refs)], check=True,
                           machine=machine, cpu=cpu, append=f"seed={args.seed + number}")
 

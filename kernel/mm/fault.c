@@ -15,7 +15,11 @@
 #include "sync/race.h"
 
 static u64 leaf_flags(u32 prot) {
+#ifdef MUTANT_ad_by_hardware  // the walker will set them
+    u64 flags = PTE_V | PTE_U;
+#else
     u64 flags = PTE_V | PTE_U | PTE_A | PTE_D;
+#endif
     flags |= prot & (PROT_READ | PROT_WRITE) ? PTE_R : 0;  // W without R is reserved
     flags |= prot & PROT_WRITE ? PTE_W : 0;
     flags |= prot & PROT_EXEC ? PTE_X : 0;
@@ -136,6 +140,9 @@ static always_inline int fault_locked(struct as *as, u64 va, enum access access)
         if (permits(*e, access)) {  // somebody was faster, or the TLB was older
             tlb_fence_page(va);
             COUNT(spurious);
+#ifdef MUTANT_spurious_is_fatal  // "this cannot happen"
+            return -EFAULT;
+#endif
             return 0;
         }
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
@@ -152,6 +159,11 @@ static always_inline int fault_locked(struct as *as, u64 va, enum access access)
     }
 #endif
     if (!r || !(r->prot & access || (access == ACCESS_READ && r->prot & PROT_WRITE))) {
+#ifdef MUTANT_entry_kept  // marked before anybody knows whether there is a page
+        if (e) {
+            *e = PTE_COW;
+        }
+#endif
         return -EFAULT;
     }
     return populate(as, r, va);

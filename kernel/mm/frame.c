@@ -49,11 +49,24 @@ frame_t frame_alloc(enum frame_class class) {
     return frame_inject_failure() ? FRAME_NONE : own(freelist_take(), class);
 }
 
+#ifdef CHECK
+// A frame from the list of zeroed ones.
+static frame_t believed(frame_t f) {
+    for (u32 i = 0; f && i < PAGE_SIZE / 8; i++) {
+        u64 word = ((u64 *)frame_kva(f))[i];
+        ASSERT(word == 0, "frame %u is said to be zeros: word %u is %lx", f, i, word);
+    }
+    return f;
+}
+#else
+#define believed(f) f
+#endif
+
 frame_t frame_alloc_zeroed(enum frame_class class) {
     if (frame_inject_failure()) {
         return FRAME_NONE;
     }
-    frame_t f = class == FRAME_TABLE ? freelist_take_zeroed() : FRAME_NONE;
+    frame_t f = class == FRAME_TABLE ? believed(freelist_take_zeroed()) : FRAME_NONE;
     if (!f) {
         f = freelist_take();
         if (f) {

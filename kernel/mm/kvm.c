@@ -148,7 +148,11 @@ u64 *kvm_stack_entry(u64 va, bool make) {
 // The kernel's root entries never change after boot, so every root can have its own copy of them.
 void kvm_copy_root(u64 *root) {
     for (u32 i = 0; i < nslots; i++) {
+#ifdef MUTANT_kernel_marked  // as if it were to be copied, too
+        root[slots[i]] = kroot[slots[i]] | PTE_COW;
+#else
         root[slots[i]] = kroot[slots[i]];
+#endif
     }
 }
 

@@ -68,9 +68,11 @@ static inline bool must_check frame_get_unless_free(frame_t f) {
     track_raised(f);
     for (;;) {
         u32 old = atomic_load_relaxed(ref);
+#ifndef MUTANT_get_from_zero
         if (old == 0) {
             return false;
         }
+#endif
         if (ref_is_saturated(old + 1) || atomic_cas32_acquire(ref, old, old + 1)) {  // O5
             return true;
         }

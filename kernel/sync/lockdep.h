@@ -12,8 +12,8 @@
 // Conflicts  x leads to y (or is y):
 //            x taken in handlers, y held with interrupts on: it waits for what it interrupts
 //            x waited for with interrupts off, y held while other harts must answer an IPI
-// Cost       the fast path tests one bit for each lock held; only a new edge or use takes the
-//            graph's lock, which is a bare word.
+// Cost       the fast path compares the classes held, a word, with those known to lead to the new one;
+//            only a new edge or use takes the graph's lock, which is a bare word.
 // A report panics; those of the thread that runs the self-test are recorded instead.
 #pragma once
 #include "sync/lockrank.h"
@@ -34,14 +34,16 @@ struct lockdep_stack {
 
 struct lockdep_held {
     const void *lock;
-    u32 class;
+    u64 class;
     struct lockdep_stack stack;  // that took it
     u64 since;                   // instret when it had it
+    u64 outer;                   // classes of the list before it came
 };
 
 struct lockdep_list {
-    u32 n;
-    u32 base;     // held[0..base) belong to what a handler has interrupted
+    u64 n;
+    u64 base;     // held[0..base) belong to what a handler has interrupted
+    u64 classes;  // bit i: held[base..n) has one of class i
     bool in_irq;  // a handler runs
     struct lockdep_list *mutexes, *interrupted;  // of a hart's thread; none in handlers, early boot
     struct lockdep_held held[LOCKDEP_HELD_MAX];
@@ -49,9 +51,18 @@ struct lockdep_list {
 
 // ---- hooks ----
 
-void lockdep_take(const void *lock, u32 class, enum lockdep_how how);  // about to wait for it
+// About to wait for it. One function for each `how`, which is known where it is called.
+#define lockdep_take(lock, class, how)                                                             \
+    ((how) == LOCKDEP_SPIN ? lockdep_take_spin(lock, class)                                        \
+     : (how) == LOCKDEP_MUTEX ? lockdep_take_mutex(lock, class) : lockdep_took(lock, class))
+void lockdep_take_spin(const void *lock, u32 class);
+void lockdep_take_mutex(const void *lock, u32 class);
+void lockdep_took(const void *lock, u32 class);                        // without waiting
 void lockdep_waited(const void *lock);                                 // got it only now
-void lockdep_drop(const void *lock, u32 class, enum lockdep_how how, bool held);
+#define lockdep_drop(lock, class, how, held)                                                       \
+    ((how) == LOCKDEP_MUTEX ? lockdep_drop_mutex(lock, class, held) : lockdep_drop_spin(lock, class, held))
+void lockdep_drop_spin(const void *lock, u32 class, bool held);
+void lockdep_drop_mutex(const void *lock, u32 class, bool held);
 void lockdep_init(const void *lock, u32 class);
 void lockdep_sleep(u32 class);  // perhaps: for a mutex of this class; RANK_NONE: parks
 void lockdep_switch(struct lockdep_list *mutexes);  // to the thread that holds these
@@ -119,6 +130,7 @@ struct lockdep_report {
 };
 
 extern struct lockdep_class lockdep_classes[RANK_END];
+extern u64 lockdep_before[RANK_END];  // (a) `after`, turned round: bit i: it has been taken inside class i
 extern struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];  // of the outer, the inner
 extern struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
 void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *inner);

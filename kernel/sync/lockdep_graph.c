@@ -24,6 +24,7 @@ struct lockdep_class lockdep_classes[RANK_END] = {
 #undef X
 };
 
+u64 lockdep_before[RANK_END];
 struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];
 struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
 static u32 word;  // (a) 1: somebody adds
@@ -107,6 +108,7 @@ void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *
         lockdep_order_stacks[outer->class][inner->class][0] = outer->stack;
         lockdep_order_stacks[outer->class][inner->class][1] = inner->stack;
         atomic_or_relaxed(&lockdep_classes[outer->class].after, 1ul << inner->class);
+        atomic_or_relaxed(&lockdep_before[inner->class], 1ul << outer->class);
     }
     atomic_store_release(&word, 0u);
     if (r.what != LOCKDEP_NONE) {
@@ -139,7 +141,9 @@ void lockdep_use(const struct lockdep_held *h, u32 uses) {
 void lockdep_forget_tests(void) {
     for (u32 c = 0; c < RANK_TEST; c++) {
         atomic_and_relaxed(&lockdep_classes[c].after, (1ul << RANK_TEST) - 1);
+        atomic_and_relaxed(&lockdep_before[c], (1ul << RANK_TEST) - 1);
     }
+    memset(&lockdep_before[RANK_TEST], 0, (RANK_END - RANK_TEST) * sizeof(lockdep_before[0]));
     memset(&lockdep_classes[RANK_TEST], 0, (RANK_END - RANK_TEST) * sizeof(lockdep_classes[0]));
 }
 #endif

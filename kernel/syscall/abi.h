@@ -77,8 +77,20 @@ enum kine_ctl_op {
                           // (GHOST=1 builds, else 0)
     KINE_SCHEDULE = 22,   // the schedule explorer (SCHED=1 builds, else -EINVAL): a = one of enum
                           // kine_schedule_op, b = a struct kine_schedule
+    KINE_INJECT = 23,     // a = one of enum kine_inject | KINE_INJECT_SELF | seed << 8: from now on at one in n
+                          // of its occasions (0: never), waiting up to w spins, b = n | w << 32.
+                          // Returns how many there have been since boot. CHECK=1 builds, else -EINVAL
     KINE_FREE = 10,       // free frames, summed without stopping anybody (exact only at rest)
 };
+
+// What kernel/sync/inject.h injects.
+enum kine_inject {
+    KINE_SPURIOUS_FAULT,  // a resolved page fault is reported again
+    KINE_LATE_IPI,        // a hart does nothing about an inter-processor interrupt for a while
+    KINE_SLOW_HART,       // the hart seed % harts waits whenever it enters the kernel
+    KINE_INJECT_KINDS
+};
+#define KINE_INJECT_SELF 0x80  // only while the calling process runs
 
 // A play of the schedule explorer (kernel/sync/schedule.h): player n is a process on hart n.
 #define KINE_PLAYERS 4

@@ -8,6 +8,7 @@
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "sync/atomic.h"
+#include "sync/inject.h"
 #include "syscall/syscall.h"
 
 typedef long (*wrapper)(const u64 *r);
@@ -53,6 +54,7 @@ static const wrapper calls[CALL_MAX + 1] = {
 // Returns whether registers other than a0 may have changed, so that all have to be restored.
 SHORT bool trap_syscall(struct trapframe *tf) {
     u64 n = tf->a[7];
+    inject_slow();
     irq_enable();
     COUNT(syscalls);
     long result = likely(n <= CALL_MAX) ? calls[n](tf->a) : -ENOSYS;

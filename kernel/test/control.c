@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // control.c - test control by kine_ctl: allocations that fail, a hoard of all free frames, delays at race
-// points, crashes on demand.
+// points, crashes on demand, and what sync/inject.h injects.
 //
 // Locking    the hoard: its mutex, so that two who hoard at once do not share a chain.
 #include "dev/fdt.h"
@@ -8,6 +8,7 @@
 #include "lib/print.h"
 #include "mm/refs.h"
 #include "proc/proc.h"
+#include "sync/inject.h"
 #include "test/test.h"
 
 static struct mutex hoard_lock = MUTEX_INIT(hoard_lock, AUDIT);
@@ -105,6 +106,10 @@ long test_ctl(int op, u64 a, u64 b) {
         return crash(a);
     case KINE_DELAY:
         return set_delay(a, b);
+#ifdef CHECK
+    case KINE_INJECT:
+        return inject_set(a, b);
+#endif
 #ifdef SCHED
     case KINE_SCHEDULE:
         return test_schedule(a, b);

@@ -203,6 +203,8 @@ static const struct {
 
 static test_suite *const suites[] = {
     test_refs,
+    test_traps,
+    test_frames,
 #ifdef LOCKDEP
     test_lockdep,
 #endif

@@ -246,8 +246,12 @@ inline share() {
 #ifndef MUTANT_FORK_KEEPS_W
     if :: writable[P] -> permit(P, false); downgraded = true :: else fi;  // @ share_leaves: atomic_xor_relaxed(&from[i], PTE_W | PTE_COW)
 #endif
+#ifdef MUTANT_FORK_GET_LATE
+    entry(Q, true, f, false); get(f)
+#else
     get(f);                                    // @ share_leaves: frame_get(frame_of_pte(e))
     entry(Q, true, f, false)                   // @ share_leaves: to[i] = e
+#endif
 }
 inline fork() {
     downgraded = false; failed = false;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_rows.py - docs/rows.md names only tests that exist."""
+"""test_rows.py - docs/rows.md and docs/traps.md name only tests, and traps.md only mutants, that exist."""
 import pathlib
 import re
 
@@ -7,15 +7,18 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = {"kernel": "kernel/test", "lint": "stress/lint.py", "check": "stress/check.py",
-           "stress": "user/stress"}
-NAMED = sorted(set(re.findall(r"`(\w+): ([^`]+)`", (ROOT / "docs" / "rows.md").read_text())))
+           "stress": "user/stress", "host": "kernel/test/host", "model": "stress/model",
+           "schedule": "stress/explore/schedules"}
+DOCS = [(ROOT / "docs" / name).read_text() for name in ("rows.md", "traps.md")]
+NAMED = sorted(set(re.findall(r"`(\w+): ([^`]+)`", "".join(DOCS))))
+TEXT = {".c", ".h", ".pml", ".inc", ".py", ".txt"}
 
 
 def text_of(program):
     path = ROOT / SOURCES.get(program, f"user/tests/{program}")
     path = path if path.exists() else path.with_suffix(".c")
-    files = [path] if path.is_file() else sorted(path.glob("**/*.[ch]"))
-    return "".join(f.read_text() for f in files)
+    files = [path] if path.is_file() else sorted(f for f in path.glob("**/*") if f.suffix in TEXT)
+    return "".join(f.stem + f.read_text() for f in files)
 
 
 @pytest.mark.parametrize("program, test", NAMED, ids=lambda part: part)
@@ -24,6 +27,16 @@ def test_named_test_exists(program, test):
 
 
 def test_every_row_is_there():
-    rows = re.findall(r"^\| ([ABCE]\d+) \|", (ROOT / "docs" / "rows.md").read_text(), re.M)
+    rows = re.findall(r"^\| ([ABCE]\d+) \|", DOCS[0], re.M)
     assert rows == [f"{part}{i}" for part, last in (("A", 18), ("B", 10), ("C", 9), ("E", 16))
                     for i in range(1, last + 1)]
+
+
+def test_every_trap_is_there():
+    rows = re.findall(r"^\| (\d+) \|.*\|$", DOCS[1], re.M)
+    assert [int(row) for row in rows] == list(range(1, 37))
+
+
+@pytest.mark.parametrize("mutant", sorted(set(re.findall(r"\*(\w+)\*", DOCS[1]))))
+def test_mutant_of_a_trap_has_its_row(mutant):
+    assert re.search(rf"^\| {mutant} ", (ROOT / "docs" / "mutants.md").read_text(), re.M)

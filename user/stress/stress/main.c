@@ -2,8 +2,11 @@
 // main.c - run workloads with several workers each, audit every frame after each of them.
 //
 //     stress list | stress WORKLOAD|all [seed=N] [workers=N] [rounds=N] [pages=N] [time=S] [delay=N]
+//         [spurious=N] [late=N] [slow=N]
 //
 // With time= the list is gone through again with the next seed until the time is over.
+// delay=, late= and slow= bound waits, in spins: at race points, behind an IPI, on entry of a slow hart;
+// spurious= makes one page fault in N come twice (kernel/sync/inject.h). Kernels with CHECK=1 only.
 #include "sharing.h"
 #include <kine.h>
 #include <ktap.h>
@@ -93,6 +96,29 @@ static void run_one(const struct workload *w, const struct params *p) {
     }
 }
 
+// What is injected: how often, or how long one occasion in eight has to wait.
+static uint64_t spurious, late, slow;
+
+static void inject(uint64_t seed) {
+    if (spurious) {
+        kine_ctl(KINE_INJECT, KINE_SPURIOUS_FAULT | seed << 8, spurious);
+    }
+    if (late) {
+        kine_ctl(KINE_INJECT, KINE_LATE_IPI | seed << 8, 8 | late << 32);
+    }
+    if (slow) {
+        kine_ctl(KINE_INJECT, KINE_SLOW_HART | seed << 8, 8 | slow << 32);
+    }
+}
+
+static void tell_injected(void) {
+    if (spurious || late || slow) {
+        ktap_comment("injected: %ld spurious faults, %ld late IPIs, %ld slow entries",
+                     kine_ctl(KINE_INJECT, KINE_SPURIOUS_FAULT, 0), kine_ctl(KINE_INJECT, KINE_LATE_IPI, 0),
+                     kine_ctl(KINE_INJECT, KINE_SLOW_HART, 0));
+    }
+}
+
 static time_t seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -112,11 +138,15 @@ int main(int argc, char **argv) {
     p.workers = p.workers < 1 ? 1 : p.workers > 64 ? 64 : p.workers;
     uint64_t delay = option(argc, argv, "delay", 0);
     time_t end = seconds() + option(argc, argv, "time", 0);
+    spurious = option(argc, argv, "spurious", 0);
+    late = option(argc, argv, "late", 0);
+    slow = option(argc, argv, "slow", 0);
     write(1, "KTAP version 1\n", 15);
     do {
         if (delay) {
             kine_ctl(KINE_DELAY, p.seed, delay);
         }
+        inject(p.seed);
         for (int i = 0; i < nworkloads; i++) {
             if (!strcmp(which, "all") || !strcmp(which, workloads[i].name)) {
                 run_one(&workloads[i], &p);
@@ -124,6 +154,7 @@ int main(int argc, char **argv) {
         }
         p.seed++;
     } while (seconds() < end);
+    tell_injected();
     char line[32];
     write(1, line, snprintf(line, sizeof(line), "1..%d\n", tests));
     return failures || !tests;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// inject.c - see inject.h.
+//
+// Locking    a hart's generator and counts are used with interrupts off, by that hart alone; settings
+//            are words of their own, and a hart that sees an old one for a moment does no harm.
+#include "sync/inject.h"
+
+#ifdef CHECK
+#include "dev/fdt.h"
+#include "lib/errno.h"
+#include "proc/proc.h"
+#include "riscv/csr.h"
+#include "sync/atomic.h"
+
+static struct {
+    u32 rate;   // (a) one in so many; 0: never
+    u32 bound;  // (a) of a wait, in spins
+    u32 hart;   // (a) SLOW_HART: which
+    i32 only;   // (a) while this pid runs; 0: always
+} settings[KINE_INJECT_KINDS];
+
+static struct {
+    u64 rng;
+    u64 count[KINE_INJECT_KINDS];
+} cacheline_aligned state[HART_MAX];
+
+// => interrupts off
+static u64 draw(void) {
+    u64 *r = &state[this_hart()->index].rng;
+    *r ^= *r << 13;
+    *r ^= *r >> 7;
+    *r ^= *r << 17;
+    return *r >> 11;
+}
+
+static bool is_meant(enum kine_inject kind) {
+    i32 only = atomic_load_relaxed(&settings[kind].only);
+    struct proc *p = thread_self()->proc;
+    return !only || (p && p->pid == only);
+}
+
+static noinline bool chosen(enum kine_inject kind, u32 rate) {
+    u64 flags = irq_save();
+    bool yes = is_meant(kind) && draw() % rate == 0;
+    write_once(state[this_hart()->index].count[kind], state[this_hart()->index].count[kind] + yes);
+    irq_restore(flags);
+    return yes;
+}
+
+static always_inline bool comes(enum kine_inject kind) {
+    u32 rate = atomic_load_relaxed(&settings[kind].rate);
+    return unlikely(rate) && chosen(kind, rate);
+}
+
+// => interrupts off
+static void wait_up_to(u32 bound) {
+    for (u64 spins = bound ? draw() % bound : 0; spins; spins--) {
+        cpu_pause();
+    }
+}
+
+bool inject_spurious(void) {
+    return comes(KINE_SPURIOUS_FAULT);
+}
+
+void inject_late(void) {
+    if (comes(KINE_LATE_IPI)) {
+        wait_up_to(atomic_load_relaxed(&settings[KINE_LATE_IPI].bound));
+    }
+}
+
+void inject_slow(void) {
+    if (this_hart()->index == atomic_load_relaxed(&settings[KINE_SLOW_HART].hart) && comes(KINE_SLOW_HART)) {
+        wait_up_to(atomic_load_relaxed(&settings[KINE_SLOW_HART].bound));
+    }
+}
+
+static void set(enum kine_inject kind, u64 seed, i32 only, u32 rate, u32 bound) {
+    for (u32 i = 0; i < nharts; i++) {
+        write_once(state[i].rng, (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1);
+    }
+    atomic_store_relaxed(&settings[kind].bound, bound);
+    atomic_store_relaxed(&settings[kind].hart, (u32)(seed % nharts));
+    atomic_store_relaxed(&settings[kind].only, only);
+    atomic_store_relaxed(&settings[kind].rate, rate);
+}
+
+long inject_set(u64 how, u64 when) {
+    u64 kind = how & (KINE_INJECT_SELF - 1), count = 0;
+    if (kind >= KINE_INJECT_KINDS) {
+        return -EINVAL;
+    }
+    for (u32 i = 0; i < nharts; i++) {
+        count += read_once(state[i].count[kind]);
+    }
+    set(kind, how >> 8, how & KINE_INJECT_SELF ? thread_self()->proc->pid : 0, (u32)when, when >> 32);
+    return count;
+}
+
+void inject_boot(void) {
+    u64 seed = 0, rate = 0, late = 0, slow = 0;
+    fdt_bootarg("seed=", &seed);
+    fdt_bootarg("spurious=", &rate);
+    fdt_bootarg("late=", &late);
+    fdt_bootarg("slow=", &slow);
+    set(KINE_SPURIOUS_FAULT, seed, 0, rate, 0);
+    set(KINE_LATE_IPI, seed, 0, late ? 8 : 0, late);
+    set(KINE_SLOW_HART, seed, 0, slow ? 8 : 0, slow);
+}
+#endif
