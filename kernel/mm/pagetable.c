@@ -88,28 +88,35 @@ static void gather_finish(struct gather *g) {
     g->va_hi = 0;
 }
 
+static void gather_page(struct gather *g, u64 va, frame_t f) {
+    g->va_lo = MIN(g->va_lo, va);
+    g->va_hi = MAX(g->va_hi, va + PAGE_SIZE);
+    g->frames[g->n++] = f;
+    if (g->n == ARRAY_LEN(g->frames)) {
+        gather_finish(g);
+    }
+}
+
 static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
     struct frame *r = frame_record(frame_from_kva(table));
-    for (pte_t *e = &table[pt_index(va, 0)]; va < end && r->live; e++, va += PAGE_SIZE) {
+    u32 live = r->live, gone = 0;
+    bool quiet = g->quiet;
+    for (pte_t *e = &table[pt_index(va, 0)]; va < end && gone < live; e++, va += PAGE_SIZE) {
         if (!(*e & PTE_V)) {
             continue;
         }
         frame_t f = frame_of_pte(*e);
         RACE_POINT_FRAME("table.clear", f);
         ghost_change(e, write_once(*e, 0ul));
-        r->live--;
-        g->as->rss--;
-        if (g->quiet) {
+        gone++;
+        if (quiet) {
             frame_release(f);
-            continue;
-        }
-        g->va_lo = MIN(g->va_lo, va);
-        g->va_hi = MAX(g->va_hi, va + PAGE_SIZE);
-        g->frames[g->n++] = f;
-        if (g->n == ARRAY_LEN(g->frames)) {
-            gather_finish(g);
+        } else {
+            gather_page(g, va, f);
         }
     }
+    r->live = live - gone;
+    g->as->rss -= gone;
 }
 
 // Empty [va, end) below `table` at `level`; unhook tables below it that are empty then.
