@@ -6,8 +6,8 @@ import qemu
 DOC = qemu.ROOT / "docs" / "testing.md"
 BEGIN = "<!-- matrix: made by stress/mutants.py --matrix -->\n"
 END = "<!-- end of matrix -->"
-TOOLS = ["lockdep", "race detector", "ghost TLB", "KASAN", "UBSan", "audit", "schedule explorer", "user tests",
-         "instruction counts", "models"]
+TOOLS = ["lockdep", "race detector", "ghost TLB", "KASAN", "UBSan", "audit", "schedule explorer", "fault injection",
+         "unit tests", "user tests", "instruction counts", "models"]
 
 
 class Matrix:
@@ -18,9 +18,11 @@ class Matrix:
     def read(self):
         """The table as it stands in the file; whoever else writes to it is not forgotten."""
         self.old, self.plains = {}, {}
-        for line in DOC.read_text().split(BEGIN)[-1].split(END)[0].splitlines()[2:]:
+        head, _, *lines = DOC.read_text().split(BEGIN)[-1].split(END)[0].splitlines()
+        tools = [cell.strip() for cell in head.strip("|").split("|")][1:-1]
+        for line in lines:
             name, *cells, plain = [cell.strip() for cell in line.strip("|").split("|")]
-            self.old[name] = {tool: float(cell) for tool, cell in zip(TOOLS, cells) if cell}
+            self.old[name] = {tool: float(cell) for tool, cell in zip(tools, cells) if cell}
             if plain:
                 self.plains[name] = plain
 

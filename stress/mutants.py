@@ -10,8 +10,8 @@ where the bug is: the same command on the clean kernel must pass. KTAP, then the
     --plain      does plain stress find them? (slow) Into the same matrix with --matrix
 
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
-column is what the guest must say, its last the command, perhaps after options of boot.py and `--`, or
-`schedule NAME`: a file of stress/explore/schedules.
+column is what the guest must say (a result without its number), its last the command, perhaps after
+options of boot.py and `--`, or `schedule NAME`: a file of stress/explore/schedules.
 """
 import collections
 import functools
@@ -30,6 +30,7 @@ sys.path.append(str(qemu.ROOT / "stress" / "explore"))
 import explore  # noqa: E402
 
 DOC = qemu.ROOT / "docs" / "mutants.md"
+NUMBER = re.compile(r"^not ok \d+ -")
 ROW = re.compile(r"^\| (\w+)(?: \(`REFS=(\w+)`\))? \| [^|]+ \| ([^|]+) \| `([^`]+)` \|$")
 MODEL = re.compile(r"(ok|not ok) \d+ - (?:(\w+), mutant (\w+)|weakened: (.+) to (\w+)): (.*?)(?:[ (]+[\w ,]*in ([\d.]+) s\))$")
 PLAIN = ["--smp", "8", "--mem", "256M", "--", "/bin/stress", "all", "rounds=2", "workers=4", "seed=1"]
@@ -62,7 +63,7 @@ def run(folder, command, says):
     """(it said that: then it has been stopped; what else; its status)."""
     guest = qemu.boot(configuration(folder, command))
     for line in guest.lines():
-        if says in line and not line.startswith("bootargs:"):
+        if says in NUMBER.sub("not ok -", line) and not line.startswith("bootargs:"):
             return True, line.split("PANIC: ")[-1], None
     return False, f"{guest.verdict} {guest.why}".strip(), guest.status
 

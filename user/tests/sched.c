@@ -215,7 +215,7 @@ static void sleep_refuses_nonsense(void) {
 }
 
 static void sleeps_of_ages_are_sleeps(void) {
-    static const long seconds[] = {1l << 31, 1l << 45, (1l << 63) - 1};
+    static const long seconds[] = {1l << 31, 1l << 45, __LONG_MAX__};
     for (int i = 0; i < COUNT(seconds); i++) {
         struct timespec ages = {.tv_sec = seconds[i]};
         int pid = spawn();
