@@ -160,6 +160,8 @@ def main():
     for test in ("cow", "brk", "mem", "exec", "ghost"):
         tally.guest(test + " under the ghost TLB", ["/tests/" + test], kernel=GHOST)
     tally.guest("race detector", ["/tests/race"], kernel="cas-race")
+    tally.guest("more threads than the race detector tells apart", ["/tests/proc", "a_thousand_children"], smp=4,
+                kernel="cas-race")
     for refs in ("cas", "freelock", "biglock"):
         tally.guest("stress under the race detector", ["/bin/stress", "all", "rounds=2", "workers=3", "pages=8"],
                     refs=refs, kernel=f"{refs}-race")

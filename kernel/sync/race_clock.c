@@ -5,6 +5,8 @@
 //            epoch goes up whenever it has published its clock, so that what follows is not covered.
 // Numbers    are handed out in turn; the next holder goes on where the last one's epoch ended, and is
 //            taken for it. The turn goes through twice as many as are held, so that clocks stay short.
+//            When all are held, two go on with one number: an epoch of theirs tells no more what its
+//            holder knew, and race_shared[] says so for good.
 #include "lib/print.h"
 #include "mm/kvm.h"
 #include "proc/proc.h"
@@ -18,6 +20,7 @@ static struct race_context irq[HART_MAX];
 static u32 number_lock;
 static u32 next_number, numbers = 16, held;  // handed out in turn below `numbers`; clocks end there
 static u32 holders[RACE_IDS];
+bool race_shared[RACE_IDS];
 static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
 static int pids[RACE_IDS];   // who used it last, for reports
 
@@ -72,9 +75,12 @@ static void number(struct race_context *c) {
         id = (id + 1) % numbers;
     }
     next_number = (id + 1) % numbers;
-    holders[id]++;
+    if (holders[id]++) {
+        write_once(race_shared[id], true);
+    }
     c->id = id;
-    c->now.at[id] = ++ended[id];
+    ended[id] = MAX(ended[id], c->now.at[id]) + 1;
+    c->now.at[id] = ended[id];
     c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
     c->version = (u64)c->now.at[id] << 32;
     race_stack_move(c);

@@ -7,7 +7,8 @@
 //            acquires: too much order, never too little.
 // Shortcuts  A word whose clock is exactly that of one release (id, epoch) tells nothing to whoever
 //            knows that epoch, since whole clocks are passed on. The same context that releases it
-//            again, and has learnt nothing meanwhile, changes one number.
+//            again, and has learnt nothing meanwhile, changes one number. Neither holds for a number
+//            that two contexts have shared.
 #include "mm/kvm.h"
 #include "riscv/csr.h"
 #include "sync/atomic.h"
@@ -83,7 +84,7 @@ void race_word_unlock(struct race_sync *s) {
 }
 
 static bool knows(const struct race_clock *clock, const struct word *w) {
-    return w->epoch && clock->at[w->id] >= w->epoch;
+    return w->epoch && clock->at[w->id] >= w->epoch && !read_once(race_shared[w->id]);
 }
 
 void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address) {
@@ -100,11 +101,12 @@ void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address)
 static void publish(struct race_context *c, struct word *w, const struct race_clock *clock, u64 version,
                     bool store) {
     u32 epoch = clock->at[c->id];
-    if (w->id == c->id && w->epoch > epoch) {
+    bool alone = !read_once(race_shared[c->id]);
+    if (alone && w->id == c->id && w->epoch > epoch) {
         return;  // behind a fence: it has published more since
     }
     bool exact = store || knows(clock, w);
-    if (exact && w->epoch && w->id == c->id && w->version == version) {
+    if (alone && exact && w->epoch && w->id == c->id && w->version == version) {
         w->clock.at[c->id] = epoch;
     } else if (exact) {
         race_clock_copy(&w->clock, clock);
@@ -113,7 +115,7 @@ static void publish(struct race_context *c, struct word *w, const struct race_cl
     }
     w->id = c->id;
     w->version = version;
-    w->epoch = exact ? epoch : 0;
+    w->epoch = alone && exact ? epoch : 0;
 }
 
 // A store or a read-modify-write of a word; behind a release fence it publishes what was before that.
