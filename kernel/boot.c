@@ -177,13 +177,17 @@ static void bound_locks(void) {
 }
 #endif
 
+static u64 bootarg(const char *name) {
+    u64 value = 0;
+    fdt_bootarg(name, &value);
+    return value;
+}
+
 static void seed_from_bootargs(void) {
-    u64 seed = 0, delay = 0;
-    fdt_bootarg("seed=", &seed);
-    fdt_bootarg("delay=", &delay);
+    u64 seed = bootarg("seed="), delay = bootarg("delay=");
     LOCKDEP_ONLY(bound_locks());
     harts_seed(seed);
-    inject_boot();
+    inject_boot(seed, bootarg("spurious="), bootarg("late="), bootarg("slow="));
     for (u32 i = 0; i < nharts; i++) {
         harts[i]->delay = delay;
     }

@@ -6,7 +6,6 @@
 #include "sync/inject.h"
 
 #ifdef CHECK
-#include "dev/fdt.h"
 #include "lib/errno.h"
 #include "proc/proc.h"
 #include "riscv/csr.h"
@@ -97,13 +96,8 @@ long inject_set(u64 how, u64 when) {
     return count;
 }
 
-void inject_boot(void) {
-    u64 seed = 0, rate = 0, late = 0, slow = 0;
-    fdt_bootarg("seed=", &seed);
-    fdt_bootarg("spurious=", &rate);
-    fdt_bootarg("late=", &late);
-    fdt_bootarg("slow=", &slow);
-    set(KINE_SPURIOUS_FAULT, seed, 0, rate, 0);
+void inject_boot(u64 seed, u64 spurious, u64 late, u64 slow) {
+    set(KINE_SPURIOUS_FAULT, seed, 0, spurious, 0);
     set(KINE_LATE_IPI, seed, 0, late ? 8 : 0, late);
     set(KINE_SLOW_HART, seed, 0, slow ? 8 : 0, slow);
 }

@@ -14,14 +14,14 @@
 
 #ifdef CHECK
 #include "syscall/abi.h"
-void inject_boot(void);
+void inject_boot(u64 seed, u64 spurious, u64 late, u64 slow);  // the bootargs
 // As KINE_INJECT, which see. Returns how many there have been so far, or -EINVAL.
 long inject_set(u64 how, u64 when);
 bool inject_spurious(void);  // shall this fault come again?
 void inject_late(void);      // an IPI has come
 void inject_slow(void);      // the kernel has been entered
 #else
-#define inject_boot() ((void)0)
+#define inject_boot(seed, spurious, late, slow) ((void)0)
 #define inject_spurious() false
 #define inject_late() ((void)0)
 #define inject_slow() ((void)0)
