@@ -159,6 +159,8 @@ def main():
     for test in ("cow", "brk", "mem", "exec", "ghost"):
         tally.guest(test + " under the ghost TLB", ["/tests/" + test], kernel=GHOST)
     tally.guest("race detector", ["/tests/race"], kernel="cas-race")
+    tally.guest("killed sleepers under the race detector", ["/tests/sched", "killed_sleepers_wake_on_any_hart"],
+                kernel="cas-race")
     tally.guest("more threads than the race detector tells apart", ["/tests/proc", "a_thousand_children"], smp=4,
                 kernel="cas-race")
     for refs in ("cas", "freelock", "biglock"):

@@ -3,7 +3,9 @@
 //
 // Model      each hart has a list of its sleepers, sorted by deadline, and one alarm: the earlier of
 //            the next tick (only while threads run) and the first sleeper.
-// Locking    the list's lock (irq off): sleepers leave it themselves when they are killed.
+// Locking    the list's lock (irq off): sleepers leave it themselves when they are killed, on whatever
+//            hart they are by then, and their records, on their stacks, go with them. So the list's hart
+//            sets its alarm by a copy of the first deadline; one that is gone costs it an interrupt.
 #include "dev/timer.h"
 #include "dev/fdt.h"
 #include "lib/list.h"
@@ -17,6 +19,7 @@
 struct timer_queue {
     struct spin lock;
     struct list sleepers;
+    u64 first;  // (r: read by its hart without the lock) the first one's deadline, ~0: none
     u64 next_tick;
     u64 armed;
 } cacheline_aligned;
@@ -37,9 +40,16 @@ static void arm(struct timer_queue *q, u64 deadline) {
     }
 }
 
-// => q->lock held, or interrupts off
-static u64 first_deadline(struct timer_queue *q) {
-    return list_empty(&q->sleepers) ? ~0ul : list_first(&q->sleepers, struct sleeper, link)->deadline;
+// The list has changed. => q->lock
+static void note_first(struct timer_queue *q) {
+    write_once(q->first, list_empty(&q->sleepers)
+                             ? ~0ul : list_first(&q->sleepers, struct sleeper, link)->deadline);
+}
+
+static void leave(struct timer_queue *q, struct sleeper *s) {
+    list_del(&s->link);
+    s->queued = false;
+    note_first(q);
 }
 
 static u64 tick_length(void) {
@@ -54,6 +64,7 @@ void timer_init_hart(void) {
     struct timer_queue *q = this_hart()->timers;
     spin_init(&q->lock, RANK_TIMERS);
     list_init(&q->sleepers);
+    note_first(q);
     q->next_tick = time_now() + tick_length();
     arm(q, q->next_tick);
 }
@@ -62,10 +73,9 @@ void timer_interrupt(void) {
     struct timer_queue *q = this_hart()->timers;
     u64 now = time_now();
     spin_lock(&q->lock);
-    while (first_deadline(q) <= now) {
+    while (q->first <= now) {
         struct sleeper *s = list_first(&q->sleepers, struct sleeper, link);
-        list_del(&s->link);
-        s->queued = false;
+        leave(q, s);
         unpark(s->thread);
     }
     spin_unlock(&q->lock);
@@ -74,19 +84,19 @@ void timer_interrupt(void) {
         q->next_tick = now + tick_length();
         runq_tick();
     }
-    arm(q, MIN(q->next_tick, first_deadline(q)));
+    arm(q, MIN(q->next_tick, read_once(q->first)));
 }
 
 void timer_idle(void) {
     struct timer_queue *q = this_hart()->timers;
     q->next_tick = ~0ul;
-    arm(q, first_deadline(q));
+    arm(q, read_once(q->first));
 }
 
 void timer_busy(void) {
     struct timer_queue *q = this_hart()->timers;
     q->next_tick = time_now() + tick_length();
-    arm(q, MIN(q->next_tick, first_deadline(q)));
+    arm(q, MIN(q->next_tick, read_once(q->first)));
 }
 
 static void insert(struct timer_queue *q, struct sleeper *s) {
@@ -96,6 +106,7 @@ static void insert(struct timer_queue *q, struct sleeper *s) {
     }
     list_add_tail(at, &s->link);
     s->queued = true;
+    note_first(q);
     if (s->deadline < q->armed) {
         arm(q, s->deadline);
     }
@@ -120,7 +131,7 @@ bool timer_sleep_until(u64 deadline) {
         }
     }
     if (s.queued) {
-        list_del(&s.link);
+        leave(q, &s);
     }
     park_cancel();
     spin_unlock_irq(&q->lock, flags);

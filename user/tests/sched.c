@@ -207,6 +207,27 @@ static void sleepers_wake_in_order(void) {
     }
 }
 
+// They wake up where they went to sleep, many at once, so others come and take some away.
+static void killed_sleepers_wake_on_any_hart(void) {
+    enum { SLEEPERS = 16 };
+    for (int round = 0; round < 8; round++) {
+        int pid[SLEEPERS];
+        for (int i = 0; i < SLEEPERS; i++) {
+            if ((pid[i] = spawn()) == 0) {
+                nap(1000000 * MS);
+                leave();
+            }
+        }
+        nap(5 * MS);
+        for (int i = 0; i < SLEEPERS; i++) {
+            CHECK_EQ(ksys_kill(pid[i], SIGKILL), 0);
+        }
+        for (int i = 0; i < SLEEPERS; i++) {
+            CHECK_EQ(reap(pid[i]), KILLED(SIGKILL));
+        }
+    }
+}
+
 static void sleep_refuses_nonsense(void) {
     struct timespec bad[] = {{.tv_nsec = -1}, {.tv_nsec = 1000000000}, {.tv_sec = -1}};
     for (int i = 0; i < COUNT(bad); i++) {
@@ -264,5 +285,6 @@ TEST_MAIN(TEST(setting_affinity_moves_at_once), TEST(affinity_is_inherited),
           TEST(the_hart_is_shared_fairly), TEST(every_hart_runs_something),
           TEST(yield_lets_the_other_run), TEST(sleep_lasts_as_long_as_asked),
           TEST(sleepers_wake_in_order), TEST(sleep_refuses_nonsense),
+          TEST(killed_sleepers_wake_on_any_hart),
           TEST(sleeps_of_ages_are_sleeps),
           TEST(the_clock_never_goes_back), KINE_TEST(user_mode_may_read_the_counters))
