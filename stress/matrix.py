@@ -29,6 +29,9 @@ class Matrix:
     def killed(self, name, tool, seconds):
         self.new.setdefault(name, {})[tool] = seconds
 
+    def survived(self, name, tool):
+        self.new.setdefault(name, {})[tool] = None
+
     def plain(self, name, words):
         self.read()
         self.plains[name] = words
@@ -44,7 +47,7 @@ class Matrix:
         yield "| mutant | " + " | ".join(TOOLS) + " | plain stress |"
         yield "|---" * (len(TOOLS) + 2) + "|"
         for name in sorted(table, key=order):
-            cells = [f"{table[name][tool]:.1f}" if tool in table[name] else "" for tool in TOOLS]
+            cells = ["" if table[name].get(tool) is None else f"{table[name][tool]:.1f}" for tool in TOOLS]
             yield f"| {name} | " + " | ".join(cells) + f" | {self.plains.get(name, '')} |"
 
     def write(self, keep):

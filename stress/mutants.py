@@ -75,7 +75,7 @@ def control(refs, tools, command):
     folder = mutantbuild.clean(refs, tools)
     _, said, status = run(folder, command, "\0")
     print(f"# clean: {folder} {command}: {said} ({time.monotonic() - start:.1f} s)", flush=True)
-    return f"the clean kernel: {said}" if status else None
+    return f"the clean kernel: {said}" if status != 0 else None
 
 
 def killed(m):
@@ -94,19 +94,22 @@ def plain(m):
     folder = mutantbuild.build(m.refs, (), m.name)
     _, _, status = run(folder, shlex.join(PLAIN), "\0")
     mutantbuild.remove(folder)
+    if status is None:
+        raise RuntimeError(f"{folder} did not run")
     return "found" if status else "not found"
 
 
 def models():
     """(name, found, what was said, seconds) of every mutant of stress/model."""
-    run = subprocess.Popen([sys.executable, str(qemu.ROOT / "stress" / "model" / "run.py"), "--full"],
-                           stdout=subprocess.PIPE, text=True)
-    for line in run.stdout:
+    search = subprocess.Popen([sys.executable, str(qemu.ROOT / "stress" / "model" / "run.py"), "--full"],
+                              stdout=subprocess.PIPE, text=True)
+    for line in search.stdout:
         row = MODEL.match(line)
         if row and "not needed" not in line:
             name = f"{row[2]}: {row[3]}" if row[2] else f"{row[4]} → {row[5]}".replace("|", "or")
             yield name, row[1] == "ok", row[6], float(row[7] or 0)
-    run.wait()
+    if search.wait():
+        yield "all of stress/model", False, f"ended with {search.returncode}", 0.0
 
 
 def main():
@@ -122,8 +125,7 @@ def main():
         nonlocal number, failed
         number, failed = number + 1, failed + (not found)
         print(f"{'' if found else 'not '}ok {number} - {name}: {tool}: {said} ({seconds:.1f} s)", flush=True)
-        if found:
-            table.killed(name, tool, seconds)
+        table.killed(name, tool, seconds) if found else table.survived(name, tool)
         if "--matrix" in options:
             table.write(keep=True)
     if "--plain" in options:

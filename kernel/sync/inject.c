@@ -23,13 +23,14 @@ static struct {
     u64 count[KINE_INJECT_KINDS];
 } cacheline_aligned state[HART_MAX];
 
-// => interrupts off
+// => interrupts off. Another hart may be seeding it.
 static u64 draw(void) {
-    u64 *r = &state[this_hart()->index].rng;
-    *r ^= *r << 13;
-    *r ^= *r >> 7;
-    *r ^= *r << 17;
-    return *r >> 11;
+    u64 *rng = &state[this_hart()->index].rng, r = read_once(*rng);
+    r ^= r << 13;
+    r ^= r >> 7;
+    r ^= r << 17;
+    write_once(*rng, r);
+    return r >> 11;
 }
 
 static bool is_meant(enum kine_inject kind) {

@@ -18,8 +18,10 @@
 // Costs      four fifths of memory; docs/testing.md has the slowdown.
 // Limits     RACE_IDS contexts are told apart, further ones share numbers, and who gets a dead one's
 //            number is taken for it; a word remembers its last four accesses, and an access that races
-//            with several is reported with one; a page moved at once is recorded at eight of its words. All of these can
-//            lose a race, none can invent one.
+//            with several is reported with one; a page moved at once is recorded at eight of its words;
+//            a context that has used up its epochs is believed. All of these can lose a race, none can
+//            invent one. Two could: an acquire fence that stands behind more than four relaxed reads,
+//            and a release fence before more than RACE_FENCED stores. The kernel has none such.
 #pragma once
 #include "lib/types.h"
 

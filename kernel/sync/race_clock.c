@@ -5,8 +5,9 @@
 //            epoch goes up whenever it has published its clock, so that what follows is not covered.
 // Numbers    are handed out in turn; the next holder goes on where the last one's epoch ended, and is
 //            taken for it. The turn goes through twice as many as are held, so that clocks stay short.
-//            When all are held, two go on with one number: an epoch of theirs tells no more what its
-//            holder knew, and race_shared[] says so for good.
+//            But who has heard of the next one's epochs has not heard what the last one knew: an epoch
+//            tells that only from race_since[] on. When all are held, two go on with one number, and
+//            its epochs tell nothing for good.
 #include "lib/print.h"
 #include "mm/kvm.h"
 #include "proc/proc.h"
@@ -19,8 +20,9 @@ static struct race_context irq[HART_MAX];
 
 static u32 number_lock;
 static u32 next_number, numbers = 16, held;  // handed out in turn below `numbers`; clocks end there
+static u32 fixed;  // numbers below are the harts' own: shared only if there are no others
 static u32 holders[RACE_IDS];
-bool race_shared[RACE_IDS];
+u32 race_since[RACE_IDS];
 static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
 static int pids[RACE_IDS];   // who used it last, for reports
 
@@ -58,9 +60,10 @@ static void clear(struct race_context *c) {
 }
 
 void race_clock_tick(struct race_context *c) {
-    u32 epoch = ++c->now.at[c->id];
-    ASSERT(epoch < EPOCH_MAX, "race detector: context %u ran out of epochs", c->id);
-    c->stamp += CELL_EPOCH(1);
+    if (likely(c->now.at[c->id] < EPOCH_MAX)) {  // else it goes on without, and is believed to be ordered
+        c->now.at[c->id]++;
+        c->stamp += CELL_EPOCH(1);
+    }
 }
 
 // ---- contexts ----
@@ -74,13 +77,18 @@ static void number(struct race_context *c) {
     for (u32 i = 0; i < numbers && holders[id]; i++) {
         id = (id + 1) % numbers;
     }
-    next_number = (id + 1) % numbers;
-    if (holders[id]++) {
-        write_once(race_shared[id], true);
+    if (holders[id] && id < fixed && fixed < RACE_IDS) {
+        id = fixed + id % (RACE_IDS - fixed);
     }
+    next_number = (id + 1) % numbers;
     c->id = id;
-    ended[id] = MAX(ended[id], c->now.at[id]) + 1;
+    ended[id] = MIN(MAX(ended[id], c->now.at[id]) + 1, EPOCH_MAX);
     c->now.at[id] = ended[id];
+    if (holders[id]++) {
+        write_once(race_since[id], RACE_SHARED);
+    } else if (race_since[id] != RACE_SHARED) {
+        write_once(race_since[id], ended[id]);
+    }
     c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
     c->version = (u64)c->now.at[id] << 32;
     race_stack_move(c);
@@ -131,10 +139,10 @@ void race_irq_enabled(void) {
 // Up to its last handler: the handler's own epoch has gone on since.
 static void after_handlers(struct race_context *c) {
     struct race_context *h = &irq[this_hart()->index];
-    u32 end = h->now.at[h->id] - 1;
-    if (c != h && c->now.at[h->id] < end) {
+    u32 end = h->now.at[h->id] - 1, seen = c->now.at[h->id];
+    if (c != h && (seen < end || race_since[h->id] == RACE_SHARED)) {
         race_clock_learn(c, &h->now);
-        c->now.at[h->id] = end;
+        c->now.at[h->id] = MAX(seen, end);
     }
 }
 
@@ -189,6 +197,7 @@ void race_boot(void) {
         number(&irq[i]);
         number(&harts[i]->idle->race);
     }
+    fixed = next_number;
     kprintf("race detector: shadow %lu MiB, clocks %lu MiB\n", race_shadow_bytes() >> 20,
             race_word_bytes() >> 20);
 }

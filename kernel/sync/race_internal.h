@@ -34,7 +34,9 @@ bool race_clock_join(struct race_clock *to, const struct race_clock *from);  // 
 void race_clock_copy(struct race_clock *to, const struct race_clock *from);
 void race_clock_learn(struct race_context *c, const struct race_clock *from);
 void race_clock_tick(struct race_context *c);
-extern bool race_shared[RACE_IDS];  // two contexts have gone by this number at once
+// The epoch from which on a number has been its present holder's alone.
+#define RACE_SHARED ~0u  // two have had it at once
+extern u32 race_since[RACE_IDS];
 const char *race_context_name(u32 id, char *text, usize n);
 
 // race_word.c. => interrupts off from lock to unlock

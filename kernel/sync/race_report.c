@@ -108,6 +108,11 @@ void race_report(struct race_context *c, u64 va, u64 old, u64 mine) {
     u64 flags = irq_save();
     h->race = NULL;
     while (atomic_swap_acquire(&speaking, 1u)) {
+        if (holds_console()) {  // for which who speaks may be waiting
+            h->race = c;
+            irq_restore(flags);
+            return;
+        }
         cpu_pause();
     }
     if (atomic_load_relaxed(&expecting)) {

@@ -126,9 +126,6 @@ static always_inline bool conflict(u64 a, u64 b) {
 // To the front, without what it covers and what is ordered before it; of too many the oldest is lost.
 // Behind an own access that covers it nothing is left to judge: who is there was judged then.
 static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine) {
-    if (va - c->handler_base < c->handler_bytes) {
-        return;  // a handler's own variables, where the interrupted thread has had and will have its own
-    }
     u64 carry = mine, racing = 0, old, *to = cells, *from = cells, *end = cells + CELLS;
     bool judged = false;
     for (; from < end && (old = read_once(*from)); from++) {
@@ -165,6 +162,9 @@ static always_inline void access_cells(struct race_context *c, u64 va, u64 *cell
     u64 mine = c->stamp | kind, last = read_once(cells[0]), differs = last ^ mine;
     if (!(mine & ~last) && !(differs >> CELL_ID_SHIFT)) {
         return;
+    }
+    if (unlikely(va - c->handler_base < c->handler_bytes)) {
+        return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
     u64 pair = race_stack_pair(c, pc), stack = race_stack_place(pair);
     if (unlikely(race_stacks[stack] != pair)) {

@@ -8,7 +8,7 @@
 // Shortcuts  A word whose clock is exactly that of one release (id, epoch) tells nothing to whoever
 //            knows that epoch, since whole clocks are passed on. The same context that releases it
 //            again, and has learnt nothing meanwhile, changes one number. Neither holds for a number
-//            that two contexts have shared.
+//            that two contexts share, nor the first for a former holder's epochs.
 #include "mm/kvm.h"
 #include "riscv/csr.h"
 #include "sync/atomic.h"
@@ -84,7 +84,7 @@ void race_word_unlock(struct race_sync *s) {
 }
 
 static bool knows(const struct race_clock *clock, const struct word *w) {
-    return w->epoch && clock->at[w->id] >= w->epoch && !read_once(race_shared[w->id]);
+    return w->epoch && clock->at[w->id] >= w->epoch && w->epoch >= read_once(race_since[w->id]);
 }
 
 void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address) {
@@ -101,7 +101,7 @@ void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address)
 static void publish(struct race_context *c, struct word *w, const struct race_clock *clock, u64 version,
                     bool store) {
     u32 epoch = clock->at[c->id];
-    bool alone = !read_once(race_shared[c->id]);
+    bool alone = read_once(race_since[c->id]) != RACE_SHARED;
     if (alone && w->id == c->id && w->epoch > epoch) {
         return;  // behind a fence: it has published more since
     }

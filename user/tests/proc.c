@@ -237,12 +237,15 @@ static void a_thousand_children(void) {
     }
     for (int i = 0; i < CHILDREN; i++) {
         gate_post(&hold);
+        if (i % 100 == 0) {  // slow under the race detector: show that it goes on
+            printf("# %d were told\n", i);
+        }
     }
     for (int i = CHILDREN - 1; i >= 0; i--) {  // the youngest first
         if (pid[i] > 0) {
             CHECK_EQ(reap(pid[i]), EXITED(i & 127));
         }
-        if (i % 100 == 0) {  // slow under the race detector: show that it goes on
+        if (i % 100 == 0) {
             printf("# %d are left\n", i);
         }
     }
