@@ -36,9 +36,7 @@ void file_put(struct file *f) {
     if (atomic_sub_release(&f->refs, 1u) != 1) {  // pairs with the fence of the last one
         return;
     }
-#ifndef MUTANT_close_unfenced  // the last one closes what others may have just used
     atomic_fence_acquire();
-#endif
     if (f->ops->close) {
         f->ops->close(f);
     }
