@@ -35,18 +35,14 @@ static struct mem_range usable[RANGES_MAX * 2];
 static u32 nusable;
 
 static void sbi_sink(const char *s, usize n) {
-    while (n--) {
-        sbi_putchar(*s++);
-    }
+    while (n--) { sbi_putchar(*s++); }
 }
 
 // Cut [base, end) out of the usable ranges.
 static void reserve(u64 base, u64 end) {
     for (u32 i = 0; i < nusable; i++) {
         struct mem_range *r = &usable[i];
-        if (end <= r->base || base >= r->end) {
-            continue;
-        }
+        if (end <= r->base || base >= r->end) { continue; }
         struct mem_range above = {MAX(end, r->base), r->end};
         r->end = MAX(MIN(base, r->end), r->base);
         if (above.base < above.end && nusable < ARRAY_LEN(usable)) {
@@ -56,9 +52,7 @@ static void reserve(u64 base, u64 end) {
 }
 
 static void find_usable_memory(void) {
-    for (u32 i = 0; i < machine.nmemory; i++) {
-        usable[nusable++] = machine.memory[i];
-    }
+    for (u32 i = 0; i < machine.nmemory; i++) { usable[nusable++] = machine.memory[i]; }
     for (u32 i = 0; i < machine.nreserved; i++) {
         reserve(ALIGN_DOWN(machine.reserved[i].base, PAGE_SIZE),
                 ALIGN_UP(machine.reserved[i].end, PAGE_SIZE));
@@ -127,9 +121,7 @@ static struct mem_range *largest_usable(void) {
 
 // After the last boot_alloc: what is left belongs to the free lists, the rest is reserved.
 static void release_memory(void) {
-    for (frame_t f = 0; f < frame_count; f++) {
-        frame_record(f)->class = FRAME_RESERVED;
-    }
+    for (frame_t f = 0; f < frame_count; f++) { frame_record(f)->class = FRAME_RESERVED; }
 #ifdef MUTANT_M14  // up to the highest address, and it as well
     frame_record(frame_count)->class = FRAME_RESERVED;
 #endif
@@ -139,9 +131,7 @@ static void release_memory(void) {
         frame_t first = MAX(frame_from_pa(ALIGN_UP(r->base, PAGE_SIZE)), 1u);
         frame_t end = frame_from_pa(ALIGN_DOWN(r->end, PAGE_SIZE));
         if (r->base < r->end && first < end) {
-            for (frame_t f = first; f < end; f++) {
-                frame_record(f)->class = FRAME_FREE;
-            }
+            for (frame_t f = first; f < end; f++) { frame_record(f)->class = FRAME_FREE; }
             freelist_add_virgin(first, end);
             frames += end - first;
         }
@@ -188,9 +178,7 @@ static void seed_from_bootargs(void) {
     LOCKDEP_ONLY(bound_locks());
     harts_seed(seed);
     inject_boot(seed, bootarg("spurious="), bootarg("late="), bootarg("slow="));
-    for (u32 i = 0; i < nharts; i++) {
-        harts[i]->delay = delay;
-    }
+    for (u32 i = 0; i < nharts; i++) { harts[i]->delay = delay; }
 }
 
 static void hart_online(void) {
@@ -221,9 +209,7 @@ static void start_others(void) {
     }
     u64 until = time_now() + machine.timebase * 20;
     while (atomic_load_acquire(&online) != nharts) {
-        if (time_now() > until) {
-            panic("%u of %u harts came up", online, nharts);
-        }
+        if (time_now() > until) { panic("%u of %u harts came up", online, nharts); }
     }
     kprintf("harts: %u online\n", nharts);
 }

@@ -39,9 +39,7 @@ static __attribute__((format(printf, 1, 2))) void say(const char *format, ...) {
 
 extern char __image_start[], __text_end[];
 
-static bool is_text(u64 pc) {
-    return pc >= (u64)__image_start && pc < (u64)__text_end;
-}
+static bool is_text(u64 pc) { return pc >= (u64)__image_start && pc < (u64)__text_end; }
 
 // Frame-pointer chain: at fp-8 the return address, at fp-16 the caller's fp (psABI). A function that
 // calls nobody has saved no return address: its caller's fp stands at fp-8.
@@ -55,14 +53,10 @@ static void backtrace(u64 pc, u64 fp) {
             fp = ra;
             continue;
         }
-        if (!is_text(ra)) {
-            break;
-        }
+        if (!is_text(ra)) { break; }
         name = symbol_of(ra - 4, &offset);
         say("    %p %s+0x%lx\n", (void *)ra, name, offset + 4);
-        if (next <= fp && next >= fp - 4096) {
-            break;
-        }
+        if (next <= fp && next >= fp - 4096) { break; }
         fp = next;
     }
 }
@@ -109,9 +103,7 @@ static void collect(u32 what) {
 void panic_poll(u64 pc, u64 fp) {
     struct hart *h = this_hart();
     u32 what = atomic_load_relaxed(&request);
-    if (likely(what == NOTHING) || atomic_load_relaxed(&h->stopped)) {
-        return;
-    }
+    if (likely(what == NOTHING) || atomic_load_relaxed(&h->stopped)) { return; }
     h->stop_fp = fp;
     h->stop_pc = pc;
     atomic_store_release(&h->stopped, (u32)HART_STOPPED);  // pairs with wait_for
@@ -147,9 +139,7 @@ static noreturn void finish(u64 pc, u64 fp) {
     show_hart(this_hart(), pc, fp);
     collect(STOP);
     say("-- end of panic --\n");
-    while (fdt_bootarg("hold", NULL)) {
-        cpu_pause();
-    }
+    while (fdt_bootarg("hold", NULL)) { cpu_pause(); }
     power_off(EXIT_STATUS);
 }
 

@@ -13,9 +13,7 @@ extern const char symbol_text[] __attribute__((weak));
 const char *symbol_of(u64 pc, u64 *offset) {
     u32 lo = 0, hi = &symbol_count ? symbol_count : 0;
     *offset = pc;
-    if (!hi || pc < IMAGE_BASE + symbol_offsets[0]) {
-        return "?";
-    }
+    if (!hi || pc < IMAGE_BASE + symbol_offsets[0]) { return "?"; }
     while (hi - lo > 1) {
         u32 mid = (lo + hi) / 2;
         if (IMAGE_BASE + symbol_offsets[mid] <= pc) {

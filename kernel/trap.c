@@ -40,9 +40,7 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
         break;
     case IRQ_EXTERNAL:
         while ((irq = plic_claim())) {
-            if (irq == machine.uart_irq) {
-                console_interrupt();
-            }
+            if (irq == machine.uart_irq) { console_interrupt(); }
             plic_complete(irq);
         }
         break;
@@ -115,16 +113,12 @@ SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
     if (likely(is_page_fault(cause, &access))) {
         irq_enable();
         int error = page_fault(proc_self()->as, value, access);
-        if (unlikely(error)) {
-            die((struct trapframe *)this_hart()->kernel_sp, error);
-        }
+        if (unlikely(error)) { die((struct trapframe *)this_hart()->kernel_sp, error); }
         irq_disable();
     } else {
         other_trap(tf, cause);
     }
-    if (unlikely(atomic_load_relaxed(&thread_self()->work))) {
-        sched_user_work();
-    }
+    if (unlikely(atomic_load_relaxed(&thread_self()->work))) { sched_user_work(); }
     lockdep_leave();
     ghost_user();
 }
@@ -146,9 +140,7 @@ void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
         panic_trap(tf, cause, value);
     }
     bool irqs = tf->sstatus & SSTATUS_SPIE;
-    if (irqs) {
-        irq_enable();
-    }
+    if (irqs) { irq_enable(); }
     int error = proc_self()->as ? page_fault(proc_self()->as, value, access) : -EFAULT;
     irq_disable();
     if (error) {

@@ -32,9 +32,7 @@ static char line[LINE_BYTES];
 static u32 line_tail, line_done, line_head;  // read up to; complete up to; typed up to (free-running)
 
 static void put(char c) {
-    while (!(uart[LSR] & LSR_THR_EMPTY)) {
-        cpu_pause();
-    }
+    while (!(uart[LSR] & LSR_THR_EMPTY)) { cpu_pause(); }
     uart[THR] = c;
 }
 
@@ -44,9 +42,7 @@ void console_write_unlocked(const char *s, usize n) {
             sbi_putchar(*s);
             continue;
         }
-        if (*s == '\n') {
-            put('\r');
-        }
+        if (*s == '\n') { put('\r'); }
         put(*s);
     }
 }
@@ -58,9 +54,7 @@ void console_write(const char *s, usize n) {
 }
 
 void console_init(void) {
-    if (machine.uart) {
-        uart = kvm_map_device(machine.uart, 8);
-    }
+    if (machine.uart) { uart = kvm_map_device(machine.uart, 8); }
 }
 
 void console_listen(void) {
@@ -86,12 +80,8 @@ static void typed(char c) {
         erase(1);
     } else if (line_head - line_tail < LINE_BYTES - 1 || c == '\n' || c == '\r' || c == CTRL('D')) {
         c = c == '\r' ? '\n' : c;
-        if (line_head - line_tail >= LINE_BYTES) {
-            return;
-        }
-        if (c != CTRL('D')) {
-            console_write(&c, 1);
-        }
+        if (line_head - line_tail >= LINE_BYTES) { return; }
+        if (c != CTRL('D')) { console_write(&c, 1); }
         line[line_head++ % LINE_BYTES] = c;
         if (c == '\n' || c == CTRL('D')) {
             line_done = line_head;
@@ -130,9 +120,7 @@ static usize take(char *to, usize n, bool *eof) {
             break;
         }
         to[got++] = c;
-        if (c == '\n') {
-            break;
-        }
+        if (c == '\n') { break; }
     }
     spin_unlock_irq(&rx_lock, flags);
     return got;
@@ -153,9 +141,7 @@ static long console_file_read(struct file *f, uaddr buf, usize n) {
     }
     waitq_del(&rx_wait, &w);
     mutex_unlock(&read_lock);
-    if (!got && park_killed()) {
-        return -EINTR;
-    }
+    if (!got && park_killed()) { return -EINTR; }
     long error = copy_out(buf, piece, got);
     return error ? error : (long)got;
 }
@@ -166,9 +152,7 @@ static long console_file_write(struct file *f, uaddr buf, usize n) {
     for (usize done = 0; done < n;) {
         usize step = MIN(n - done, sizeof(piece));
         long error = copy_in(piece, buf + done, step);
-        if (error) {
-            return done ? (long)done : error;
-        }
+        if (error) { return done ? (long)done : error; }
         console_write(piece, step);
         done += step;
     }

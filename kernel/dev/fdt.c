@@ -30,17 +30,13 @@ static u32 be32(const void *p) {
 
 static u64 cells(const u8 *p, u32 n) {
     u64 v = 0;
-    for (u32 i = 0; i < n; i++) {
-        v = v << 32 | be32(p + 4 * i);
-    }
+    for (u32 i = 0; i < n; i++) { v = v << 32 | be32(p + 4 * i); }
     return v;
 }
 
 static const struct prop *find(const struct node *n, const char *name) {
     for (u32 i = 0; i < n->nprops; i++) {
-        if (strcmp(n->props[i].name, name) == 0) {
-            return &n->props[i];
-        }
+        if (strcmp(n->props[i].name, name) == 0) { return &n->props[i]; }
     }
     return NULL;
 }
@@ -54,9 +50,7 @@ static u64 number(const struct node *n, const char *name) {
 static bool lists(const struct node *n, const char *property, const char *word) {
     const struct prop *p = find(n, property);
     for (u32 i = 0; p && i < p->len; i += strlen((const char *)p->data + i) + 1) {
-        if (strcmp((const char *)p->data + i, word) == 0) {
-            return true;
-        }
+        if (strcmp((const char *)p->data + i, word) == 0) { return true; }
     }
     return false;
 }
@@ -70,9 +64,7 @@ static bool named(const struct node *n, const char *prefix) {
 static bool reg(const struct node *n, const struct node *parent, u32 i, u64 *base, u64 *size) {
     const struct prop *p = find(n, "reg");
     u32 step = 4 * (parent->address_cells + parent->size_cells);
-    if (!p || !step || (i + 1) * step > p->len) {
-        return false;
-    }
+    if (!p || !step || (i + 1) * step > p->len) { return false; }
     *base = cells(p->data + i * step, parent->address_cells);
     *size = cells(p->data + i * step + 4 * parent->address_cells, parent->size_cells);
     return true;
@@ -130,9 +122,7 @@ static void chosen_node(const struct node *n) {
 
 static void device_node(const struct node *n, const struct node *parent) {
     u64 base, size;
-    if (!reg(n, parent, 0, &base, &size)) {
-        return;
-    }
+    if (!reg(n, parent, 0, &base, &size)) { return; }
     if (lists(n, "compatible", "ns16550a") && !machine.uart) {
         machine.uart = base;
         machine.uart_irq = number(n, "interrupts");
@@ -191,9 +181,7 @@ static void walk(const u8 *p, const u8 *end, const char *strings) {
             struct node *n = &path[depth];
             struct prop prop = {strings + be32(p + 4), p + 8, be32(p)};
             p += 8 + ALIGN_UP(prop.len, 4);
-            if (n->nprops < PROPS_MAX) {
-                n->props[n->nprops++] = prop;
-            }
+            if (n->nprops < PROPS_MAX) { n->props[n->nprops++] = prop; }
             if (strcmp(prop.name, "#address-cells") == 0) {
                 n->address_cells = be32(prop.data);
             } else if (strcmp(prop.name, "#size-cells") == 0) {
@@ -222,18 +210,14 @@ void fdt_read(const void *dtb, u64 dtb_pa) {
 // Decimal; anything else ends it.
 static u64 parse_number(const char *p) {
     u64 v = 0;
-    while (*p >= '0' && *p <= '9') {
-        v = v * 10 + *p++ - '0';
-    }
+    while (*p >= '0' && *p <= '9') { v = v * 10 + *p++ - '0'; }
     return v;
 }
 
 bool fdt_bootarg(const char *word, u64 *number) {
     for (const char *p = machine.bootargs; *p && strncmp(p, "-- ", 3); p += *p == ' ') {
         if (strncmp(p, word, strlen(word)) == 0) {
-            if (number) {
-                *number = parse_number(p + strlen(word));
-            }
+            if (number) { *number = parse_number(p + strlen(word)); }
             return true;
         }
         p += strcspn(p, " ");

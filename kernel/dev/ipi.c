@@ -9,9 +9,7 @@
 static volatile u32 *sswi;
 
 void ipi_init(void) {
-    if (machine.sswi) {
-        sswi = kvm_map_device(machine.sswi, HART_MAX * 4);
-    }
+    if (machine.sswi) { sswi = kvm_map_device(machine.sswi, HART_MAX * 4); }
 }
 
 void ipi_send(struct hart *h) {

@@ -21,10 +21,6 @@ void plic_enable(u32 irq) {
     }
 }
 
-u32 plic_claim(void) {
-    return plic ? plic[(0x200004 + context * 0x1000) / 4] : 0;
-}
+u32 plic_claim(void) { return plic ? plic[(0x200004 + context * 0x1000) / 4] : 0; }
 
-void plic_complete(u32 irq) {
-    plic[(0x200004 + context * 0x1000) / 4] = irq;
-}
+void plic_complete(u32 irq) { plic[(0x200004 + context * 0x1000) / 4] = irq; }

@@ -10,9 +10,7 @@
 static volatile u32 *test;
 
 void power_init(void) {
-    if (machine.test) {
-        test = kvm_map_device(machine.test, 4);
-    }
+    if (machine.test) { test = kvm_map_device(machine.test, 4); }
 }
 
 static noreturn void finish(u32 command, bool failed) {
@@ -28,6 +26,4 @@ noreturn void power_off(u32 status) {
     finish(status ? status << 16 | 0x3333 : 0x5555, status != 0);
 }
 
-noreturn void power_reset(void) {
-    finish(0x7777, false);
-}
+noreturn void power_reset(void) { finish(0x7777, false); }

@@ -52,13 +52,9 @@ static void leave(struct timer_queue *q, struct sleeper *s) {
     note_first(q);
 }
 
-static u64 tick_length(void) {
-    return machine.timebase / TICKS_PER_SECOND;
-}
+static u64 tick_length(void) { return machine.timebase / TICKS_PER_SECOND; }
 
-struct timer_queue *timer_alloc(void) {
-    return boot_alloc(sizeof(struct timer_queue));
-}
+struct timer_queue *timer_alloc(void) { return boot_alloc(sizeof(struct timer_queue)); }
 
 void timer_init_hart(void) {
     struct timer_queue *q = this_hart()->timers;
@@ -107,9 +103,7 @@ static void insert(struct timer_queue *q, struct sleeper *s) {
     list_add_tail(at, &s->link);
     s->queued = true;
     note_first(q);
-    if (s->deadline < q->armed) {
-        arm(q, s->deadline);
-    }
+    if (s->deadline < q->armed) { arm(q, s->deadline); }
 }
 
 bool timer_sleep_until(u64 deadline) {
@@ -126,13 +120,9 @@ bool timer_sleep_until(u64 deadline) {
             park();
         }
         flags = spin_lock_irq(&q->lock);
-        if (!s.queued || park_killed()) {
-            break;
-        }
+        if (!s.queued || park_killed()) { break; }
     }
-    if (s.queued) {
-        leave(q, &s);
-    }
+    if (s.queued) { leave(q, &s); }
     park_cancel();
     spin_unlock_irq(&q->lock, flags);
     return time_now() < deadline;

@@ -37,50 +37,38 @@ void file_put(struct file *f) {
         return;
     }
     atomic_fence_acquire();
-    if (f->ops->close) {
-        f->ops->close(f);
-    }
+    if (f->ops->close) { f->ops->close(f); }
     cache_free(&file_cache, f);
 }
 
 struct fd_table *fd_table_create(void) {
     struct fd_table *t = cache_alloc(&table_cache);
-    if (t) {
-        memset(t, 0, sizeof(*t));
-    }
+    if (t) { memset(t, 0, sizeof(*t)); }
     return t;
 }
 
 struct fd_table *fd_table_copy(struct fd_table *from) {
     struct fd_table *t = cache_alloc(&table_cache);
-    if (!t) {
-        return NULL;
-    }
+    if (!t) { return NULL; }
     t->top = from->top;
     memcpy(t->cloexec, from->cloexec, sizeof(t->cloexec));
     for (u32 i = 0; i < t->top; i++) {
         t->file[i] = from->file[i];
-        if (t->file[i]) {
-            file_get(t->file[i]);
-        }
+        if (t->file[i]) { file_get(t->file[i]); }
     }
     return t;
 }
 
 void fd_table_free(struct fd_table *t) {
     for (u32 i = 0; i < t->top; i++) {
-        if (t->file[i]) {
-            file_put(t->file[i]);
-        }
+        if (t->file[i]) { file_put(t->file[i]); }
     }
     cache_free(&table_cache, t);
 }
 
 void fd_table_close_on_exec(struct fd_table *t) {
     for (u32 i = 0; i < t->top; i++) {
-        if (t->cloexec[i / 64] >> i % 64 & 1) {
-            fd_close(t, i);
-        }
+        if (t->cloexec[i / 64] >> i % 64 & 1) { fd_close(t, i); }
     }
 }
 
@@ -89,9 +77,7 @@ struct file *fd_file(struct fd_table *t, int fd) {
 }
 
 static void set(struct fd_table *t, u32 fd, struct file *f, bool cloexec) {
-    while (t->top <= fd) {
-        t->file[t->top++] = NULL;
-    }
+    while (t->top <= fd) { t->file[t->top++] = NULL; }
     t->file[fd] = f;
 #ifdef MUTANT_M37  // a bit of an int
     t->cloexec[fd / 64] |= cloexec << fd % 64;
@@ -116,13 +102,9 @@ long fd_install(struct fd_table *t, struct file *f, bool cloexec) {
 
 long fd_close(struct fd_table *t, int fd) {
     struct file *f = fd_file(t, fd);
-    if (!f) {
-        return -EBADF;
-    }
+    if (!f) { return -EBADF; }
     set(t, fd, NULL, false);
-    while (t->top && !t->file[t->top - 1]) {
-        t->top--;
-    }
+    while (t->top && !t->file[t->top - 1]) { t->top--; }
     file_put(f);
     return 0;
 }
@@ -130,14 +112,10 @@ long fd_close(struct fd_table *t, int fd) {
 long fd_dup(struct fd_table *t, int fd) {
     struct file *f = fd_file(t, fd);
 #ifndef MUTANT_dup_of_nothing
-    if (!f) {
-        return -EBADF;
-    }
+    if (!f) { return -EBADF; }
 #endif
     long to = fd_install(t, f, false);
-    if (to >= 0) {
-        file_get(f);
-    }
+    if (to >= 0) { file_get(f); }
     return to;
 }
 
@@ -150,15 +128,11 @@ long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec) {
 #endif
         return -EBADF;
     }
-    if (from == to) {
-        return -EINVAL;
-    }
+    if (from == to) { return -EINVAL; }
     file_get(f);
     struct file *old = fd_file(t, to);
     set(t, to, f, cloexec);
-    if (old) {
-        file_put(old);
-    }
+    if (old) { file_put(old); }
     return to;
 }
 

@@ -37,9 +37,7 @@ static struct inode *add(struct inode *dir, const char *name, usize len, u32 mod
     strlcpy(i->name, name, MIN(len + 1, NAME_BYTES));
     if (dir) {
         struct inode **at = &dir->children;
-        while (*at && strcmp((*at)->name, i->name) < 0) {
-            at = &(*at)->sibling;
-        }
+        while (*at && strcmp((*at)->name, i->name) < 0) { at = &(*at)->sibling; }
         i->sibling = *at;
         *at = i;
     }
@@ -48,9 +46,7 @@ static struct inode *add(struct inode *dir, const char *name, usize len, u32 mod
 
 static struct inode *child(struct inode *dir, const char *name, usize len) {
     for (struct inode *i = dir->children; i; i = i->sibling) {
-        if (strlen(i->name) == len && strncmp(i->name, name, len) == 0) {
-            return i;
-        }
+        if (strlen(i->name) == len && strncmp(i->name, name, len) == 0) { return i; }
     }
     return NULL;
 }
@@ -60,17 +56,11 @@ static struct inode *parent_of(const char **path) {
     struct inode *dir = root;
     for (;;) {
         const char *p = *path;
-        while (*p == '/' || (p[0] == '.' && p[1] == '/')) {
-            p++;
-        }
+        while (*p == '/' || (p[0] == '.' && p[1] == '/')) { p++; }
         const char *end = p;
-        while (*end && *end != '/') {
-            end++;
-        }
+        while (*end && *end != '/') { end++; }
         *path = p;
-        if (!*end) {
-            return dir;
-        }
+        if (!*end) { return dir; }
         struct inode *next = child(dir, p, end - p);
         dir = next ? next : add(dir, p, end - p, S_IFDIR | 0755);
         *path = end;
@@ -121,60 +111,38 @@ void initramfs_boot(const void *cpio, usize len) {
     }
 }
 
-struct inode *inode_root(void) {
-    return root;
-}
+struct inode *inode_root(void) { return root; }
 
 long inode_find(struct inode *base, const char *path, struct inode **out) {
     struct inode *i = *path == '/' ? root : base;
-    if (!*path) {
-        return -ENOENT;
-    }
+    if (!*path) { return -ENOENT; }
     while (*path) {
         usize len = 0;
-        while (*path == '/') {
-            path++;
-        }
-        while (path[len] && path[len] != '/') {
-            len++;
-        }
+        while (*path == '/') { path++; }
+        while (path[len] && path[len] != '/') { len++; }
         if (len == 0) {
-            if (!inode_is_dir(i)) {
-                return -ENOTDIR;
-            }
+            if (!inode_is_dir(i)) { return -ENOTDIR; }
             break;
         }
-        if (!inode_is_dir(i)) {
-            return -ENOTDIR;
-        }
-        if (len >= NAME_BYTES) {
-            return -ENAMETOOLONG;
-        }
+        if (!inode_is_dir(i)) { return -ENOTDIR; }
+        if (len >= NAME_BYTES) { return -ENAMETOOLONG; }
         if (len == 2 && path[0] == '.' && path[1] == '.') {
             i = i->parent;
         } else if (len != 1 || path[0] != '.') {
             i = child(i, path, len);
         }
-        if (!i) {
-            return -ENOENT;
-        }
+        if (!i) { return -ENOENT; }
         path += len;
     }
     *out = i;
     return 0;
 }
 
-bool inode_is_file(struct inode *i) {
-    return (i->mode & S_IFMT) == S_IFREG;
-}
+bool inode_is_file(struct inode *i) { return (i->mode & S_IFMT) == S_IFREG; }
 
-bool inode_is_dir(struct inode *i) {
-    return (i->mode & S_IFMT) == S_IFDIR;
-}
+bool inode_is_dir(struct inode *i) { return (i->mode & S_IFMT) == S_IFDIR; }
 
-u64 inode_size(struct inode *i) {
-    return i->size;
-}
+u64 inode_size(struct inode *i) { return i->size; }
 
 long inode_read(struct inode *i, u64 off, void *buf, usize n) {
 #ifndef MUTANT_M47  // offsets are believed
@@ -184,9 +152,7 @@ long inode_read(struct inode *i, u64 off, void *buf, usize n) {
     return n;
 }
 
-struct backing *inode_backing(struct inode *i) {
-    return &i->backing;
-}
+struct backing *inode_backing(struct inode *i) { return &i->backing; }
 
 void inode_stat(struct inode *i, struct stat_info *st) {
     *st = (struct stat_info){.ino = i->ino, .size = i->size, .mode = i->mode, .links = 1};
@@ -198,19 +164,13 @@ long inode_path(struct inode *i, char *buf, usize n) {
     path[--at] = 0;
     for (; i != root; i = i->parent) {
         usize len = strlen(i->name);
-        if (len + 1 > at) {
-            return -ERANGE;
-        }
+        if (len + 1 > at) { return -ERANGE; }
         at -= len;
         memcpy(path + at, i->name, len);
         path[--at] = '/';
     }
-    if (!path[at]) {
-        path[--at] = '/';
-    }
-    if (PATH_BYTES - at > n) {
-        return -ERANGE;
-    }
+    if (!path[at]) { path[--at] = '/'; }
+    if (PATH_BYTES - at > n) { return -ERANGE; }
     memcpy(buf, path + at, PATH_BYTES - at);
     return PATH_BYTES - at;
 }
@@ -221,9 +181,7 @@ struct inode *inode_entry(struct inode *dir, u64 index, const char **name) {
         return index ? dir->parent : dir;
     }
     struct inode *i = dir->children;
-    for (index -= 2; i && index; index--) {
-        i = i->sibling;
-    }
+    for (index -= 2; i && index; index--) { i = i->sibling; }
     *name = i ? i->name : NULL;
     return i;
 }
@@ -232,9 +190,7 @@ struct inode *inode_entry(struct inode *dir, u64 index, const char **name) {
 
 static long tree_read(struct file *f, uaddr buf, usize n) {
     struct inode *i = f->inode;
-    if (inode_is_dir(i)) {
-        return -EISDIR;
-    }
+    if (inode_is_dir(i)) { return -EISDIR; }
     mutex_lock(&f->lock);
     n = f->offset < i->size ? MIN(n, i->size - f->offset) : 0;
     long result = n ? copy_out(buf, i->data + f->offset, n) : 0;
@@ -255,19 +211,11 @@ static const struct file_ops tree_ops = {.read = tree_read, .write = tree_write}
 
 long inode_open(struct inode *i, u32 flags, struct file **out) {
     bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
-    if (flags & O_DIRECTORY && !inode_is_dir(i)) {
-        return -ENOTDIR;
-    }
-    if (writes && inode_is_dir(i)) {
-        return -EISDIR;
-    }
-    if (writes && !i->device) {
-        return -EROFS;
-    }
+    if (flags & O_DIRECTORY && !inode_is_dir(i)) { return -ENOTDIR; }
+    if (writes && inode_is_dir(i)) { return -EISDIR; }
+    if (writes && !i->device) { return -EROFS; }
     struct file *f = file_new(i->device ? i->device : &tree_ops, flags & O_ACCMODE);
-    if (!f) {
-        return -ENOMEM;
-    }
+    if (!f) { return -ENOMEM; }
     f->inode = i;
     *out = f;
     return 0;

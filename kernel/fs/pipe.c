@@ -27,20 +27,14 @@ struct pipe {
 static struct cache pipe_cache;
 static u64 frames;  // (a)
 
-void pipe_boot(void) {
-    cache_init(&pipe_cache, "pipe", sizeof(struct pipe));
-}
+void pipe_boot(void) { cache_init(&pipe_cache, "pipe", sizeof(struct pipe)); }
 
-u64 pipe_frames(void) {
-    return atomic_load_relaxed(&frames);
-}
+u64 pipe_frames(void) { return atomic_load_relaxed(&frames); }
 
 // Wait until there is something to read; false: never again, or we shall die. => lock held, and again
 static bool await_data(struct pipe *p) {
     struct waiter w;
-    if (p->head != p->tail || !p->write_open) {
-        return p->head != p->tail;
-    }
+    if (p->head != p->tail || !p->write_open) { return p->head != p->tail; }
     waitq_add(&p->readers, &w);
     while (p->head == p->tail && p->write_open && !park_killed()) {
         mutex_unlock(&p->lock);
@@ -129,9 +123,7 @@ static long pipe_write(struct file *f, uaddr buf, usize n) {
         }
     }
     mutex_unlock(&p->lock);
-    if (error == -EPIPE) {
-        proc_kill(proc_self(), SIGPIPE);
-    }
+    if (error == -EPIPE) { proc_kill(proc_self(), SIGPIPE); }
     return done ? done : error;
 }
 
@@ -171,9 +163,7 @@ static void close_write(struct file *f) {
 static const struct file_ops read_ops = {pipe_read, wrong_end, close_read};
 static const struct file_ops write_ops = {wrong_end, pipe_write, close_write};
 
-bool file_is_pipe(struct file *f) {
-    return f->ops == &read_ops || f->ops == &write_ops;
-}
+bool file_is_pipe(struct file *f) { return f->ops == &read_ops || f->ops == &write_ops; }
 
 static void discard(struct file *f) {
     static const struct file_ops none;
@@ -185,9 +175,7 @@ static void discard(struct file *f) {
 
 long pipe_create(struct file **r, struct file **w) {
     struct pipe *p = cache_alloc(&pipe_cache);
-    if (!p) {
-        return -ENOMEM;
-    }
+    if (!p) { return -ENOMEM; }
     *p = (struct pipe){.read_open = true, .write_open = true, .ends = 2,
                        .frame = frame_alloc(FRAME_KERNEL)};
     mutex_init(&p->lock, RANK_PIPE);

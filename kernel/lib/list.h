@@ -8,13 +8,9 @@ struct list {
 };
 
 #define LIST_INIT(l) {&(l), &(l)}
-static inline void list_init(struct list *l) {
-    l->next = l->prev = l;
-}
+static inline void list_init(struct list *l) { l->next = l->prev = l; }
 
-static inline bool list_empty(const struct list *l) {
-    return l->next == l;
-}
+static inline bool list_empty(const struct list *l) { return l->next == l; }
 
 // Insert `n` before `at`: with a list's head, this is the tail.
 static inline void list_add_tail(struct list *at, struct list *n) {

@@ -5,9 +5,7 @@
 
 static print_sink sink;
 
-void print_set_sink(print_sink s) {
-    sink = s;
-}
+void print_set_sink(print_sink s) { sink = s; }
 
 usize print_line(char *line, usize n, const char *format, va_list ap) {
     return MIN((usize)vsnprintf(line, n, format, ap), n - 1);
@@ -19,7 +17,5 @@ void kprintf(const char *format, ...) {
     va_start(ap, format);
     usize n = print_line(line, sizeof(line), format, ap);
     va_end(ap);
-    if (sink) {
-        sink(line, n);
-    }
+    if (sink) { sink(line, n); }
 }

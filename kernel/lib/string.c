@@ -6,15 +6,9 @@
 void *memset(void *d, int c, usize n) {
     u8 *p = d;
     u64 word = (u8)c * 0x0101010101010101ul;
-    for (; n && ((u64)p & 7); n--) {
-        *p++ = c;
-    }
-    for (; n >= 8; n -= 8, p += 8) {
-        *(u64 *)p = word;
-    }
-    for (; n; n--) {
-        *p++ = c;
-    }
+    for (; n && ((u64)p & 7); n--) { *p++ = c; }
+    for (; n >= 8; n -= 8, p += 8) { *(u64 *)p = word; }
+    for (; n; n--) { *p++ = c; }
     return d;
 }
 
@@ -22,16 +16,10 @@ void *memcpy(void *d, const void *s, usize n) {
     u8 *p = d;
     const u8 *q = s;
     if ((((u64)p ^ (u64)q) & 7) == 0) {
-        for (; n && ((u64)p & 7); n--) {
-            *p++ = *q++;
-        }
-        for (; n >= 8; n -= 8, p += 8, q += 8) {
-            *(u64 *)p = *(const u64 *)q;
-        }
+        for (; n && ((u64)p & 7); n--) { *p++ = *q++; }
+        for (; n >= 8; n -= 8, p += 8, q += 8) { *(u64 *)p = *(const u64 *)q; }
     }
-    for (; n; n--) {
-        *p++ = *q++;
-    }
+    for (; n; n--) { *p++ = *q++; }
     return d;
 }
 

@@ -49,12 +49,8 @@ typedef u64 uaddr;  // an address in user space: never dereferenced but by uacce
 // The base ISA has no bit counting; these loop, and libgcc stays out of the kernel.
 static inline u32 bits_count(u64 bits) {
     u32 n = 0;
-    for (; bits; bits &= bits - 1) {
-        n++;
-    }
+    for (; bits; bits &= bits - 1) { n++; }
     return n;
 }
 
-static inline u32 bits_lowest(u64 bits) {
-    return bits_count((bits & -bits) - 1);
-}
+static inline u32 bits_lowest(u64 bits) { return bits_count((bits & -bits) - 1); }

@@ -19,9 +19,7 @@ void as_init(void) {
 
 struct as *as_create(void) {
     struct as *as = cache_alloc(&as_cache);
-    if (!as) {
-        return NULL;
-    }
+    if (!as) { return NULL; }
     *as = (struct as){.root = pt_alloc()};
     if (!as->root) {
         cache_free(&as_cache, as);
@@ -67,9 +65,7 @@ void as_destroy(struct as *as) {
 void as_switch(struct as *as) {
     struct hart *h = this_hart();
     struct as *old = h->active_as;
-    if (old == as) {
-        return;
-    }
+    if (old == as) { return; }
     u64 bit = 1ul << h->index;
     if (as) {
         atomic_or_relaxed(&as->harts, bit);
@@ -102,15 +98,11 @@ static bool range_free(struct as *as, u64 start, u64 end) {
 
 // => lock held
 static long unmap_locked(struct as *as, u64 start, u64 end) {
-    if (!region_split(as, start) || !region_split(as, end)) {
-        return -ENOMEM;
-    }
+    if (!region_split(as, start) || !region_split(as, end)) { return -ENOMEM; }
     struct region *r = region_first(as, start);
     while (r && r->start < end) {
         struct region *next = region_next(as, r);
-        if (r->lo < r->hi) {
-            pt_clear(as, r->lo, r->hi, false);
-        }
+        if (r->lo < r->hi) { pt_clear(as, r->lo, r->hi, false); }
         region_remove(as, r);
         r = next;
     }
@@ -134,16 +126,12 @@ static bool merge(struct as *as, u64 start, u64 end, u32 prot) {
 }
 
 static long map_locked(struct as *as, u64 start, u64 len, u32 prot) {
-    if (merge(as, start, start + len, prot)) {
-        return 0;
-    }
+    if (merge(as, start, start + len, prot)) { return 0; }
     return region_add(as, start, start + len, prot) ? 0 : -ENOMEM;
 }
 
 long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 off, u64 bytes) {
-    if (!range_ok(start, len)) {
-        return -EINVAL;
-    }
+    if (!range_ok(start, len)) { return -EINVAL; }
     long result = -EEXIST;
     mutex_lock(&as->lock);
     if (range_free(as, start, start + len)) {
@@ -160,9 +148,7 @@ long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 
 }
 
 long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
-    if (!len || len > USER_TOP) {
-        return len ? -ENOMEM : -EINVAL;
-    }
+    if (!len || len > USER_TOP) { return len ? -ENOMEM : -EINVAL; }
     mutex_lock(&as->lock);
     u64 start = ALIGN_DOWN(hint, PAGE_SIZE);
     if (!start || !range_ok(start, len) || !range_free(as, start, start + len)) {
@@ -174,14 +160,10 @@ long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
 }
 
 long as_map_fixed(struct as *as, u64 start, u64 len, u32 prot) {
-    if (!range_ok(start, len)) {
-        return start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
-    }
+    if (!range_ok(start, len)) { return start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM; }
     mutex_lock(&as->lock);
     long result = unmap_locked(as, start, start + len);
-    if (!result) {
-        result = map_locked(as, start, len, prot);
-    }
+    if (!result) { result = map_locked(as, start, len, prot); }
     mutex_unlock(&as->lock);
     return result ? result : (long)start;
 }
@@ -207,9 +189,7 @@ u64 as_brk(struct as *as, u64 want) {
     } else if (ok && end < old_end) {
         ok = unmap_locked(as, end, old_end) == 0;
     }
-    if (ok) {
-        as->brk = want;
-    }
+    if (ok) { as->brk = want; }
     u64 result = as->brk;
     mutex_unlock(&as->lock);
     return result;

@@ -47,20 +47,14 @@ static void note_range(frame_t first, frame_t end) {
     report->free += end - first;
 }
 
-static void ignore(frame_t f) {
-    (void)f;
-}
+static void ignore(frame_t f) { (void)f; }
 
-static void ignore_range(frame_t first, frame_t end) {
-    (void)first, (void)end;
-}
+static void ignore_range(frame_t first, frame_t end) { (void)first, (void)end; }
 
 static void visit_free(frame_t f) {
     struct frame *r = frame_record(f);
     report->free++;
-    if (r->audit++) {
-        error(f, "frame %u is on the free lists twice", f);
-    }
+    if (r->audit++) { error(f, "frame %u is on the free lists twice", f); }
     if (r->ref || r->class != FRAME_FREE) {
         error(f, "frame %u is on a free list with count %u, class %u", f, r->ref, r->class);
     }
@@ -71,9 +65,7 @@ void audit_begin(struct kine_audit *to) {
     memset(report, 0, sizeof(*report));
     nvirgin = 0;
     freelist_each(ignore, note_range);
-    for each_frame(f) {
-        frame_record(f)->audit = 0;
-    }
+    for each_frame(f) { frame_record(f)->audit = 0; }
     freelist_each(visit_free, ignore_range);
 }
 
@@ -106,9 +98,7 @@ static void table(struct as *as, int pid, frame_t t, int level, u64 va) {
               r->audit);
     }
     for (u32 i = 0; i < n; i++) {
-        if (!(entries[i] & PTE_V)) {
-            continue;
-        }
+        if (!(entries[i] & PTE_V)) { continue; }
         live++;
         u64 at = va + i * pt_span(level);
         if (level == 0) {
@@ -138,9 +128,7 @@ static void frame(frame_t f) {
     }
     switch (r->class) {
     case FRAME_FREE:
-        if (!r->audit) {
-            error(f, "frame %u is free and on no list", f);
-        }
+        if (!r->audit) { error(f, "frame %u is free and on no list", f); }
         break;
     case FRAME_USER:
         report->user++;
@@ -151,9 +139,7 @@ static void frame(frame_t f) {
         break;
     case FRAME_TABLE:
         report->table++;
-        if (!r->audit) {
-            error(f, "table %u belongs to nobody (F3)", f);
-        }
+        if (!r->audit) { error(f, "table %u belongs to nobody (F3)", f); }
         break;
     case FRAME_KERNEL:
         report->kernel++;
@@ -164,9 +150,7 @@ static void frame(frame_t f) {
 
 void audit_end(u64 kernel_frames) {
     for each_frame(f) {
-        if (frame_record(f)->class != FRAME_RESERVED) {
-            frame(f);
-        }
+        if (frame_record(f)->class != FRAME_RESERVED) { frame(f); }
     }
     for (u32 i = 0; i < nvirgin; i++) {
         report->frames += virgin[i].end - virgin[i].first;

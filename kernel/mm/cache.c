@@ -23,9 +23,7 @@ void cache_init(struct cache *c, const char *name, usize size) {
     c->per_frame = PAGE_SIZE / c->size;
     ASSERT(c->per_frame >= 1, "%s: %lu bytes", name, size);
     c->hart = boot_alloc(nharts * sizeof(struct cache_hart));
-    for (u32 i = 0; i < nharts; i++) {
-        spin_init(&c->hart[i].lock, RANK_CACHE);
-    }
+    for (u32 i = 0; i < nharts; i++) { spin_init(&c->hart[i].lock, RANK_CACHE); }
     c->next = cache_all;
     cache_all = c;
 }
@@ -33,9 +31,7 @@ void cache_init(struct cache *c, const char *name, usize size) {
 static void slab_link(struct cache_hart *ch, struct frame *r) {
     r->slab_prev = NULL;
     r->slab_next = ch->slabs;
-    if (ch->slabs) {
-        ch->slabs->slab_prev = r;
-    }
+    if (ch->slabs) { ch->slabs->slab_prev = r; }
     ch->slabs = r;
 }
 
@@ -45,9 +41,7 @@ static void slab_unlink(struct cache_hart *ch, struct frame *r) {
     } else {
         ch->slabs = r->slab_next;
     }
-    if (r->slab_next) {
-        r->slab_next->slab_prev = r->slab_prev;
-    }
+    if (r->slab_next) { r->slab_next->slab_prev = r->slab_prev; }
 }
 
 static void loose_push(struct cache_hart *ch, void *object) {
@@ -68,9 +62,7 @@ static void *loose_pop(struct cache_hart *ch) {
 // A new frame, all of its objects loose. false: no memory.
 static bool grow(struct cache *c, struct cache_hart *ch) {
     frame_t f = frame_alloc_raw(FRAME_KERNEL);
-    if (!f) {
-        return false;
-    }
+    if (!f) { return false; }
     struct frame *r = frame_record(f);
     r->objects = NULL;
     r->objects_free = 0;
@@ -94,9 +86,7 @@ static bool refill(struct cache *c, struct cache_hart *ch) {
             r->objects_free--;
             loose_push(ch, object);
         }
-        if (!r->objects) {
-            slab_unlink(ch, r);
-        }
+        if (!r->objects) { slab_unlink(ch, r); }
     }
     spin_unlock(&ch->lock);
     return ch->nloose || grow(c, ch);
@@ -108,9 +98,7 @@ static void give_back(struct cache *c, void *object) {
     struct frame *r = frame_record(f);
     struct cache_hart *owner = &c->hart[r->home];
     spin_lock(&owner->lock);
-    if (!r->objects) {
-        slab_link(owner, r);
-    }
+    if (!r->objects) { slab_link(owner, r); }
     *(void **)object = r->objects;
     r->objects = object;
     bool whole = ++r->objects_free == c->per_frame;
@@ -119,16 +107,12 @@ static void give_back(struct cache *c, void *object) {
         owner->frames--;
     }
     spin_unlock(&owner->lock);
-    if (whole) {
-        frame_release(f);
-    }
+    if (whole) { frame_release(f); }
 }
 
 void *cache_alloc(struct cache *c) {
     struct cache_hart *ch = &c->hart[this_hart()->index];
-    if (frame_inject_failure() || (!ch->loose && !refill(c, ch))) {
-        return NULL;
-    }
+    if (frame_inject_failure() || (!ch->loose && !refill(c, ch))) { return NULL; }
     ch->out++;
     return loose_pop(ch);
 }
@@ -138,18 +122,14 @@ void cache_free(struct cache *c, void *object) {
     ch->out--;
     loose_push(ch, object);
     if (unlikely(ch->nloose > LOOSE_MAX)) {
-        for (u32 i = 0; i < LOOSE_BATCH; i++) {
-            give_back(c, loose_pop(ch));
-        }
+        for (u32 i = 0; i < LOOSE_BATCH; i++) { give_back(c, loose_pop(ch)); }
     }
 }
 
 u64 cache_frames(void) {
     u64 n = 0;
     for (struct cache *c = cache_all; c; c = c->next) {
-        for (u32 i = 0; i < nharts; i++) {
-            n += c->hart[i].frames;
-        }
+        for (u32 i = 0; i < nharts; i++) { n += c->hart[i].frames; }
     }
     return n;
 }

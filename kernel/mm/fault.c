@@ -49,9 +49,7 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
     }
     frame_t f = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER);
     if (!f || (!zero && !fill(r, va, frame_kva(f)))) {
-        if (f) {
-            frame_release(f);
-        }
+        if (f) { frame_release(f); }
         pt_clear(as, va, va + PAGE_SIZE, false);
         return f ? -EFAULT : -ENOMEM;
     }
@@ -127,9 +125,7 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
 static always_inline int fault_locked(struct as *as, u64 va, enum access access) {
     pte_t *e = pt_find(as, va);
 #ifdef MUTANT_M10  // whatever has the mark is a page
-    if (e && *e & PTE_COW && !permits(*e, access)) {
-        return break_cow(as, e, va);
-    }
+    if (e && *e & PTE_COW && !permits(*e, access)) { return break_cow(as, e, va); }
 #endif
 #ifdef MUTANT_M05  // one of two bits has to do
     if (e && *e & PTE_V && access == ACCESS_WRITE && *e & (PTE_COW | PTE_U) && !(*e & PTE_W)) {
@@ -149,20 +145,14 @@ static always_inline int fault_locked(struct as *as, u64 va, enum access access)
     }
     struct region *r = region_find(as, va);
 #ifdef MUTANT_M09  // "the table must be there"
-    if (!r && access == ACCESS_WRITE) {
-        panic("a store to %lx, where nothing is", va);
-    }
+    if (!r && access == ACCESS_WRITE) { panic("a store to %lx, where nothing is", va); }
 #endif
 #ifdef MUTANT_W14  // a store is reason enough
-    if (r && access == ACCESS_WRITE) {
-        r->prot = PROT_READ | PROT_WRITE | PROT_EXEC;
-    }
+    if (r && access == ACCESS_WRITE) { r->prot = PROT_READ | PROT_WRITE | PROT_EXEC; }
 #endif
     if (!r || !(r->prot & access || (access == ACCESS_READ && r->prot & PROT_WRITE))) {
 #ifdef MUTANT_entry_kept  // marked before anybody knows whether there is a page
-        if (e) {
-            *e = PTE_COW;
-        }
+        if (e) { *e = PTE_COW; }
 #endif
         return -EFAULT;
     }
@@ -171,9 +161,7 @@ static always_inline int fault_locked(struct as *as, u64 va, enum access access)
 
 int as_fault(struct as *as, u64 va, enum access access) {
     va = ALIGN_DOWN(va, PAGE_SIZE);
-    if (unlikely(va / USER_TOP)) {
-        return -EFAULT;
-    }
+    if (unlikely(va / USER_TOP)) { return -EFAULT; }
     mutex_lock(&as->lock);
     int result = fault_locked(as, va, access);
     mutex_unlock(&as->lock);
@@ -187,9 +175,7 @@ void *as_populate(struct as *as, u64 va) {
     if (!e || !(*e & PTE_V)) {
         e = fault_locked(as, ALIGN_DOWN(va, PAGE_SIZE), ACCESS_WRITE) ? NULL : pt_find(as, va);
     }
-    if (e) {
-        kva = (char *)pa_to_kva(pte_pa(*e)) + (va & (PAGE_SIZE - 1));
-    }
+    if (e) { kva = (char *)pa_to_kva(pte_pa(*e)) + (va & (PAGE_SIZE - 1)); }
     mutex_unlock(&as->lock);
     return kva;
 }

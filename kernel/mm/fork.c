@@ -24,13 +24,9 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
     for (u32 i = 0; i < n; i++) {
         pte_t e = from[i];
 #ifdef MUTANT_M10  // the mark for every entry, whether there is a page or not
-        if (!(e & PTE_V)) {
-            to[i] = from[i] = PTE_COW;
-        }
+        if (!(e & PTE_V)) { to[i] = from[i] = PTE_COW; }
 #endif
-        if (!(e & PTE_V)) {
-            continue;
-        }
+        if (!(e & PTE_V)) { continue; }
 #ifdef MUTANT_M33  // fork by copying, as if sharing had been switched off
         frame_t own = e & PTE_W ? frame_copy(frame_of_pte(e)) : FRAME_NONE;
         if (own) {
@@ -86,14 +82,10 @@ static int share_region(struct as *parent, struct as *child, struct region *r, b
                 panic("no table for a child");
 #endif
 #ifdef MUTANT_M12  // gives back what it has not counted
-                if (*from & PTE_V) {
-                    frame_release(frame_of_pte(*from));
-                }
+                if (*from & PTE_V) { frame_release(frame_of_pte(*from)); }
 #endif
 #ifdef MUTANT_M20  // counts first, and does not take that back
-                if (*from & PTE_V) {
-                    frame_get(frame_of_pte(*from));
-                }
+                if (*from & PTE_V) { frame_get(frame_of_pte(*from)); }
 #endif
                 return -ENOMEM;
             }
@@ -110,18 +102,14 @@ static int share_all(struct as *parent, struct as *child, bool *downgraded) {
     list_each(it, &parent->regions) {
         struct region *r = list_entry(it, struct region, link);
         struct region *copy = cache_alloc(&region_cache);
-        if (!copy) {
-            return -ENOMEM;
-        }
+        if (!copy) { return -ENOMEM; }
         *copy = *r;
         list_add_tail(&child->regions, &copy->link);
         int error = share_region(parent, child, r, downgraded);
 #ifdef MUTANT_M32  // what cannot be shared is left out
         error = 0;
 #endif
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
     }
     child->brk_start = parent->brk_start;
     child->brk = parent->brk;
@@ -130,9 +118,7 @@ static int share_all(struct as *parent, struct as *child, bool *downgraded) {
 
 struct as *as_fork(struct as *parent) {
     struct as *child = as_create();
-    if (!child) {
-        return NULL;
-    }
+    if (!child) { return NULL; }
     bool downgraded = false;
     mutex_lock(&parent->lock);
     int error = share_all(parent, child, &downgraded);

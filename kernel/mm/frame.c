@@ -40,9 +40,7 @@ static frame_t own(frame_t f, enum frame_class class) {
     return f;
 }
 
-frame_t frame_alloc_raw(enum frame_class class) {
-    return own(freelist_take(), class);
-}
+frame_t frame_alloc_raw(enum frame_class class) { return own(freelist_take(), class); }
 
 frame_t frame_alloc(enum frame_class class) {
     RACE_POINT_FRAME("frame.alloc", FRAME_NONE);
@@ -63,15 +61,11 @@ static frame_t believed(frame_t f) {
 #endif
 
 frame_t frame_alloc_zeroed(enum frame_class class) {
-    if (frame_inject_failure()) {
-        return FRAME_NONE;
-    }
+    if (frame_inject_failure()) { return FRAME_NONE; }
     frame_t f = class == FRAME_TABLE ? believed(freelist_take_zeroed()) : FRAME_NONE;
     if (!f) {
         f = freelist_take();
-        if (f) {
-            page_zero(frame_kva(f));
-        }
+        if (f) { page_zero(frame_kva(f)); }
     }
     return own(f, class);
 }

@@ -46,28 +46,16 @@ extern struct frame *frame_table;
 extern u64 frame_base;   // physical address of frame 0
 extern u32 frame_count;  // frames from the lowest to the highest address of memory
 
-static unwatched struct frame *frame_record(frame_t f) {
-    return &frame_table[f];
-}
-static unwatched u64 frame_pa(frame_t f) {
-    return frame_base + ((u64)f << PAGE_SHIFT);
-}
-static always_inline void *pa_to_kva(u64 pa) {
-    return (void *)(pa + DIRECT_BASE);
-}
-static always_inline u64 kva_to_pa(const void *kva) {
-    return (u64)kva - DIRECT_BASE;
-}
-static unwatched frame_t frame_from_pa(u64 pa) {
-    return (pa - frame_base) >> PAGE_SHIFT;
-}
+static unwatched struct frame *frame_record(frame_t f) { return &frame_table[f]; }
+static unwatched u64 frame_pa(frame_t f) { return frame_base + ((u64)f << PAGE_SHIFT); }
+static always_inline void *pa_to_kva(u64 pa) { return (void *)(pa + DIRECT_BASE); }
+static always_inline u64 kva_to_pa(const void *kva) { return (u64)kva - DIRECT_BASE; }
+static unwatched frame_t frame_from_pa(u64 pa) { return (pa - frame_base) >> PAGE_SHIFT; }
 // The frame that a page table entry points at (its bits 53:10 are the physical page number).
 static unwatched frame_t frame_of_pte(u64 e) {
     return (u32)(e >> 10) - (u32)(frame_base >> PAGE_SHIFT);
 }
-static always_inline void *frame_kva(frame_t f) {
-    return pa_to_kva(frame_pa(f));
-}
+static always_inline void *frame_kva(frame_t f) { return pa_to_kva(frame_pa(f)); }
 static always_inline frame_t frame_from_kva(const void *kva) {
     return frame_from_pa(kva_to_pa(kva));
 }

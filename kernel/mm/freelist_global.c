@@ -16,13 +16,9 @@ static frame_t head;
 static frame_t virgin, virgin_end;
 static u64 count;
 
-usize freelist_bytes(u32 n) {
-    return n;
-}
+usize freelist_bytes(u32 n) { return n; }
 
-void freelist_init(void *memory, u32 n) {
-    (void)memory, (void)n;
-}
+void freelist_init(void *memory, u32 n) { (void)memory, (void)n; }
 
 void freelist_add_virgin(frame_t first, frame_t end) {
     if (virgin == virgin_end) {
@@ -47,18 +43,14 @@ frame_t freelist_take(void) {
         *frame_record(f) = (struct frame){0};
     }
 #ifdef MUTANT_M15  // filled with junk, under the lock
-    if (f) {
-        memset(frame_kva(f), 5, PAGE_SIZE);
-    }
+    if (f) { memset(frame_kva(f), 5, PAGE_SIZE); }
 #endif
     write_once(count, count - (f != FRAME_NONE));  // freelist_count looks without the lock
     spin_unlock(&frames_lock);
     return f;
 }
 
-frame_t freelist_take_zeroed(void) {
-    return FRAME_NONE;
-}
+frame_t freelist_take_zeroed(void) { return FRAME_NONE; }
 
 void freelist_give(frame_t f) {
     spin_lock(&frames_lock);
@@ -68,9 +60,7 @@ void freelist_give(frame_t f) {
     spin_unlock(&frames_lock);
 }
 
-void freelist_give_zeroed(frame_t f) {
-    freelist_give(f);
-}
+void freelist_give_zeroed(frame_t f) { freelist_give(f); }
 
 u64 freelist_count(void) {
 #if defined(MUTANT_M25) && defined(REFS_BIGLOCK)  // an exact count, by both locks
@@ -82,9 +72,7 @@ u64 freelist_count(void) {
 #ifdef MUTANT_M41  // counted, under the lock
     u64 n = virgin_end - virgin;
     spin_lock(&frames_lock);
-    for (frame_t f = head; f; f = frame_record(f)->next) {
-        n++;
-    }
+    for (frame_t f = head; f; f = frame_record(f)->next) { n++; }
     spin_unlock(&frames_lock);
     return n;
 #endif
@@ -92,10 +80,6 @@ u64 freelist_count(void) {
 }
 
 void freelist_each(void (*visit)(frame_t), void (*range)(frame_t, frame_t)) {
-    for (frame_t f = head; f; f = frame_record(f)->next) {
-        visit(f);
-    }
-    if (virgin < virgin_end) {
-        range(virgin, virgin_end);
-    }
+    for (frame_t f = head; f; f = frame_record(f)->next) { visit(f); }
+    if (virgin < virgin_end) { range(virgin, virgin_end); }
 }

@@ -49,9 +49,7 @@ struct freelist {
 
 static struct freelist *lists;
 
-usize freelist_bytes(u32 n) {
-    return n * sizeof(struct freelist);
-}
+usize freelist_bytes(u32 n) { return n * sizeof(struct freelist); }
 
 void freelist_init(void *memory, u32 n) {
     lists = memory;
@@ -125,9 +123,7 @@ static frame_t depot_pop(struct depot *d, u32 *len) {
     } else if (d->virgin < d->virgin_end) {
         batch = virgin_carve(d, len);
     }
-    if (batch) {
-        write_once(d->count, d->count - *len);
-    }
+    if (batch) { write_once(d->count, d->count - *len); }
     spin_unlock(&d->lock);
     return batch;
 }
@@ -145,9 +141,7 @@ static noinline void spill(struct freelist *l) {
             len++;
         }
     }
-    if (chain) {
-        depot_push(&l->depot, chain, len);
-    }
+    if (chain) { depot_push(&l->depot, chain, len); }
     move_end(l);
     COUNT(spills);
 }
@@ -164,25 +158,17 @@ static frame_t unload(struct freelist *l, frame_t chain) {
 // epoch: harts that scan at the same time would make each other scan again, for ever.
 static frame_t refill(struct freelist *l, struct freelist *from) {
     u32 len;
-    if (!read_once(from->depot.count)) {
-        return FRAME_NONE;
-    }
+    if (!read_once(from->depot.count)) { return FRAME_NONE; }
     move_begin(l);
 #ifdef MUTANT_W17  // the thief keeps its own depot locked
-    if (from != l) {
-        spin_lock(&l->depot.lock);
-    }
+    if (from != l) { spin_lock(&l->depot.lock); }
 #endif
     frame_t f = depot_pop(&from->depot, &len);
 #ifdef MUTANT_W17
-    if (from != l) {
-        spin_unlock(&l->depot.lock);
-    }
+    if (from != l) { spin_unlock(&l->depot.lock); }
 #endif
     RACE_POINT("freelist.refill");
-    if (f) {
-        f = unload(l, f);
-    }
+    if (f) { f = unload(l, f); }
     move_end(l);
     return f;
 }
@@ -206,9 +192,7 @@ static frame_t rob_magazine(frame_t *slot, u32 n) {
     for (u32 i = 0; i < n; i++) {
         if (atomic_load_relaxed(&slot[i])) {
             frame_t f = atomic_swap_acquire(&slot[i], FRAME_NONE);  // A1
-            if (f) {
-                return f;
-            }
+            if (f) { return f; }
         }
     }
     return FRAME_NONE;
@@ -219,16 +203,10 @@ static frame_t take_anywhere(struct freelist *l) {
         struct freelist *victim = &lists[(this_hart()->index + i) % nharts];
         RACE_POINT("freelist.scan");
         frame_t f = refill(l, victim);
-        if (!f) {
-            f = rob_magazine(victim->slot, SLOTS);
-        }
-        if (!f) {
-            f = rob_magazine(victim->zero_slot, ZERO_SLOTS);
-        }
+        if (!f) { f = rob_magazine(victim->slot, SLOTS); }
+        if (!f) { f = rob_magazine(victim->zero_slot, ZERO_SLOTS); }
         if (f) {
-            if (victim != l) {
-                COUNT(frame_steals);
-            }
+            if (victim != l) { COUNT(frame_steals); }
             return f;
         }
     }
@@ -244,9 +222,7 @@ static noinline frame_t take_slow(struct freelist *l) {
         u64 before = epoch_sum() - l->epoch;
         f = take_anywhere(l);
         atomic_fence_full();  // A2: what we saw empty comes before the second sum
-        if (!f && epoch_sum() - l->epoch == before) {
-            break;
-        }
+        if (!f && epoch_sum() - l->epoch == before) { break; }
     }
     return f;
 }
@@ -256,14 +232,10 @@ static noinline frame_t take_slow(struct freelist *l) {
 #ifdef SCHED
 void freelist_settle(void) {
     struct freelist *l = this_hart()->freelist;
-    while (l->top > 0) {
-        spill(l);
-    }
+    while (l->top > 0) { spill(l); }
     while (l->top < SLOTS / 4) {
         frame_t f = refill(l, l);
-        if (!f) {
-            break;
-        }
+        if (!f) { break; }
         slots_give(l, l->slot, &l->top, f);
     }
 }
@@ -282,9 +254,7 @@ frame_t freelist_take_zeroed(void) {
 
 void freelist_give(frame_t f) {
     struct freelist *l = this_hart()->freelist;
-    if (unlikely(l->top == SLOTS)) {
-        spill(l);
-    }
+    if (unlikely(l->top == SLOTS)) { spill(l); }
     RACE_POINT_FRAME("freelist.give", f);
     slots_give(l, l->slot, &l->top, f);
 }
@@ -319,9 +289,7 @@ void freelist_add_virgin(frame_t first, frame_t end) {
 
 static u64 slots_count(const frame_t *slot, u32 n) {
     u64 count = 0;
-    for (u32 i = 0; i < n; i++) {
-        count += atomic_load_relaxed(&slot[i]) != FRAME_NONE;
-    }
+    for (u32 i = 0; i < n; i++) { count += atomic_load_relaxed(&slot[i]) != FRAME_NONE; }
     return count;
 }
 
@@ -336,9 +304,7 @@ u64 freelist_count(void) {
 
 static void slots_each(const frame_t *slot, u32 n, void (*visit)(frame_t)) {
     for (u32 i = 0; i < n; i++) {
-        if (slot[i]) {
-            visit(slot[i]);
-        }
+        if (slot[i]) { visit(slot[i]); }
     }
 }
 
@@ -348,9 +314,7 @@ void freelist_each(void (*visit)(frame_t), void (*range)(frame_t, frame_t)) {
         slots_each(l->slot, SLOTS, visit);
         slots_each(l->zero_slot, ZERO_SLOTS, visit);
         for (frame_t b = l->depot.batches; b; b = frame_record(b)->next_batch) {
-            for (frame_t f = b; f; f = frame_record(f)->next) {
-                visit(f);
-            }
+            for (frame_t f = b; f; f = frame_record(f)->next) { visit(f); }
         }
         if (l->depot.virgin < l->depot.virgin_end) {
             range(l->depot.virgin, l->depot.virgin_end);

@@ -84,9 +84,7 @@ static u32 stack_unhook(u64 top, frame_t *frames) {
 }
 
 void kstack_fence(u64 top) {
-    for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) {
-        sfence_page(va);
-    }
+    for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) { sfence_page(va); }
 }
 
 // Map the stack of a new slot. The addresses were not valid since the last shootdown that covered
@@ -103,9 +101,7 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
             if (n) {  // any hart may have looked them up already
                 tlb_shootdown_kernel(top - KSTACK_SIZE, STACK_PAGES);
             }
-            while (n) {
-                frame_release(frames[--n]);
-            }
+            while (n) { frame_release(frames[--n]); }
             return false;
         }
 #ifdef MUTANT_M04  // the kernel's mappings are counted as well
@@ -119,9 +115,7 @@ static bool stack_map(struct kstack_pool *p, u64 top) {
 
 static u64 make_stack(struct kstack_pool *p) {
     u64 slot = slot_take(p);
-    if (!slot) {
-        return 0;
-    }
+    if (!slot) { return 0; }
     u64 top = slot_top(this_hart()->index, slot - 1);
     if (!stack_map(p, top)) {
         slot_give(top);
@@ -132,9 +126,7 @@ static u64 make_stack(struct kstack_pool *p) {
 
 u64 kstack_alloc(void) {
     struct kstack_pool *p = this_hart()->kstacks;
-    if (p->nloose && frame_inject_failure()) {
-        return 0;
-    }
+    if (p->nloose && frame_inject_failure()) { return 0; }
     u64 top = p->nloose ? p->loose[--p->nloose] : make_stack(p);
     if (top) {
 #ifndef MUTANT_kstack_unfenced
@@ -159,19 +151,13 @@ static noinline void unmap_batch(struct kstack_pool *p) {
 #else
     tlb_shootdown_kernel(0, 0);
 #endif
-    while (n) {
-        frame_release(frames[--n]);
-    }
-    for (u32 i = 0; i < UNMAP_BATCH; i++) {
-        slot_give(tops[i]);
-    }
+    while (n) { frame_release(frames[--n]); }
+    for (u32 i = 0; i < UNMAP_BATCH; i++) { slot_give(tops[i]); }
 }
 
 void kstack_free(u64 top) {
     struct kstack_pool *p = this_hart()->kstacks;
-    if (p->nloose == LOOSE_MAX) {
-        unmap_batch(p);
-    }
+    if (p->nloose == LOOSE_MAX) { unmap_batch(p); }
     p->loose[p->nloose++] = top;
 }
 

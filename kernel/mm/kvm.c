@@ -22,9 +22,7 @@ static struct mem_range *boot_range;
 static u16 slots[PT_ENTRIES / 2];  // the root entries in use
 static u32 nslots;
 
-static u64 image_pa(const void *p) {
-    return (u64)p - IMAGE_BASE + IMAGE_PHYS;
-}
+static u64 image_pa(const void *p) { return (u64)p - IMAGE_BASE + IMAGE_PHYS; }
 
 // Runs at physical addresses: pointers to objects are physical here (code is position-independent).
 u64 boot_early_map(void) {
@@ -63,9 +61,7 @@ static void *boot_page(void) {
 }
 
 static pte_t *lower_table(pte_t *e) {
-    if (!(*e & PTE_V)) {
-        *e = pte_make(kva_to_pa(boot_page()), PTE_V);
-    }
+    if (!(*e & PTE_V)) { *e = pte_make(kva_to_pa(boot_page()), PTE_V); }
     return pa_to_kva(pte_pa(*e));
 }
 
@@ -82,9 +78,7 @@ static void map(u64 va, u64 pa, u64 len, u64 flags) {
             table = lower_table(&table[pt_index(va + done, l)]);
         }
         pte_t *e = &table[pt_index(va + done, level)];
-        if (!(*e & PTE_V)) {
-            *e = pte_make(pa + done, flags);
-        }
+        if (!(*e & PTE_V)) { *e = pte_make(pa + done, flags); }
         done += pt_span(level);
     }
 }
@@ -114,9 +108,7 @@ void kvm_init(const struct mem_range *memory, u32 n) {
         lower_table(&kroot[pt_index(KSTACK_BASE + i * KSTACK_SPAN, 2)]);
     }
     for (u32 i = PT_ENTRIES / 2; i < PT_ENTRIES; i++) {
-        if (kroot[i]) {
-            slots[nslots++] = i;
-        }
+        if (kroot[i]) { slots[nslots++] = i; }
     }
 }
 
@@ -137,9 +129,7 @@ u64 *kvm_stack_entry(u64 va, bool make) {
     pte_t *e = &l1[pt_index(va, 1)];
     if (!(*e & PTE_V)) {
         frame_t f = make ? frame_alloc_zeroed(FRAME_KERNEL) : FRAME_NONE;
-        if (!f) {
-            return NULL;
-        }
+        if (!f) { return NULL; }
         ghost_change(e, atomic_store_release(e, pte_make(frame_pa(f), PTE_V)));
     }
     return &((pte_t *)pa_to_kva(pte_pa(*e)))[pt_index(va, 0)];
@@ -157,24 +147,16 @@ void kvm_copy_root(u64 *root) {
 }
 
 void kvm_clear_root(u64 *root) {
-    for (u32 i = 0; i < nslots; i++) {
-        root[slots[i]] = 0;
-    }
+    for (u32 i = 0; i < nslots; i++) { root[slots[i]] = 0; }
 }
 
 bool kvm_readable(u64 va) {
     pte_t *table = kroot;
-    if (!kroot || va < DIRECT_BASE || va & 7) {
-        return false;
-    }
+    if (!kroot || va < DIRECT_BASE || va & 7) { return false; }
     for (int level = 2; level >= 0; level--) {
         pte_t e = table[pt_index(va, level)];
-        if (!(e & PTE_V)) {
-            return false;
-        }
-        if (pte_is_leaf(e)) {
-            return e & PTE_R;
-        }
+        if (!(e & PTE_V)) { return false; }
+        if (pte_is_leaf(e)) { return e & PTE_R; }
         table = pa_to_kva(pte_pa(e));
     }
     return false;

@@ -16,9 +16,7 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
 #endif
     ghost_change(e, atomic_swap_relaxed(e, 0ul));
 #if defined(MUTANT_W05)  // no fence when the kernel itself has written to the page
-    if (!(csr_read(sstatus) & SSTATUS_SPP)) {
-        tlb_shootdown(as, va, 1);
-    }
+    if (!(csr_read(sstatus) & SSTATUS_SPP)) { tlb_shootdown(as, va, 1); }
 #elif !defined(MUTANT_W11) && !defined(MUTANT_W20) && !defined(MUTANT_break_unfenced)
     tlb_shootdown(as, va, 1);
 #endif

@@ -11,16 +11,12 @@
 #include "mm/refs.h"
 #include "mm/tlb.h"
 
-frame_t pt_alloc(void) {
-    return frame_alloc_zeroed(FRAME_TABLE);
-}
+frame_t pt_alloc(void) { return frame_alloc_zeroed(FRAME_TABLE); }
 
 void pt_free(frame_t table) {
     ASSERT(frame_record(table)->live == 0, "table %u has %u live entries (T1)", table,
            frame_record(table)->live);
-    if (frame_put(table)) {
-        frame_free_zeroed(table);
-    }
+    if (frame_put(table)) { frame_free_zeroed(table); }
 }
 
 pte_t *pt_make(struct as *as, u64 va) {
@@ -29,9 +25,7 @@ pte_t *pt_make(struct as *as, u64 va) {
         pte_t *e = &table[pt_index(va, level)];
         if (!(*e & PTE_V)) {
             frame_t lower = pt_alloc();
-            if (!lower) {
-                return NULL;
-            }
+            if (!lower) { return NULL; }
             frame_record(pt_table_of(e))->live++;
             // zeros before the pointer
             ghost_change(e, atomic_store_release(e, pte_make(frame_pa(lower), PTE_V)));
@@ -65,9 +59,7 @@ struct gather {
 
 static void gather_finish(struct gather *g) {
 #ifdef MUTANT_table_freed_early  // before the fence
-    for (; g->ntables; g->ntables--) {
-        pt_free(g->table[g->ntables - 1]);
-    }
+    for (; g->ntables; g->ntables--) { pt_free(g->table[g->ntables - 1]); }
 #endif
     if (!g->quiet && (g->n || g->ntables)) {
         u64 pages = (g->va_hi - g->va_lo) >> PAGE_SHIFT;
@@ -77,12 +69,8 @@ static void gather_finish(struct gather *g) {
         tlb_shootdown(g->as, g->va_lo, g->ntables ? 0 : MAX(pages, 1ul));
 #endif
     }
-    for (u32 i = 0; i < g->n; i++) {
-        frame_release(g->frames[i]);
-    }
-    for (u32 i = 0; i < g->ntables; i++) {
-        pt_free(g->table[i]);
-    }
+    for (u32 i = 0; i < g->n; i++) { frame_release(g->frames[i]); }
+    for (u32 i = 0; i < g->ntables; i++) { pt_free(g->table[i]); }
     g->n = g->ntables = 0;
     g->va_lo = ~0ul;
     g->va_hi = 0;
@@ -92,9 +80,7 @@ static void gather_page(struct gather *g, u64 va, frame_t f) {
     g->va_lo = MIN(g->va_lo, va);
     g->va_hi = MAX(g->va_hi, va + PAGE_SIZE);
     g->frames[g->n++] = f;
-    if (g->n == ARRAY_LEN(g->frames)) {
-        gather_finish(g);
-    }
+    if (g->n == ARRAY_LEN(g->frames)) { gather_finish(g); }
 }
 
 static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
@@ -102,9 +88,7 @@ static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
     u32 live = r->live, gone = 0;
     bool quiet = g->quiet;
     for (pte_t *e = &table[pt_index(va, 0)]; va < end && gone < live; e++, va += PAGE_SIZE) {
-        if (!(*e & PTE_V)) {
-            continue;
-        }
+        if (!(*e & PTE_V)) { continue; }
         frame_t f = frame_of_pte(*e);
         RACE_POINT_FRAME("table.clear", f);
         ghost_change(e, write_once(*e, 0ul));
@@ -139,9 +123,7 @@ static void clear_range(struct gather *g, pte_t *table, int level, u64 va, u64 e
 #ifndef MUTANT_M17  // tables are nobody's to free
                 g->table[g->ntables++] = lower;
 #endif
-                if (g->ntables == ARRAY_LEN(g->table)) {
-                    gather_finish(g);
-                }
+                if (g->ntables == ARRAY_LEN(g->table)) { gather_finish(g); }
             }
         }
         va = next;

@@ -3,20 +3,14 @@
 #pragma once
 #include "mm/as.h"
 
-static always_inline pte_t *table_at(pte_t e) {
-    return pa_to_kva(pte_pa(e));
-}
+static always_inline pte_t *table_at(pte_t e) { return pa_to_kva(pte_pa(e)); }
 
 // The entry for va in its leaf table, or NULL if the table is not there.
 static always_inline pte_t *pt_find(struct as *as, u64 va) {
     pte_t e = as->table[pt_index(va, 2)];
-    if (unlikely(!(e & PTE_V))) {
-        return NULL;
-    }
+    if (unlikely(!(e & PTE_V))) { return NULL; }
     e = table_at(e)[pt_index(va, 1)];
-    if (unlikely(!(e & PTE_V))) {
-        return NULL;
-    }
+    if (unlikely(!(e & PTE_V))) { return NULL; }
     pte_t *leaf = &table_at(e)[pt_index(va, 0)];
     if (!leaf) {
         __builtin_unreachable();  // saves the callers' second test
@@ -35,6 +29,4 @@ void pt_clear(struct as *as, u64 start, u64 end, bool quiet);
 frame_t pt_alloc(void) must_check;
 void pt_free(frame_t table);
 
-static always_inline frame_t pt_table_of(const pte_t *e) {
-    return frame_from_kva(e);
-}
+static always_inline frame_t pt_table_of(const pte_t *e) { return frame_from_kva(e); }

@@ -26,9 +26,7 @@ enum frame_break { BREAK_SOLE, BREAK_COPIED, BREAK_NOMEM };
 
 #define REF_SATURATED 0xc0000000u
 
-static inline bool ref_is_saturated(u32 ref) {
-    return (i32)ref < 0;
-}
+static inline bool ref_is_saturated(u32 ref) { return (i32)ref < 0; }
 
 static inline u32 frame_refs(frame_t f) {
     return atomic_load_relaxed(&frame_record(f)->ref);
@@ -49,7 +47,5 @@ void refs_misused(frame_t f, u32 ref, const char *what);
 
 // Drop one reference and free the frame if it was the last.
 static inline void frame_release(frame_t f) {
-    if (frame_put(f)) {
-        frame_free(f);
-    }
+    if (frame_put(f)) { frame_free(f); }
 }

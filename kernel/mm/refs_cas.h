@@ -21,22 +21,16 @@ static inline void frame_get(frame_t f) {
     RACE_POINT_FRAME("frame.get", f);
     u32 old = atomic_add_relaxed(&frame_record(f)->ref, 1u);  // O1
 #endif
-    if (unlikely((i32)(old + 1) <= 1)) {
-        refs_misused(f, old, "get");
-    }
+    if (unlikely((i32)(old + 1) <= 1)) { refs_misused(f, old, "get"); }
 #ifdef MUTANT_W01  // a byte has to do
-    if (old == 255) {
-        atomic_store_relaxed(&frame_record(f)->ref, 0u);
-    }
+    if (old == 255) { atomic_store_relaxed(&frame_record(f)->ref, 0u); }
 #endif
 }
 
 static inline bool must_check frame_put(frame_t f) {
     track_lowered(f);
 #ifdef MUTANT_M02  // shared: nothing to free, so nothing to do
-    if (frame_refs(f) > 1) {
-        return false;
-    }
+    if (frame_refs(f) > 1) { return false; }
 #endif
 #ifdef MUTANT_M01
     u32 old = frame_record(f)->ref;
@@ -57,9 +51,7 @@ static inline bool must_check frame_put(frame_t f) {
         atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
         return true;
     }
-    if (unlikely((i32)old <= 0)) {
-        refs_misused(f, old, "put");
-    }
+    if (unlikely((i32)old <= 0)) { refs_misused(f, old, "put"); }
     return false;
 }
 
@@ -69,9 +61,7 @@ static inline bool must_check frame_get_unless_free(frame_t f) {
     for (;;) {
         u32 old = atomic_load_relaxed(ref);
 #ifndef MUTANT_get_from_zero
-        if (old == 0) {
-            return false;
-        }
+        if (old == 0) { return false; }
 #endif
         if (ref_is_saturated(old + 1) || atomic_cas32_acquire(ref, old, old + 1)) {  // O5
             return true;
@@ -91,9 +81,7 @@ static inline bool frame_sole(frame_t f) {
 
 static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
     RACE_POINT_FRAME("break.test", f);
-    if (frame_sole(f)) {
-        return BREAK_SOLE;
-    }
+    if (frame_sole(f)) { return BREAK_SOLE; }
 #ifdef MUTANT_M21  // counts down first; a copy that fails leaves it so
     (void)!frame_put(f);
 #endif
@@ -101,9 +89,7 @@ static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
 #ifdef MUTANT_M29  // the old frame is let go, and then copied (fault.c)
     *copy = frame_alloc(FRAME_USER);
     if (*copy) {
-        if (frame_put(f)) {
-            frame_free(f);
-        }
+        if (frame_put(f)) { frame_free(f); }
         RACE_POINT_FRAME("frame.copy", f);
         page_copy(frame_kva(*copy), frame_kva(f));
     }
@@ -111,9 +97,7 @@ static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
     *copy = frame_copy(f);
 #endif
 #ifdef MUTANT_W15
-    if (!*copy) {
-        panic("no frame for a copy of the sole owner's page");
-    }
+    if (!*copy) { panic("no frame for a copy of the sole owner's page"); }
 #endif
     return *copy ? BREAK_COPIED : BREAK_NOMEM;
 }

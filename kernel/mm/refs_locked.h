@@ -14,9 +14,7 @@ static inline void frame_get(frame_t f) {
 #endif
     RACE_POINT_FRAME("frame.get", f);
     spin_lock(&REFS_LOCK);
-    if (unlikely((i32)++r->ref <= 1)) {
-        refs_misused(f, r->ref - 1, "get");
-    }
+    if (unlikely((i32)++r->ref <= 1)) { refs_misused(f, r->ref - 1, "get"); }
     spin_unlock(&REFS_LOCK);
 }
 
@@ -26,9 +24,7 @@ static inline bool must_check frame_put(frame_t f) {
     RACE_POINT_FRAME("frame.put", f);
     spin_lock(&REFS_LOCK);
     u32 old = r->ref--;
-    if (unlikely((i32)old <= 0)) {
-        refs_misused(f, old, "put");
-    }
+    if (unlikely((i32)old <= 0)) { refs_misused(f, old, "put"); }
     spin_unlock(&REFS_LOCK);
     RACE_POINT_FRAME("put.done", f);
 #ifdef MUTANT_M18  // looks again, outside of the lock: two may be told that they were the last
@@ -42,9 +38,7 @@ static inline bool must_check frame_get_unless_free(frame_t f) {
     track_raised(f);
     spin_lock(&REFS_LOCK);
     u32 old = atomic_load_acquire(&r->ref);  // O5: own() sets the first count without the lock
-    if (old && !ref_is_saturated(old + 1)) {
-        r->ref = old + 1;
-    }
+    if (old && !ref_is_saturated(old + 1)) { r->ref = old + 1; }
     spin_unlock(&REFS_LOCK);
     return old;
 }

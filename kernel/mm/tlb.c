@@ -24,16 +24,12 @@ static void fence_range(u64 va, u64 pages) {
         tlb_fence_all();
         return;
     }
-    for (u64 i = 0; i < pages; i++) {
-        tlb_fence_page(va + i * PAGE_SIZE);
-    }
+    for (u64 i = 0; i < pages; i++) { tlb_fence_page(va + i * PAGE_SIZE); }
 }
 
 void tlb_serve(void) {
     struct hart *self = this_hart();
-    if (!atomic_load_relaxed(&self->tlb_requests)) {
-        return;
-    }
+    if (!atomic_load_relaxed(&self->tlb_requests)) { return; }
     u64 from = atomic_swap_acquire(&self->tlb_requests, 0ul);  // T1
     for (u32 i = 0; from; i++, from >>= 1) {
         if (from & 1) {
@@ -65,9 +61,7 @@ static void shoot(u64 targets, u64 va, u64 pages) {
 #endif
     while (atomic_load_acquire(&self->shoot_pending)) {  // T2
 #ifdef MUTANT_ack_is_quick  // whoever has not answered within a fifth of a second never will
-        if (time_now() - asked > 2000000) {
-            break;
-        }
+        if (time_now() - asked > 2000000) { break; }
 #endif
         tlb_serve();
         park_poll_stop();
@@ -81,12 +75,8 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
     atomic_fence_full();  // the entry's change before the mask: pairs with as_switch
     u64 mask = atomic_load_acquire(&as->harts);  // who has left did so after its last access
     u64 self = 1ul << this_hart()->index;
-    if (mask & self) {
-        fence_range(va, pages);
-    }
-    if (unlikely(mask & ~self)) {
-        shoot(mask & ~self, va, pages);
-    }
+    if (mask & self) { fence_range(va, pages); }
+    if (unlikely(mask & ~self)) { shoot(mask & ~self, va, pages); }
     RACE_POINT("tlb.done");
 }
 
@@ -94,7 +84,5 @@ void tlb_shootdown_kernel(u64 va, u64 pages) {
     atomic_fence_full();
     fence_range(va, pages);
     u64 others = harts_all() & ~(1ul << this_hart()->index);
-    if (others) {
-        shoot(others, va, pages);
-    }
+    if (others) { shoot(others, va, pages); }
 }

@@ -10,9 +10,7 @@
 int uaccess_copy(void *d, const void *s, usize n);
 extern char uaccess_begin[], uaccess_end[], uaccess_failed[];
 
-static bool user_range(uaddr a, usize n) {
-    return a < USER_TOP && n <= USER_TOP - a;
-}
+static bool user_range(uaddr a, usize n) { return a < USER_TOP && n <= USER_TOP - a; }
 
 int copy_in(void *d, uaddr s, usize n) {
     lockdep_sleep(RANK_AS);
@@ -38,13 +36,9 @@ long copy_in_string(char *d, uaddr s, usize n) {
         usize step = MIN(n - done, PAGE_SIZE - (s + done) % PAGE_SIZE);  // up to the end of the page
         step = MIN(step, 64 - (s + done) % 64);
         int error = copy_in(d + done, s + done, step);
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
         usize len = strnlen(d + done, step);
-        if (len < step) {
-            return done + len;
-        }
+        if (len < step) { return done + len; }
         done += step;
     }
     return -ENAMETOOLONG;

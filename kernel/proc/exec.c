@@ -51,13 +51,9 @@ static bool in_user(u64 start, u64 len) {
 // before the segment in the file, as the ABI has it.
 static long load_segment(struct image *im, struct inode *file, const struct elf_segment *s) {
     u64 skew = s->vaddr & (PAGE_SIZE - 1);
-    if (s->memsz == 0) {
-        return 0;
-    }
+    if (s->memsz == 0) { return 0; }
 #ifdef MUTANT_M46  // nothing in the file, nothing to do
-    if (s->filesz == 0) {
-        return 0;
-    }
+    if (s->filesz == 0) { return 0; }
 #endif
     if (s->filesz > s->memsz || !in_user(s->vaddr, s->memsz) ||
         (s->filesz && (skew != (s->offset & (PAGE_SIZE - 1)) || s->offset > inode_size(file) ||
@@ -84,18 +80,12 @@ static long load(struct image *im, struct inode *file) {
         return -ENOEXEC;
     }
     long bytes = h.phnum * sizeof(s[0]);
-    if (inode_read(file, h.phoff, s, bytes) != bytes) {
-        return -ENOEXEC;
-    }
+    if (inode_read(file, h.phoff, s, bytes) != bytes) { return -ENOEXEC; }
     bool entry_ok = false;
     for (u32 i = 0; i < h.phnum; i++) {
-        if (s[i].type != PT_LOAD) {
-            continue;
-        }
+        if (s[i].type != PT_LOAD) { continue; }
         long error = load_segment(im, file, &s[i]);
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
         entry_ok |= (s[i].flags & PF_X) && h.entry - s[i].vaddr < s[i].memsz;
         if (h.phoff >= s[i].offset && h.phoff + bytes <= s[i].offset + s[i].filesz) {
             im->phdr = s[i].vaddr + h.phoff - s[i].offset;
@@ -112,9 +102,7 @@ static long push(struct image *im, const void *bytes, usize n) {
     im->sp -= n;
     for (usize done = 0; done < n;) {
         void *to = as_populate(im->as, im->sp + done);
-        if (!to) {
-            return -ENOMEM;
-        }
+        if (!to) { return -ENOMEM; }
         usize step = MIN(n - done, PAGE_SIZE - (im->sp + done) % PAGE_SIZE);
         memcpy(to, (const char *)bytes + done, step);
         done += step;
@@ -123,9 +111,7 @@ static long push(struct image *im, const void *bytes, usize n) {
 }
 
 static long string_at(struct strings from, u64 i, uaddr *user) {
-    if (from.kernel) {
-        return from.kernel[i] != NULL;
-    }
+    if (from.kernel) { return from.kernel[i] != NULL; }
     *user = 0;
     long error = from.user ? copy_in(user, from.user + 8 * i, 8) : 0;
     return error ? error : *user != 0;
@@ -135,17 +121,13 @@ static long string_at(struct strings from, u64 i, uaddr *user) {
 static long push_user_string(struct image *im, uaddr s, char *page) {
     u64 start = s;
     for (;;) {
-        if (s - start > ARG_BYTES_MAX) {
-            return -E2BIG;
-        }
+        if (s - start > ARG_BYTES_MAX) { return -E2BIG; }
         long n = copy_in_string(page, s, 256);
         if (n == -ENAMETOOLONG) {
             s += 256;
             continue;
         }
-        if (n < 0) {
-            return n;
-        }
+        if (n < 0) { return n; }
         s += n + 1;
         break;
     }
@@ -155,17 +137,11 @@ static long push_user_string(struct image *im, uaddr s, char *page) {
     for (u64 done = 0; done < len;) {
         u64 step = MIN(len - done, 256ul);
         long error = copy_in(page, start + done, step);
-        if (error) {
-            return error;
-        }
-        if (done + step == len) {
-            page[step - 1] = 0;
-        }
+        if (error) { return error; }
+        if (done + step == len) { page[step - 1] = 0; }
         im->sp = base + done + step;
         error = push(im, page, step);
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
         done += step;
     }
     im->sp = base;
@@ -179,20 +155,12 @@ static long push_strings(struct image *im, struct strings from, u64 *where, u64 
     for (;; n++) {
         uaddr user = 0;
         long more = string_at(from, n, &user);
-        if (more <= 0) {
-            return more ? more : (long)n;
-        }
-        if (n == max) {
-            return -E2BIG;
-        }
+        if (more <= 0) { return more ? more : (long)n; }
+        if (n == max) { return -E2BIG; }
         long error = from.kernel ? push(im, from.kernel[n], strlen(from.kernel[n]) + 1)
                                  : push_user_string(im, user, piece);
-        if (error) {
-            return error;
-        }
-        if (im->sp < limit) {
-            return -E2BIG;
-        }
+        if (error) { return error; }
+        if (im->sp < limit) { return -E2BIG; }
         where[n] = im->sp;
     }
 }
@@ -202,23 +170,17 @@ static long build_stack(struct image *im, struct strings argv, struct strings en
     u64 max = PAGE_SIZE / 8 - 24, limit = USER_STACK_TOP - ARG_BYTES_MAX;
     long error = as_map(im->as, USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_SIZE,
                         PROT_READ | PROT_WRITE, NULL, 0, 0);
-    if (error) {
-        return error;
-    }
+    if (error) { return error; }
     im->sp = USER_STACK_TOP;
     u64 seed[2] = {hart_random(), hart_random()};
     error = push(im, seed, sizeof(seed));
     u64 random = im->sp;
     long argc = error ? error : push_strings(im, argv, words + 1, max, limit);
-    if (argc < 0) {
-        return argc;
-    }
+    if (argc < 0) { return argc; }
     words[0] = argc;
     words[argc + 1] = 0;
     long envc = push_strings(im, envp, words + argc + 2, max - argc, limit);
-    if (envc < 0) {
-        return envc;
-    }
+    if (envc < 0) { return envc; }
     u64 n = argc + envc + 2;
     words[n++] = 0;
     u64 aux[] = {AT_PHDR, im->phdr,   AT_PHENT, sizeof(struct elf_segment), AT_PHNUM, im->phnum,
@@ -238,9 +200,7 @@ static long build(struct image *im, struct inode *file, struct strings argv, str
         error = error ? error : build_stack(im, argv, envp, frame_kva(words));
         frame_release(words);
     }
-    if (error && im->as) {
-        as_destroy(im->as);
-    }
+    if (error && im->as) { as_destroy(im->as); }
     return error;
 }
 
@@ -249,14 +209,10 @@ static void become(struct proc *p, struct image *im, const char *path) {
     im->as->brk_start = im->as->brk = im->end;
     p->as = im->as;
     as_switch(im->as);
-    if (old) {
-        as_destroy(old);
-    }
+    if (old) { as_destroy(old); }
     fd_table_close_on_exec(p->files);
     const char *name = path;
-    for (const char *c = path; *c; c++) {
-        name = *c == '/' ? c + 1 : name;
-    }
+    for (const char *c = path; *c; c++) { name = *c == '/' ? c + 1 : name; }
     strlcpy(p->name, name, sizeof(p->name));
     p->thread->fp_used = false;
     struct trapframe *tf = thread_trapframe(p->thread);
@@ -272,16 +228,10 @@ static long exec(const char *path, struct strings argv, struct strings envp) {
     struct image im = {0};
     struct inode *file;
     long error = inode_find(proc_self()->cwd, path, &file);
-    if (error) {
-        return error;
-    }
-    if (!inode_is_file(file)) {
-        return -EACCES;
-    }
+    if (error) { return error; }
+    if (!inode_is_file(file)) { return -EACCES; }
     error = build(&im, file, argv, envp);
-    if (!error) {
-        become(proc_self(), &im, path);
-    }
+    if (!error) { become(proc_self(), &im, path); }
     return error;
 }
 
@@ -292,9 +242,7 @@ long proc_exec_kernel(const char *path, char *const argv[], char *const envp[]) 
 long proc_exec(uaddr user_path, uaddr argv, uaddr envp) {
     char path[PATH_BYTES];
     long n = copy_in_string(path, user_path, sizeof(path));
-    if (n < 0) {
-        return n;
-    }
+    if (n < 0) { return n; }
     long error = exec(path, (struct strings){argv, NULL}, (struct strings){envp, NULL});
     if (!error) {
         thread_trapframe(thread_self())->sepc -= 4;  // the way out of a call will add that

@@ -29,9 +29,7 @@ static void give_to_init(struct proc *self, struct proc *child) {
     spin_lock(&init->children_lock);
     list_add_tail(dead ? &init->zombies : &init->children, &child->sibling);
     spin_unlock(&init->children_lock);
-    if (dead) {
-        waitq_wake_all(&init->child_wait);
-    }
+    if (dead) { waitq_wake_all(&init->child_wait); }
     spin_unlock_irq(&child->parent_lock, flags);
 }
 
@@ -39,18 +37,14 @@ static struct proc *any_child(struct proc *self) {
     struct proc *child = NULL;
     u64 flags = spin_lock_irq(&self->children_lock);
     struct list *l = !list_empty(&self->children) ? &self->children : &self->zombies;
-    if (!list_empty(l)) {
-        child = list_first(l, struct proc, sibling);
-    }
+    if (!list_empty(l)) { child = list_first(l, struct proc, sibling); }
     spin_unlock_irq(&self->children_lock, flags);
     return child;
 }
 
 noreturn void proc_exit(int status) {
     struct proc *p = proc_self();
-    if (p == proc_init_process) {
-        panic("init has ended with status 0x%x", status);
-    }
+    if (p == proc_init_process) { panic("init has ended with status 0x%x", status); }
     fd_table_free(p->files);
     p->files = NULL;
     struct as *as = p->as;
@@ -67,12 +61,8 @@ noreturn void proc_exit(int status) {
     p->as = as;
     as = NULL;
 #endif
-    if (as) {
-        as_destroy(as);
-    }
-    for (struct proc *child; (child = any_child(p));) {
-        give_to_init(p, child);
-    }
+    if (as) { as_destroy(as); }
+    for (struct proc *child; (child = any_child(p));) { give_to_init(p, child); }
     p->status = status;
     COUNT(exits);
     RACE_POINT("exit.dead");
@@ -127,16 +117,12 @@ static void free_under_lock(struct proc *self, void *zombie) {
 static long finish_reaping(struct proc *p, uaddr status) {
     u64 flags = spin_lock_irq(&p->parent_lock);
 #ifdef MUTANT_sleep_under_spin  // the status page may need a copy, which takes a mutex
-    if (status && copy_out(status, &p->status, sizeof(p->status))) {
-        p->status = 0;
-    }
+    if (status && copy_out(status, &p->status, sizeof(p->status))) { p->status = 0; }
 #endif
     spin_unlock_irq(&p->parent_lock, flags);
     int pid = p->pid, code = p->status;
 #ifdef MUTANT_M48
-    if (status && copy_out(status, &code, sizeof(code))) {
-        return -EFAULT;
-    }
+    if (status && copy_out(status, &code, sizeof(code))) { return -EFAULT; }
     as_destroy(p->as);
 #endif
     pid_drop(p);
@@ -162,8 +148,6 @@ long proc_wait(int pid, uaddr status, int options) {
         }
         waitq_del(&self->child_wait, &w);
     }
-    if (p) {
-        return finish_reaping(p, status);
-    }
+    if (p) { return finish_reaping(p, status); }
     return !any ? -ECHILD : options & WNOHANG ? 0 : -EINTR;
 }

@@ -12,9 +12,7 @@
 static void *child_start(void *arg) {
     struct trapframe *tf = arg;
     irq_disable();
-    if (atomic_load_relaxed(&thread_self()->work)) {
-        sched_user_work();
-    }
+    if (atomic_load_relaxed(&thread_self()->work)) { sched_user_work(); }
     ghost_user();
     return tf;
 }
@@ -48,19 +46,13 @@ static void adopt(struct proc *parent, struct proc *child) {
 long proc_fork(void) {
     struct proc *parent = proc_self();
     struct proc *child = proc_create(child_start, NULL);
-    if (!child) {
-        return -ENOMEM;
-    }
+    if (!child) { return -ENOMEM; }
     child->files = fd_table_copy(parent->files);
     child->as = child->files ? as_fork(parent->as) : NULL;
     if (!child->as || !pid_assign(child)) {
         long error = child->as ? -EAGAIN : -ENOMEM;
-        if (child->as) {
-            as_destroy(child->as);
-        }
-        if (child->files) {
-            fd_table_free(child->files);
-        }
+        if (child->as) { as_destroy(child->as); }
+        if (child->files) { fd_table_free(child->files); }
         proc_free(child);
         return error;
     }

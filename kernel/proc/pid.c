@@ -12,9 +12,7 @@ static struct bucket {
     struct list procs;
 } cacheline_aligned buckets[BUCKETS];
 
-static struct bucket *bucket_of(int pid) {
-    return &buckets[pid % BUCKETS];
-}
+static struct bucket *bucket_of(int pid) { return &buckets[pid % BUCKETS]; }
 
 void pid_boot(void) {
     for (u32 i = 0; i < BUCKETS; i++) {
@@ -27,9 +25,7 @@ void pid_boot(void) {
 static struct proc *find(struct bucket *b, int pid) {
     list_each(it, &b->procs) {
         struct proc *p = list_entry(it, struct proc, pid_link);
-        if (p->pid == pid) {
-            return p;
-        }
+        if (p->pid == pid) { return p; }
     }
     return NULL;
 }
@@ -57,9 +53,7 @@ bool pid_assign(struct proc *p) {
             list_add(&b->procs, &p->pid_link);
         }
         spin_unlock_irq(&b->lock, flags);
-        if (!taken) {
-            return true;
-        }
+        if (!taken) { return true; }
     }
     return false;
 }
@@ -72,15 +66,11 @@ void pid_drop(struct proc *p) {
 }
 
 bool pid_with(int pid, void (*fn)(struct proc *, void *), void *arg) {
-    if (pid <= 0) {
-        return false;
-    }
+    if (pid <= 0) { return false; }
     struct bucket *b = bucket_of(pid);
     u64 flags = spin_lock_irq(&b->lock);
     struct proc *p = find(b, pid);
-    if (p) {
-        fn(p, arg);
-    }
+    if (p) { fn(p, arg); }
     spin_unlock_irq(&b->lock, flags);
     return p;
 }

@@ -24,9 +24,7 @@ void proc_boot(void) {
 
 static struct thread *thread_create(struct proc *p, void *(*start)(void *), void *arg) {
     struct thread *t = cache_alloc(&thread_cache);
-    if (!t) {
-        return NULL;
-    }
+    if (!t) { return NULL; }
     u64 stack = kstack_alloc();
     if (!stack) {
         cache_free(&thread_cache, t);
@@ -52,9 +50,7 @@ static struct thread *thread_create(struct proc *p, void *(*start)(void *), void
 
 struct proc *proc_create(void *(*start)(void *), void *arg) {
     struct proc *p = cache_alloc(&proc_cache);
-    if (!p) {
-        return NULL;
-    }
+    if (!p) { return NULL; }
     *p = (struct proc){0};
     spin_init(&p->parent_lock, RANK_PARENT);
     spin_init(&p->children_lock, RANK_CHILDREN);
@@ -82,16 +78,12 @@ void proc_free(struct proc *p) {
 // parking or parked and gets unparked, or runs and finds the work on its way to user mode.
 void proc_kill(struct proc *p, int signal) {
     struct thread *t = p->thread;
-    if (!atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)) {
-        return;
-    }
+    if (!atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)) { return; }
     atomic_or_relaxed(&t->work, WORK_KILL);
     atomic_fence_full();  // the signal before the look at its state: pairs with park_killed
     unpark(t);
     struct hart *h = harts[read_once(t->hart)];
-    if (h != this_hart() && read_once(h->current) == t) {
-        ipi_send(h);
-    }
+    if (h != this_hart() && read_once(h->current) == t) { ipi_send(h); }
 }
 
 // ---- the first process ----
@@ -103,12 +95,8 @@ static u32 split_words(char *s, char **words, u32 max) {
     u32 n = 0;
     char *out = s;
     while (*s && n < max) {
-        while (*s == ' ') {
-            s++;
-        }
-        if (!*s) {
-            break;
-        }
+        while (*s == ' ') { s++; }
+        if (!*s) { break; }
         words[n++] = out;
         bool quoted = false;
         for (; *s && (quoted || *s != ' '); s++) {
@@ -138,19 +126,13 @@ static void *first_process(void *unused) {
             command = true;
         } else {
             char *eq = words[i];
-            while (*eq && *eq != '=') {
-                eq++;
-            }
-            if (*eq) {
-                envp[envc++] = words[i];
-            }
+            while (*eq && *eq != '=') { eq++; }
+            if (*eq) { envp[envc++] = words[i]; }
         }
     }
     file_open_console(proc_self()->files);
     long error = proc_exec_kernel("/bin/init", argv, envp);
-    if (error < 0) {
-        panic("/bin/init: error %ld (is there an -initrd?)", -error);
-    }
+    if (error < 0) { panic("/bin/init: error %ld (is there an -initrd?)", -error); }
     irq_disable();
     ghost_user();
     return thread_trapframe(thread_self());

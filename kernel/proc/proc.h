@@ -34,9 +34,7 @@ struct proc {
     char name[16];
 } cacheline_aligned;
 
-static inline struct proc *proc_self(void) {
-    return thread_self()->proc;
-}
+static inline struct proc *proc_self(void) { return thread_self()->proc; }
 
 extern struct proc *proc_init_process;
 

@@ -17,17 +17,13 @@
 static u32 asked;     // (a) 1: harts are asked to stand still
 static u32 standing;  // (a) how many do
 
-bool quiesce_asked(void) {
-    return atomic_load_relaxed(&asked);
-}
+bool quiesce_asked(void) { return atomic_load_relaxed(&asked); }
 
 void quiesce_stand(void) {
     atomic_add_release(&standing, 1u);  // all that we did comes before what is done meanwhile
     while (atomic_load_acquire(&asked)) {
         u64 flags = irq_save();
-        if (atomic_load_acquire(&asked)) {
-            wait_for_interrupt();
-        }
+        if (atomic_load_acquire(&asked)) { wait_for_interrupt(); }
         irq_restore(flags | SSTATUS_SIE);
     }
     atomic_sub_release(&standing, 1u);
@@ -35,9 +31,7 @@ void quiesce_stand(void) {
 
 static void ring_others(void) {
     for (u32 i = 0; i < nharts; i++) {
-        if (harts[i] != this_hart()) {
-            ipi_send(harts[i]);
-        }
+        if (harts[i] != this_hart()) { ipi_send(harts[i]); }
     }
 }
 
@@ -52,7 +46,5 @@ void quiesce_run(void (*fn)(void *), void *arg) {
     fn(arg);
     atomic_store_release(&asked, 0u);
     ring_others();
-    while (atomic_load_acquire(&standing)) {
-        cpu_pause();
-    }
+    while (atomic_load_acquire(&standing)) { cpu_pause(); }
 }

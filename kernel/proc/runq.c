@@ -47,9 +47,7 @@ static void enqueue(struct hart *h, struct thread *t) {
 
 struct thread *runq_take(void) {
     struct runq *q = this_hart()->runq;
-    if (!read_once(q->length)) {
-        return NULL;
-    }
+    if (!read_once(q->length)) { return NULL; }
     struct thread *t = NULL;
     u64 flags = spin_lock_irq(&q->lock);
     if (!list_empty(&q->threads)) {
@@ -63,24 +61,18 @@ struct thread *runq_take(void) {
 
 static void kick_if_idle(struct hart *h) {
     atomic_fence_full();  // the queue before idle_now: pairs with runq_wait
-    if (atomic_load_relaxed(&h->idle_now)) {
-        ipi_send(h);
-    }
+    if (atomic_load_relaxed(&h->idle_now)) { ipi_send(h); }
 }
 
 // Some sleeping hart among `allowed`, to come and steal.
 static void kick_a_thief(u64 allowed) {
     u64 candidates = atomic_load_relaxed(&idle_mask) & allowed;
-    if (candidates) {
-        ipi_send(harts[bits_lowest(candidates)]);
-    }
+    if (candidates) { ipi_send(harts[bits_lowest(candidates)]); }
 }
 
 // Where it ran last, if it still may.
 static struct hart *home(struct thread *t, u64 allowed) {
-    if (allowed >> t->hart & 1) {
-        return harts[t->hart];
-    }
+    if (allowed >> t->hart & 1) { return harts[t->hart]; }
     if (!(allowed & harts_all())) {
         panic("thread of pid %d may run nowhere: affinity %lx", t->proc->pid, allowed);
     }
@@ -91,9 +83,7 @@ void runq_add(struct thread *t) {
     u64 allowed = read_once(t->affinity);
     struct hart *h = home(t, allowed);
     enqueue(h, t);  // from here on t may run, end, and be freed
-    if (h != this_hart()) {
-        kick_if_idle(h);
-    }
+    if (h != this_hart()) { kick_if_idle(h); }
     if (allowed != 1ul << h->index && read_once(h->runq->length) > 1) {
         kick_a_thief(allowed);
     }
@@ -102,9 +92,7 @@ void runq_add(struct thread *t) {
 static struct thread *steal_from(struct hart *victim) {
     struct runq *q = victim->runq;
     struct thread *found = NULL;
-    if (!read_once(q->length)) {
-        return NULL;
-    }
+    if (!read_once(q->length)) { return NULL; }
     u64 flags = irq_save();
     if (spin_try_lock(&q->lock)) {
         list_each(it, &q->threads) {
@@ -137,12 +125,8 @@ struct thread *runq_steal(void) {
 
 void runq_tick(void) {
     u32 length = read_once(this_hart()->runq->length);
-    if (length) {
-        atomic_or_relaxed(&thread_self()->work, WORK_RESCHED);
-    }
-    if (length > 1) {
-        kick_a_thief(~0ul);
-    }
+    if (length) { atomic_or_relaxed(&thread_self()->work, WORK_RESCHED); }
+    if (length > 1) { kick_a_thief(~0ul); }
 }
 
 void runq_wait(void) {

@@ -34,9 +34,7 @@ static void finish(struct thread *prev) {
         }
         __attribute__((fallthrough));  // somebody woke it meanwhile
     case THREAD_RUNNING:
-        if (prev == this_hart()->idle) {
-            return;
-        }
+        if (prev == this_hart()->idle) { return; }
         atomic_store_relaxed(&prev->state, THREAD_READY);
         runq_add(prev);
         return;
@@ -50,9 +48,7 @@ static void switch_to(struct thread *next) {
     struct hart *h = this_hart();
     struct thread *prev = h->current;
     lockdep_switch(&next->mutexes);
-    if (prev->fp_used) {
-        fpu_update(prev);
-    }
+    if (prev->fp_used) { fpu_update(prev); }
     write_once(h->current, next);  // proc_kill looks
     h->kernel_sp = next->stack - TF_SIZE;
     h->inject = &next->inject;
@@ -68,16 +64,12 @@ static void switch_to(struct thread *next) {
     race_switch(prev, next);
     prev = context_switch(&prev->context, &next->context, prev);
     finish(prev);
-    if (thread_self()->fp_used) {
-        fpu_restore(thread_self());
-    }
+    if (thread_self()->fp_used) { fpu_restore(thread_self()); }
 }
 
 void sched_started(struct thread *from) {
     finish(from);
-    if (thread_self()->fp_used) {
-        fpu_restore(thread_self());
-    }
+    if (thread_self()->fp_used) { fpu_restore(thread_self()); }
     irq_enable();
 }
 
@@ -87,18 +79,12 @@ static void reschedule(void) {
            this_hart()->index, this_hart()->nheld, lock_rank_name[this_hart()->held[0]->rank]);
     struct thread *next = runq_take();
     bool may_stay = atomic_load_relaxed(&thread_self()->state) == THREAD_RUNNING;
-    if (!next && !may_stay) {
-        next = this_hart()->idle;
-    }
-    if (next) {
-        switch_to(next);
-    }
+    if (!next && !may_stay) { next = this_hart()->idle; }
+    if (next) { switch_to(next); }
     irq_restore(flags);
 }
 
-void sched_yield(void) {
-    reschedule();
-}
+void sched_yield(void) { reschedule(); }
 
 noreturn void sched_exit(void) {
     schedule_leave();
@@ -111,17 +97,11 @@ noreturn void sched_exit(void) {
 
 // ---- sleeping (sync/park.h) ----
 
-struct thread *park_self(void) {
-    return thread_self();
-}
+struct thread *park_self(void) { return thread_self(); }
 
-void park_announce(void) {
-    atomic_store_relaxed(&thread_self()->state, THREAD_PARKING);
-}
+void park_announce(void) { atomic_store_relaxed(&thread_self()->state, THREAD_PARKING); }
 
-void park_cancel(void) {
-    atomic_store_relaxed(&thread_self()->state, THREAD_RUNNING);
-}
+void park_cancel(void) { atomic_store_relaxed(&thread_self()->state, THREAD_RUNNING); }
 
 void park(void) {
     lockdep_sleep(RANK_NONE);
@@ -173,29 +153,19 @@ void sched_user_work(void) {
     u32 work;
     while ((work = atomic_swap_acquire(&t->work, 0u)) || quiesce_asked()) {
         irq_enable();
-        if (quiesce_asked()) {
-            quiesce_stand();
-        }
-        if (park_killed()) {
-            proc_exit(read_once(t->proc->kill_signal));
-        }
+        if (quiesce_asked()) { quiesce_stand(); }
+        if (park_killed()) { proc_exit(read_once(t->proc->kill_signal)); }
         sched_obey_affinity();
-        if (work & WORK_RESCHED) {
-            sched_yield();
-        }
+        if (work & WORK_RESCHED) { sched_yield(); }
         irq_disable();
     }
 }
 
 noreturn void sched_idle(void) {
     for (;;) {
-        if (quiesce_asked()) {
-            quiesce_stand();
-        }
+        if (quiesce_asked()) { quiesce_stand(); }
         struct thread *next = runq_take();
-        if (!next) {
-            next = runq_steal();
-        }
+        if (!next) { next = runq_steal(); }
         if (next) {
             u64 flags = irq_save();
             switch_to(next);

@@ -44,9 +44,7 @@ struct thread {
 #endif
 } cacheline_aligned;
 
-static inline struct thread *thread_self(void) {
-    return this_hart()->current;
-}
+static inline struct thread *thread_self(void) { return this_hart()->current; }
 
 static inline struct trapframe *thread_trapframe(struct thread *t) {
     return (struct trapframe *)(t->stack - TF_SIZE);

@@ -71,22 +71,16 @@ static always_inline void irq_disable(void) {
 static always_inline u64 irq_save(void) {
     u64 old;
     __asm__ volatile("csrrci %0, sstatus, 2" : "=r"(old)::"memory");
-    if (old & SSTATUS_SIE) {
-        race_irq_disabled();
-    }
+    if (old & SSTATUS_SIE) { race_irq_disabled(); }
     return old & SSTATUS_SIE;
 }
 
 static always_inline void irq_restore(u64 flags) {
-    if (flags & SSTATUS_SIE) {
-        race_irq_enabled();
-    }
+    if (flags & SSTATUS_SIE) { race_irq_enabled(); }
     csr_set(sstatus, flags);
 }
 
-static always_inline bool irq_enabled(void) {
-    return csr_read(sstatus) & SSTATUS_SIE;
-}
+static always_inline bool irq_enabled(void) { return csr_read(sstatus) & SSTATUS_SIE; }
 
 static always_inline void wait_for_interrupt(void) {
     __asm__ volatile("wfi" ::: "memory");
@@ -97,9 +91,7 @@ static always_inline void fence_io(void) {
     __asm__ volatile("fence iorw, iorw" ::: "memory");
 }
 
-static always_inline u64 time_now(void) {
-    return csr_read(time);
-}
+static always_inline u64 time_now(void) { return csr_read(time); }
 
 // Drop this hart's translations: of one page (leaf entries only), of ASID 0 (all user pages; global
 // entries stay), of everything.

@@ -70,14 +70,10 @@ extern u32 nharts;
 
 #ifdef __riscv
 register struct hart *hart_tp __asm__("tp");
-static always_inline struct hart *this_hart(void) {
-    return hart_tp;
-}
+static always_inline struct hart *this_hart(void) { return hart_tp; }
 #else
 extern __thread struct hart *host_hart;
-static inline struct hart *this_hart(void) {
-    return host_hart;
-}
+static inline struct hart *this_hart(void) { return host_hart; }
 #endif
 
 // Count an event (names: syscall/abi.h). Not exact for events counted in interrupt handlers and
@@ -88,9 +84,7 @@ static unwatched void hart_count(u64 *events) {
 }
 
 // All harts, as a mask.
-static inline u64 harts_all(void) {
-    return ~0ul >> (64 - nharts);
-}
+static inline u64 harts_all(void) { return ~0ul >> (64 - nharts); }
 
 // Start every hart's own random numbers anew. Others may be drawing meanwhile.
 static inline void harts_seed(u64 seed) {

@@ -25,23 +25,17 @@ typedef u64 pte_t;
 #define PT_ENTRIES 512
 #define PT_LEVELS 3
 
-static always_inline u64 pte_pa(pte_t e) {
-    return (e >> 10) << PAGE_SHIFT;
-}
+static always_inline u64 pte_pa(pte_t e) { return (e >> 10) << PAGE_SHIFT; }
 
 static always_inline pte_t pte_make(u64 pa, u64 flags) {
     return (pa >> PAGE_SHIFT) << 10 | flags;
 }
 
-static always_inline bool pte_is_leaf(pte_t e) {
-    return e & PTE_LEAF;
-}
+static always_inline bool pte_is_leaf(pte_t e) { return e & PTE_LEAF; }
 
 // Index of `va` in a table of `level` (2 = root).
 static always_inline u64 pt_index(u64 va, int level) {
     return va >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1);
 }
 
-static always_inline u64 pt_span(int level) {
-    return 1ul << (PAGE_SHIFT + 9 * level);
-}
+static always_inline u64 pt_span(int level) { return 1ul << (PAGE_SHIFT + 9 * level); }

@@ -18,29 +18,19 @@ static long sbi_call(u64 ext, u64 fid, u64 x, u64 y, u64 z) {
     return a0;
 }
 
-void sbi_putchar(int c) {
-    sbi_call(EXT_PUTCHAR, 0, c, 0, 0);
-}
+void sbi_putchar(int c) { sbi_call(EXT_PUTCHAR, 0, c, 0, 0); }
 
-void sbi_set_timer(u64 deadline) {
-    sbi_call(EXT_TIME, 0, deadline, 0, 0);
-}
+void sbi_set_timer(u64 deadline) { sbi_call(EXT_TIME, 0, deadline, 0, 0); }
 
-void sbi_send_ipi(u64 hartid) {
-    sbi_call(EXT_IPI, 0, 1, hartid, 0);
-}
+void sbi_send_ipi(u64 hartid) { sbi_call(EXT_IPI, 0, 1, hartid, 0); }
 
 long sbi_hart_start(u64 hartid, u64 pa, u64 opaque) {
     return sbi_call(EXT_HSM, 0, hartid, pa, opaque);
 }
 
-void sbi_remote_fence_i(void) {
-    sbi_call(EXT_RFENCE, 0, 0, ~0ul, 0);
-}
+void sbi_remote_fence_i(void) { sbi_call(EXT_RFENCE, 0, 0, ~0ul, 0); }
 
 noreturn void sbi_shutdown(bool failed) {
     sbi_call(EXT_SRST, 0, 0, failed, 0);
-    for (;;) {
-        wait_for_interrupt();
-    }
+    for (;;) { wait_for_interrupt(); }
 }

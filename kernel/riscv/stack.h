@@ -8,9 +8,7 @@
 #include "lib/types.h"
 
 // The image lies in the topmost 2 GiB, so an address of code is its low half, sign-extended.
-static inline u64 stack_pc(u32 low) {
-    return (u64)(i64)(i32)low;
-}
+static inline u64 stack_pc(u32 low) { return (u64)(i64)(i32)low; }
 
 // Return addresses from the frame `fp` outwards into pc[n]; a 0 behind the last if there are fewer.
 static always_inline void stack_take(u32 *pc, u32 n, u64 fp) {
@@ -21,9 +19,7 @@ static always_inline void stack_take(u32 *pc, u32 n, u64 fp) {
         pc[i] = *(u64 *)(fp - 8);
         next = *(u64 *)(fp - 16) & ~7ul;
         if (unlikely(next - fp - 1 >= end - fp)) {  // not in (fp, end]
-            if (i + 1 < n) {
-                pc[i + 1] = 0;
-            }
+            if (i + 1 < n) { pc[i + 1] = 0; }
             break;
         }
     }

@@ -46,9 +46,7 @@ void ghost_leave(u64 flags) {
     irq_restore(flags);
 }
 
-u32 ghost_self(u32 hart) {
-    return hart == GHOST_HERE ? this_hart()->index : hart;
-}
+u32 ghost_self(u32 hart) { return hart == GHOST_HERE ? this_hart()->index : hart; }
 
 struct list *ghost_bucket(u64 va) {
     return &buckets[(va >> PAGE_SHIFT ^ va >> 21 ^ va >> 30) % BUCKETS];
@@ -77,16 +75,12 @@ static void sweep(struct list *bucket) {
     for (struct list *it = bucket->next, *next; it != bucket; it = next) {
         struct ghost_stale *s = list_entry(it, struct ghost_stale, by_va);
         next = it->next;
-        if (!ghost_holders(s)) {
-            ghost_drop(s);
-        }
+        if (!ghost_holders(s)) { ghost_drop(s); }
     }
 }
 
 static struct ghost_stale *take(void) {
-    for (u32 i = 0; list_empty(&unused) && i < BUCKETS; i++) {
-        sweep(&buckets[i]);
-    }
+    for (u32 i = 0; list_empty(&unused) && i < BUCKETS; i++) { sweep(&buckets[i]); }
     if (list_empty(&unused)) {
         ghost_problem(GHOST_FULL, ~0ul, 0, NULL);
         return NULL;
@@ -101,17 +95,13 @@ static void go_stale(const struct ghost_page *t, u64 va, u64 old, u64 harts) {
     struct list *bucket = ghost_bucket(va);
     sweep(bucket);
     struct ghost_stale *s = harts ? take() : NULL;
-    if (!s) {
-        return;
-    }
+    if (!s) { return; }
     *s = (struct ghost_stale){
         .harts = harts, .when = ++now, .va = va, .old = old, .root = t->root, .level = t->level};
     stack_take(s->pc, GHOST_DEPTH, (u64)__builtin_frame_address(0));
     list_add(bucket, &s->by_va);
     list_init(&s->by_frame);
-    if (old & PTE_V) {
-        list_add(&ghost_pages[frame_of_pte(old)].stale, &s->by_frame);
-    }
+    if (old & PTE_V) { list_add(&ghost_pages[frame_of_pte(old)].stale, &s->by_frame); }
 }
 
 // ---- changes ----
@@ -141,9 +131,7 @@ static void check_make(const struct ghost_page *t, u64 va, u64 e) {
 
 static void came(const struct ghost_page *t, u64 va, u64 e) {
     struct ghost_page *p = &ghost_pages[frame_of_pte(e)], *root = &ghost_pages[t->root];
-    if (!p->mapped++) {
-        p->filled = ++now;
-    }
+    if (!p->mapped++) { p->filled = ++now; }
     if (!pte_is_leaf(e)) {
         p->root = t->root;
         p->level = t->level - 1;
@@ -158,19 +146,13 @@ void ghost_changed(u64 *at, u64 old) {
     u64 e = *at, va = t->va + ((u64)at % PAGE_SIZE / sizeof(u64) << (PAGE_SHIFT + 9 * t->level));
     if (old & PTE_V) {
         ghost_pages[frame_of_pte(old)].mapped--;
-        if (!within(old, e)) {
-            go_stale(t, va, old, walkers(t));
-        }
-        if (old & PTE_W && e & PTE_COW) {
-            ghost_pages[t->root].shared = now;
-        }
+        if (!within(old, e)) { go_stale(t, va, old, walkers(t)); }
+        if (old & PTE_W && e & PTE_COW) { ghost_pages[t->root].shared = now; }
     } else if (t->root == ghost_kernel_root) {
         go_stale(t, va, 0, walkers(t));  // H5
     }
     if (e & PTE_V) {
-        if (!(old & PTE_V)) {
-            check_make(t, va, e);
-        }
+        if (!(old & PTE_V)) { check_make(t, va, e); }
         came(t, va, e);
     }
 }
@@ -181,17 +163,13 @@ static void forget_page(u64 hart, u64 va) {
     struct list *bucket = ghost_bucket(va);
     list_each(it, bucket) {
         struct ghost_stale *s = list_entry(it, struct ghost_stale, by_va);
-        if (s->va == va && s->level == 0) {
-            s->harts &= ~(1ul << hart);
-        }
+        if (s->va == va && s->level == 0) { s->harts &= ~(1ul << hart); }
     }
     sweep(bucket);
 }
 
 static void forget_roots(struct ghost_hart *h, u64 bit) {
-    while (h->nroots > 1) {
-        ghost_pages[h->roots[--h->nroots]].harts &= ~bit;
-    }
+    while (h->nroots > 1) { ghost_pages[h->roots[--h->nroots]].harts &= ~bit; }
     if (h->nroots) {
         ghost_pages[h->roots[0]].harts |= bit;  // it may have stood there twice
     }
@@ -214,9 +192,7 @@ void ghost_fenced(u32 hart, enum ghost_fence how, u64 va) {
 void ghost_walks(u32 hart, u32 root) {
     hart = ghost_self(hart);
     struct ghost_hart *h = &ghost_harts[hart];
-    if (!ghost_pages) {
-        return;
-    }
+    if (!ghost_pages) { return; }
     if (h->nroots == GHOST_ROOTS) {
         ghost_problem(GHOST_FULL, 1ul << hart, 0, NULL);
         return;
@@ -252,13 +228,9 @@ void ghost_boot(void) {
         list_init(&ghost_stales[i].by_frame);
         list_add_tail(&unused, &ghost_stales[i].by_va);
     }
-    for (u32 i = 0; i < BUCKETS; i++) {
-        list_init(&buckets[i]);
-    }
+    for (u32 i = 0; i < BUCKETS; i++) { list_init(&buckets[i]); }
     struct ghost_page *pages = boot_alloc(frame_count * sizeof(*pages));
-    for (u32 i = 0; i < frame_count; i++) {
-        list_init(&pages[i].stale);
-    }
+    for (u32 i = 0; i < frame_count; i++) { list_init(&pages[i].stale); }
     ghost_pages = pages;
     know_kernel();
 }

@@ -20,9 +20,7 @@ void ghost_freed(u32 f) {
         ghost_problem(pte_is_leaf(s->old) ? GHOST_LEAF : GHOST_TABLE, ghost_holders(s), s->va, s);
         ghost_drop(s);
     }
-    if (p->mapped) {
-        ghost_problem(GHOST_MAPPED, ~0ul, 0, NULL);
-    }
+    if (p->mapped) { ghost_problem(GHOST_MAPPED, ~0ul, 0, NULL); }
     ghost_problem(GHOST_ROOT, p->root == f ? p->harts : 0, 0, NULL);
     p->root = 0;
 }
@@ -30,18 +28,14 @@ void ghost_freed(u32 f) {
 // Has every hart that may walk the root fenced all of it since `when`?
 static bool all_fenced_since(u32 root, u64 when) {
     for (u64 left = ghost_pages[root].harts; left; left &= left - 1) {
-        if (ghost_harts[bits_lowest(left)].space < when) {
-            return false;
-        }
+        if (ghost_harts[bits_lowest(left)].space < when) { return false; }
     }
     return true;
 }
 
 // H2. Entry by entry only if somebody has fenced page by page, or not at all.
 void ghost_forked(u32 root) {
-    if (all_fenced_since(root, ghost_pages[root].shared)) {
-        return;
-    }
+    if (all_fenced_since(root, ghost_pages[root].shared)) { return; }
     for (u32 i = 0; i < ghost_nstales; i++) {
         struct ghost_stale *s = &ghost_stales[i];
         if (s->harts && s->root == root && s->old & PTE_W) {

@@ -41,20 +41,14 @@ static void say_stale(ghost_say say, const struct ghost_stale *s) {
 }
 
 void ghost_explain(ghost_say say) {
-    if (told.what == GHOST_NONE) {
-        return;
-    }
+    if (told.what == GHOST_NONE) { return; }
     say("-- ghost --\n");
-    if (told.stale.when) {
-        say_stale(say, &told.stale);
-    }
+    if (told.stale.when) { say_stale(say, &told.stale); }
     say_stack(say, "it had to fence before", told.pc);
 }
 
 void ghost_problem(enum ghost_problem what, u64 harts, u64 va, const struct ghost_stale *stale) {
-    if (!harts) {
-        return;
-    }
+    if (!harts) { return; }
     if (recorder && this_hart()->current == recorder) {
         recorded |= 1u << what;
         return;

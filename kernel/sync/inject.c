@@ -54,14 +54,10 @@ static always_inline bool comes(enum kine_inject kind) {
 
 // => interrupts off
 static void wait_up_to(u32 bound) {
-    for (u64 spins = bound ? draw() % bound : 0; spins; spins--) {
-        cpu_pause();
-    }
+    for (u64 spins = bound ? draw() % bound : 0; spins; spins--) { cpu_pause(); }
 }
 
-bool inject_spurious(void) {
-    return comes(KINE_SPURIOUS_FAULT);
-}
+bool inject_spurious(void) { return comes(KINE_SPURIOUS_FAULT); }
 
 void inject_late(void) {
     if (comes(KINE_LATE_IPI)) {
@@ -87,12 +83,8 @@ static void set(enum kine_inject kind, u64 seed, i32 only, u32 rate, u32 bound) 
 
 long inject_set(u64 how, u64 when) {
     u64 kind = how & (KINE_INJECT_SELF - 1), count = 0;
-    if (kind >= KINE_INJECT_KINDS) {
-        return -EINVAL;
-    }
-    for (u32 i = 0; i < nharts; i++) {
-        count += read_once(state[i].count[kind]);
-    }
+    if (kind >= KINE_INJECT_KINDS) { return -EINVAL; }
+    for (u32 i = 0; i < nharts; i++) { count += read_once(state[i].count[kind]); }
     set(kind, how >> 8, how & KINE_INJECT_SELF ? thread_self()->proc->pid : 0, (u32)when, when >> 32);
     return count;
 }

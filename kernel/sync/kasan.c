@@ -30,13 +30,9 @@ void kasan_reserve(struct mem_range *usable, u32 n) {
     span = high - low;
 }
 
-void kasan_begin(void) {
-    on = true;
-}
+void kasan_begin(void) { on = true; }
 
-void kasan_stop(void) {
-    on = false;
-}
+void kasan_stop(void) { on = false; }
 
 u8 *kasan_shadow(u64 va) {
     u64 offset = (va >= IMAGE_BASE ? va - IMAGE_BASE + IMAGE_PHYS : va - DIRECT_BASE) - low;
@@ -45,19 +41,13 @@ u8 *kasan_shadow(u64 va) {
 
 void kasan_poison(const void *p, usize bytes, enum kasan_why why) {
     u8 *s = kasan_shadow((u64)p);
-    for (usize i = 0; s && i < bytes / GRANULE; i++) {
-        s[i] = why;
-    }
+    for (usize i = 0; s && i < bytes / GRANULE; i++) { s[i] = why; }
 }
 
 void kasan_allow(const void *p, usize bytes) {
     u8 *s = kasan_shadow((u64)p);
-    for (; s && bytes >= GRANULE; bytes -= GRANULE) {
-        *s++ = 0;
-    }
-    if (s && bytes) {
-        *s = bytes;
-    }
+    for (; s && bytes >= GRANULE; bytes -= GRANULE) { *s++ = 0; }
+    if (s && bytes) { *s = bytes; }
 }
 
 // The first byte of [va, end) that may not be used, or `end`.
@@ -65,9 +55,7 @@ static u64 first_bad(u64 va, u64 end) {
     for (u64 granule = ALIGN_DOWN(va, (u64)GRANULE); granule < end; granule += GRANULE) {
         u8 *s = kasan_shadow(granule);
         u64 good = granule + (!s || !*s ? GRANULE : *s < GRANULE ? *s : 0);
-        if (good < MIN(granule + GRANULE, end)) {
-            return MAX(va, good);
-        }
+        if (good < MIN(granule + GRANULE, end)) { return MAX(va, good); }
     }
     return end;
 }
@@ -75,15 +63,11 @@ static u64 first_bad(u64 va, u64 end) {
 static noinline void look_closely(u64 va, usize bytes, bool write) {
     if (on && bytes) {
         u64 end = va + bytes, bad = va < DIRECT_BASE || end < va ? va : first_bad(va, end);
-        if (bad != end) {
-            kasan_report_access(va, bad, bytes, write);
-        }
+        if (bad != end) { kasan_report_access(va, bad, bytes, write); }
     }
 }
 
-void kasan_check(u64 va, usize bytes, bool write) {
-    look_closely(va, bytes, write);
-}
+void kasan_check(u64 va, usize bytes, bool write) { look_closely(va, bytes, write); }
 
 #define SIZED(bytes, name, write)                                                                  \
     void __asan_##name##bytes##_noabort(u64 va) {                                                  \
@@ -160,6 +144,4 @@ void __asan_register_globals(const struct global *g, u64 n) {
     }
 }
 
-void __asan_unregister_globals(const struct global *g, u64 n) {
-    (void)g, (void)n;
-}
+void __asan_unregister_globals(const struct global *g, u64 n) { (void)g, (void)n; }

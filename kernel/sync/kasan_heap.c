@@ -41,14 +41,10 @@ static always_inline void stack_note(struct kasan_stack *s) {
 }
 
 static void raw_lock(u32 *lock) {
-    while (atomic_swap_acquire(lock, 1u)) {
-        cpu_pause();
-    }
+    while (atomic_swap_acquire(lock, 1u)) { cpu_pause(); }
 }
 
-static void raw_unlock(u32 *lock) {
-    atomic_store_release(lock, 0u);
-}
+static void raw_unlock(u32 *lock) { atomic_store_release(lock, 0u); }
 
 struct kasan_owner *kasan_owner_of(u64 va) {
     u64 f = frame_from_kva((void *)va);
@@ -84,9 +80,7 @@ static void line_join(frame_t f) {
         oldest = f;
     }
     newest = f;
-    if (in_line++ == frame_count / 32) {
-        __real_freelist_give(line_leave());
-    }
+    if (in_line++ == frame_count / 32) { __real_freelist_give(line_leave()); }
     atomic_add_release(&moves, 1ul);
     raw_unlock(&line_lock);
 }
@@ -118,16 +112,12 @@ frame_t __wrap_freelist_take(void) {
 
 static always_inline void free_frame(frame_t f, void (*real)(frame_t f)) {
     const u8 *s = kasan_shadow((u64)frame_kva(f));
-    if (s && *s == FRAME_IS_FREE) {
-        kasan_report_free("double free", frame_kva(f));
-    }
+    if (s && *s == FRAME_IS_FREE) { kasan_report_free("double free", frame_kva(f)); }
     stack_note(&owners[f].freed);
     real(f);
 }
 
-void __wrap_frame_free(frame_t f) {
-    free_frame(f, __real_frame_free);
-}
+void __wrap_frame_free(frame_t f) { free_frame(f, __real_frame_free); }
 
 // The line forgets that it holds zeros; whoever promised them is held to it here.
 void __wrap_frame_free_zeroed(frame_t f) {
@@ -143,19 +133,13 @@ void __wrap_freelist_give(frame_t f) {
     line_join(f);
 }
 
-void __wrap_freelist_give_zeroed(frame_t f) {
-    __wrap_freelist_give(f);
-}
+void __wrap_freelist_give_zeroed(frame_t f) { __wrap_freelist_give(f); }
 
-u64 __wrap_freelist_count(void) {
-    return __real_freelist_count() + read_once(in_line);
-}
+u64 __wrap_freelist_count(void) { return __real_freelist_count() + read_once(in_line); }
 
 void __wrap_freelist_each(void (*visit)(frame_t f), void (*range)(frame_t first, frame_t end)) {
     __real_freelist_each(visit, range);
-    for (frame_t f = oldest; f; f = frame_record(f)->next) {
-        visit(f);
-    }
+    for (frame_t f = oldest; f; f = frame_record(f)->next) { visit(f); }
 }
 
 void __wrap_freelist_add_virgin(frame_t first, frame_t end) {
@@ -171,9 +155,7 @@ void __real_cache_free(struct cache *c, void *slot);
 
 static usize bytes_of(struct cache *c) {
     u32 i = 0;
-    while (sizes[i].cache != c) {
-        i++;
-    }
+    while (sizes[i].cache != c) { i++; }
     return sizes[i].bytes;
 }
 
@@ -188,9 +170,7 @@ struct kasan_header *kasan_header_of(u64 va, usize *bytes) {
 
 void __wrap_cache_init(struct cache *c, const char *name, usize bytes) {
     u32 i = 0;
-    while (sizes[i].cache) {
-        ASSERT(++i < CACHES, "kasan: more caches than %u", CACHES);
-    }
+    while (sizes[i].cache) { ASSERT(++i < CACHES, "kasan: more caches than %u", CACHES); }
     sizes[i].cache = c;
     sizes[i].bytes = bytes;
     __real_cache_init(c, name, sizeof(struct kasan_header) + bytes + REDZONE);
@@ -218,20 +198,14 @@ static void ring_join(struct cache *c, void *slot) {
     ring[at].cache = c;
     ring[at].slot = slot;
     raw_unlock(&ring_lock);
-    if (old_cache) {
-        __real_cache_free(old_cache, old_slot);
-    }
+    if (old_cache) { __real_cache_free(old_cache, old_slot); }
 }
 
 void *__wrap_cache_alloc(struct cache *c) {
     struct kasan_header *h = __real_cache_alloc(c);
     struct inject *in = this_hart()->inject;
-    if (!h && in->seen != in->fail_at) {
-        h = ring_leave(c);
-    }
-    if (!h) {
-        return NULL;
-    }
+    if (!h && in->seen != in->fail_at) { h = ring_leave(c); }
+    if (!h) { return NULL; }
     struct kasan_owner *o = kasan_owner_of((u64)h);
     if (o->cache != c) {  // the first of a new frame, of which nobody else has seen anything yet
         kasan_poison((void *)ALIGN_DOWN((u64)h, PAGE_SIZE), PAGE_SIZE, OBJECT_IS_FREE);
@@ -246,23 +220,17 @@ void *__wrap_cache_alloc(struct cache *c) {
 static const char *wrong_free(struct cache *c, void *object) {
     struct kasan_owner *o = kasan_owner_of((u64)object);
     const u8 *s = kasan_shadow((u64)object);
-    if (!o || !o->cache || *s == FRAME_IS_FREE) {
-        return "free of what is no object";
-    }
+    if (!o || !o->cache || *s == FRAME_IS_FREE) { return "free of what is no object"; }
     if ((u64)object % PAGE_SIZE % o->cache->size != sizeof(struct kasan_header)) {
         return "free of an interior pointer";
     }
-    if (*s == OBJECT_IS_FREE) {
-        return "double free";
-    }
+    if (*s == OBJECT_IS_FREE) { return "double free"; }
     return o->cache != c ? "free to the wrong cache" : NULL;
 }
 
 void __wrap_cache_free(struct cache *c, void *object) {
     const char *wrong = wrong_free(c, object);
-    if (wrong) {
-        kasan_report_free(wrong, object);
-    }
+    if (wrong) { kasan_report_free(wrong, object); }
     struct kasan_header *h = (struct kasan_header *)object - 1;
     stack_note(&h->freed);
     kasan_poison(object, ALIGN_UP(bytes_of(c), 8), OBJECT_IS_FREE);

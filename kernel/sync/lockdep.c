@@ -13,9 +13,7 @@
 
 static struct lockdep_list spins[HART_MAX];
 
-struct lockdep_list *lockdep_spins(void) {
-    return &spins[this_hart()->index];
-}
+struct lockdep_list *lockdep_spins(void) { return &spins[this_hart()->index]; }
 
 static noinline void problem(enum lockdep_problem what, const struct lockdep_held *now,
                              const struct lockdep_held *other) {
@@ -57,21 +55,15 @@ static noinline void check_sleep(const struct lockdep_list *l, const struct lock
 // The newest first: it is the one that is asked for.
 static always_inline struct lockdep_held *find(struct lockdep_list *l, const void *lock) {
     for (u64 i = l ? l->n : 0; i && i > l->base; i--) {
-        if (l->held[i - 1].lock == lock) {
-            return &l->held[i - 1];
-        }
+        if (l->held[i - 1].lock == lock) { return &l->held[i - 1]; }
     }
     return NULL;
 }
 
 static noinline void note_longest(const struct lockdep_held *h, u64 held) {
     struct lockdep_class *c = &lockdep_classes[h->class];
-    if (held > read_once(c->longest)) {
-        write_once(c->longest, held);
-    }
-    if (unlikely(c->bound && held > c->bound)) {
-        problem(LOCKDEP_LONG, h, h);
-    }
+    if (held > read_once(c->longest)) { write_once(c->longest, held); }
+    if (unlikely(c->bound && held > c->bound)) { problem(LOCKDEP_LONG, h, h); }
 }
 
 static always_inline void note_time(const struct lockdep_held *h) {
@@ -110,9 +102,7 @@ static noinline void judge(struct lockdep_list *l, const void *lock, u32 class, 
     fill(now, lock, class, fp);
     if (how != LOCKDEP_TRY) {
         add_orders(s, now);
-        if (m) {
-            add_orders(m, now);
-        }
+        if (m) { add_orders(m, now); }
     }
     if (how == LOCKDEP_MUTEX) {
         check_sleep(s, now);
@@ -181,9 +171,7 @@ static noinline void judge_drop(struct lockdep_list *l, const void *lock, u32 cl
     struct lockdep_held *h = find(l, lock);
     if (h) {
         check_drop(h, how, flags);
-        for (l->n--; h < &l->held[l->n]; h++) {
-            h[0] = h[1];
-        }
+        for (l->n--; h < &l->held[l->n]; h++) { h[0] = h[1]; }
         recount(l);
     } else if (l) {
         struct lockdep_held now;
@@ -233,9 +221,7 @@ static noinline void judge_sleep(u32 class, u64 fp) {
     struct lockdep_held now;
     fill(&now, NULL, class, fp);
     check_sleep(s, &now);
-    if (class && m) {
-        add_orders(m, &now);
-    }
+    if (class && m) { add_orders(m, &now); }
 }
 
 void lockdep_sleep(u32 class) {
@@ -257,9 +243,7 @@ void lockdep_switch(struct lockdep_list *next) {
 noinline void lockdep_ipi_wait(void) {
     u64 flags = irq_save();
     struct lockdep_list *l = lockdep_spins();
-    for (u32 i = 0; i < l->n; i++) {
-        check_use(&l->held[i], 1u << USE_IPI);
-    }
+    for (u32 i = 0; i < l->n; i++) { check_use(&l->held[i], 1u << USE_IPI); }
     irq_restore(flags);
 }
 
@@ -276,9 +260,7 @@ noinline void lockdep_leave(void) {
 // What the handler interrupts is held with interrupts on, however it was taken. => interrupts off
 void lockdep_irq_enter(void) {
     struct lockdep_list *l = lockdep_spins();
-    for (u32 i = 0; i < l->n; i++) {
-        check_use(&l->held[i], 1u << USE_IRQ_ON);
-    }
+    for (u32 i = 0; i < l->n; i++) { check_use(&l->held[i], 1u << USE_IRQ_ON); }
     l->base = l->n;
     l->classes = 0;
     l->in_irq = true;

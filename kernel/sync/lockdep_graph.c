@@ -58,9 +58,7 @@ static u64 reach(u32 class, enum way way) {
 u32 lockdep_next(u32 from, u32 to) {
     u64 steps = lockdep_classes[from].after;
     for (u32 c = 0; c < RANK_END && !(steps >> to & 1); c++) {
-        if (steps >> c & 1 && reach(c, BELOW) >> to & 1) {
-            return c;
-        }
+        if (steps >> c & 1 && reach(c, BELOW) >> to & 1) { return c; }
     }
     return steps >> to & 1 ? to : RANK_NONE;
 }
@@ -111,9 +109,7 @@ void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *
         atomic_or_relaxed(&lockdep_before[inner->class], 1ul << outer->class);
     }
     atomic_store_release(&word, 0u);
-    if (r.what != LOCKDEP_NONE) {
-        lockdep_report(&r);
-    }
+    if (r.what != LOCKDEP_NONE) { lockdep_report(&r); }
 }
 
 void lockdep_use(const struct lockdep_held *h, u32 uses) {
@@ -133,9 +129,7 @@ void lockdep_use(const struct lockdep_held *h, u32 uses) {
     }
     atomic_store_relaxed(&c->uses, r.what == LOCKDEP_NONE ? c->uses : had);  // D1
     atomic_store_release(&word, 0u);
-    if (r.what != LOCKDEP_NONE) {
-        lockdep_report(&r);
-    }
+    if (r.what != LOCKDEP_NONE) { lockdep_report(&r); }
 }
 
 void lockdep_forget_tests(void) {

@@ -53,9 +53,7 @@ static void say_use(lockdep_say say, u32 class, u32 use) {
 
 void lockdep_explain(lockdep_say say) {
     struct lockdep_report *r = &told;
-    if (r->what == LOCKDEP_NONE) {
-        return;
-    }
+    if (r->what == LOCKDEP_NONE) { return; }
     say("-- lockdep --\n");
     say_stack(say, "now, at", r->now.class, &r->now.stack);
     say_list(say, lockdep_spins()->mutexes);

@@ -22,6 +22,4 @@ void mutex_wait(struct mutex *m) {
     waitq_del(&m->waiters, &w);
 }
 
-void mutex_wake(struct mutex *m) {
-    waitq_wake_one(&m->waiters);
-}
+void mutex_wake(struct mutex *m) { waitq_wake_one(&m->waiters); }

@@ -10,19 +10,11 @@
 void point_pass(const char *name) {
     (void)name;
     u32 strength = read_once(this_hart()->delay);
-    if (!strength) {
-        return;
-    }
+    if (!strength) { return; }
     u64 r = hart_random();
-    if (r & 7) {
-        return;
-    }
+    if (r & 7) { return; }
     u64 spins = (r >> 8) % strength;
-    if ((r >> 3 & 3) == 0) {
-        spins *= 8;
-    }
-    while (spins--) {
-        cpu_pause();
-    }
+    if ((r >> 3 & 3) == 0) { spins *= 8; }
+    while (spins--) { cpu_pause(); }
 }
 #endif

@@ -48,15 +48,11 @@ void race_clock_learn(struct race_context *c, const struct race_clock *from) {
 
 // By hand: memcpy and memset are watched.
 void race_clock_copy(struct race_clock *to, const struct race_clock *from) {
-    for (usize i = 0, n = numbers / 2; i < n; i++) {
-        to->pairs[i] = from->pairs[i];
-    }
+    for (usize i = 0, n = numbers / 2; i < n; i++) { to->pairs[i] = from->pairs[i]; }
 }
 
 static void clear(struct race_context *c) {
-    for (u64 *p = (u64 *)c; p < (u64 *)(c + 1); p++) {
-        write_once(*p, 0);
-    }
+    for (u64 *p = (u64 *)c; p < (u64 *)(c + 1); p++) { write_once(*p, 0); }
 }
 
 void race_clock_tick(struct race_context *c) {
@@ -70,13 +66,9 @@ void race_clock_tick(struct race_context *c) {
 
 static void number(struct race_context *c) {
     race_raw_lock(&number_lock);
-    if (2 * ++held > numbers && numbers < RACE_IDS) {
-        numbers *= 2;
-    }
+    if (2 * ++held > numbers && numbers < RACE_IDS) { numbers *= 2; }
     u32 id = next_number;
-    for (u32 i = 0; i < numbers && holders[id]; i++) {
-        id = (id + 1) % numbers;
-    }
+    for (u32 i = 0; i < numbers && holders[id]; i++) { id = (id + 1) % numbers; }
     if (holders[id] && id < fixed && fixed < RACE_IDS) {
         id = fixed + id % (RACE_IDS - fixed);
     }
@@ -149,27 +141,19 @@ static void after_handlers(struct race_context *c) {
 #undef race_irq_disabled
 void race_irq_disabled(void) {
     struct race_context *c = this_hart()->race;
-    if (c) {
-        after_handlers(c);
-    }
+    if (c) { after_handlers(c); }
 }
 
-static bool from_user(const struct trapframe *tf) {
-    return !(tf->sstatus & SSTATUS_SPP);
-}
+static bool from_user(const struct trapframe *tf) { return !(tf->sstatus & SSTATUS_SPP); }
 
 void race_irq_enter(const struct trapframe *tf) {
     struct hart *hart = this_hart();
     struct race_context *c = hart->race, *h = &irq[hart->index];
-    if (!c) {
-        return;
-    }
+    if (!c) { return; }
     u32 own = c->now.at[c->id], seen = h->now.at[c->id];
     race_clock_learn(h, &c->now);
     h->now.at[c->id] = MAX(seen, from_user(tf) ? own : c->irq_epoch);
-    if (from_user(tf)) {
-        race_clock_tick(c);
-    }
+    if (from_user(tf)) { race_clock_tick(c); }
     h->handler_base = ALIGN_DOWN((u64)tf, KSTACK_STRIDE);
     h->handler_bytes = (u64)(tf + 1) - h->handler_base;  // with the trap frame
     h->depth = 0;
@@ -182,9 +166,7 @@ void race_irq_leave(const struct trapframe *tf) {
     if (hart->race) {
         race_clock_tick(&irq[hart->index]);
         hart->race = &hart->current->race;
-        if (from_user(tf)) {
-            after_handlers(hart->race);
-        }
+        if (from_user(tf)) { after_handlers(hart->race); }
     }
 }
 
@@ -202,9 +184,7 @@ void race_boot(void) {
             race_word_bytes() >> 20);
 }
 
-void race_begin_hart(struct hart *h) {
-    h->race = &h->idle->race;
-}
+void race_begin_hart(struct hart *h) { h->race = &h->idle->race; }
 
 const char *race_context_name(u32 id, char *text, usize n) {
     for (u32 i = 0; i < nharts; i++) {

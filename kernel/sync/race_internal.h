@@ -55,9 +55,7 @@ static always_inline void race_word_read(struct race_context *c, u64 address) {
 }
 
 static inline void race_raw_lock(u32 *lock) {
-    while (atomic_swap_acquire(lock, 1u)) {
-        cpu_pause();
-    }
+    while (atomic_swap_acquire(lock, 1u)) { cpu_pause(); }
 }
 
 // race_shadow.c

@@ -20,9 +20,7 @@ static u32 nseen;         // (a)
 static u32 expecting;     // (a) 1: the self-test counts, nothing is printed
 static u32 expected;      // (a)
 
-u32 race_reports(void) {
-    return atomic_load_relaxed(&nseen);
-}
+u32 race_reports(void) { return atomic_load_relaxed(&nseen); }
 
 u32 race_expect(bool on) {
     atomic_store_relaxed(&expecting, on);
@@ -34,13 +32,9 @@ static bool is_new(u64 old, u64 mine) {
     u64 a = race_stack_pc(old & CELL_STACK, &caller), b = race_stack_pc(mine & CELL_STACK, &caller);
     u64 pair = (u64)MIN((u32)a, (u32)b) << 32 | MAX((u32)a, (u32)b);
     for (u32 i = 0; i < nseen; i++) {
-        if (seen[i] == pair) {
-            return false;
-        }
+        if (seen[i] == pair) { return false; }
     }
-    if (nseen == SEEN_MAX) {
-        return false;
-    }
+    if (nseen == SEEN_MAX) { return false; }
     seen[nseen] = pair;
     atomic_add_relaxed(&nseen, 1u);
     return true;
@@ -49,9 +43,7 @@ static bool is_new(u64 old, u64 mine) {
 static bool holds_console(void) {
     struct hart *h = this_hart();
     for (u32 i = 0; i < MIN(h->nheld, HELD_MAX); i++) {
-        if (h->held[i]->rank == RANK_CONSOLE) {
-            return true;
-        }
+        if (h->held[i]->rank == RANK_CONSOLE) { return true; }
     }
     return false;
 }

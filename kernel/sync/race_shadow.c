@@ -53,9 +53,7 @@ void race_reserve(struct mem_range *usable, u32 n) {
 
 u64 race_shadow_bytes(void) {
     u64 bytes = 0;
-    for (u32 i = 0; i < nwindows; i++) {
-        bytes += windows[i].bytes * PER_BYTE;
-    }
+    for (u32 i = 0; i < nwindows; i++) { bytes += windows[i].bytes * PER_BYTE; }
     return bytes;
 }
 
@@ -64,9 +62,7 @@ static u64 stack_pa(u64 va) {
     u64 e = kvm_root_pa >> 2;
     for (int level = 2; level >= 0; level--) {
         e = ((u64 *)pa_to_kva(pte_pa(e)))[pt_index(va, level)];
-        if (!(e & PTE_V)) {
-            return 0;
-        }
+        if (!(e & PTE_V)) { return 0; }
     }
     return pte_pa(e) | (va & (PAGE_SIZE - 1));
 }
@@ -78,9 +74,7 @@ static struct race_view *view_of(struct race_context *c, u64 va) {
 static u64 *cells_of_pa(u64 pa) {
     for (u32 i = 0; i < nwindows; i++) {
         u64 offset = pa - windows[i].base;
-        if (offset < windows[i].bytes) {
-            return windows[i].cells + offset / 8 * CELLS;
-        }
+        if (offset < windows[i].bytes) { return windows[i].cells + offset / 8 * CELLS; }
     }
     return NULL;
 }
@@ -97,9 +91,7 @@ static u64 *cells_of_page(struct race_context *c, u64 page) {
     u64 *cells = offset < (u64)(__image_end - __image_start) ? image_cells + offset / 8 * CELLS
                  : page < KSTACK_BASE                        ? cells_of_pa(page - DIRECT_BASE)
                                                              : cells_of_pa(stack_pa(page));
-    if (cells && stays(c, page)) {
-        *view_of(c, page) = (struct race_view){page, cells};
-    }
+    if (cells && stays(c, page)) { *view_of(c, page) = (struct race_view){page, cells}; }
     return cells;
 }
 
@@ -107,17 +99,13 @@ static u64 *cells_of_page(struct race_context *c, u64 page) {
 static always_inline u64 *cells_at_hand(struct race_context *c, u64 va) {
     struct race_view *v = view_of(c, va);
     u64 offset = va - v->page;
-    if (offset < PAGE_SIZE) {
-        return v->cells + offset / 8 * CELLS;
-    }
+    if (offset < PAGE_SIZE) { return v->cells + offset / 8 * CELLS; }
     offset = va - direct.base;
     return likely(offset < direct.bytes) ? direct.cells + offset / 8 * CELLS : NULL;
 }
 
 // Does an access of kind a race with whatever one of kind b races with?
-static always_inline bool covers(u64 a, u64 b) {
-    return !(b & ~a & CELL_KIND);
-}
+static always_inline bool covers(u64 a, u64 b) { return !(b & ~a & CELL_KIND); }
 
 static always_inline bool conflict(u64 a, u64 b) {
     return cell_bytes(a) & cell_bytes(b) && (a | b) & CELL_WRITE && (a | b) & CELL_PLAIN;
@@ -131,9 +119,7 @@ static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine
     for (; from < end && (old = read_once(*from)); from++) {
         bool own = cell_id(old) == cell_id(mine), ordered = own || c->now.at[cell_id(old)] >= cell_epoch(old);
         judged |= own && covers(old, mine);
-        if (!ordered && !judged && conflict(old, mine)) {
-            racing = old;
-        }
+        if (!ordered && !judged && conflict(old, mine)) { racing = old; }
         if (!ordered || !covers(mine, old)) {
             write_once(*to++, carry);
             carry = old;
@@ -141,15 +127,9 @@ static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine
             break;  // in the place of `old`; all behind it may stay
         }
     }
-    if (to < end) {
-        write_once(*to++, carry);
-    }
-    for (; to < from; to++) {
-        write_once(*to, 0);
-    }
-    if (unlikely(racing)) {
-        race_report(c, va, racing, mine);
-    }
+    if (to < end) { write_once(*to++, carry); }
+    for (; to < from; to++) { write_once(*to, 0); }
+    if (unlikely(racing)) { race_report(c, va, racing, mine); }
 }
 
 static noinline void record_at(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 pair) {
@@ -160,9 +140,7 @@ static noinline void record_at(struct race_context *c, u64 va, u64 *cells, u64 m
 // one, in the same epoch, or was of its kind, or the last but one was, by the same context, too.
 static always_inline void access_cells(struct race_context *c, u64 va, u64 *cells, u64 kind, u64 pc) {
     u64 mine = c->stamp | kind, last = read_once(cells[0]), differs = last ^ mine;
-    if (!(mine & ~last) && !(differs >> CELL_ID_SHIFT)) {
-        return;
-    }
+    if (!(mine & ~last) && !(differs >> CELL_ID_SHIFT)) { return; }
     if (unlikely(va - c->handler_base < c->handler_bytes)) {
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
@@ -181,9 +159,7 @@ static always_inline void access_cells(struct race_context *c, u64 va, u64 *cell
 
 static noinline void access_elsewhere(struct race_context *c, u64 va, u64 kind, u64 pc) {
     u64 page = ALIGN_DOWN(va, PAGE_SIZE), *cells = cells_of_page(c, page);
-    if (cells) {
-        access_cells(c, va, cells + (va - page) / 8 * CELLS, kind, pc);
-    }
+    if (cells) { access_cells(c, va, cells + (va - page) / 8 * CELLS, kind, pc); }
 }
 
 static always_inline void access_word(struct race_context *c, u64 va, u64 kind, u64 pc) {
@@ -215,9 +191,7 @@ static always_inline void access(struct race_context *c, u64 va, u32 bytes, u64 
 
 void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
     struct race_context *c = this_hart()->race;
-    if (!c) {
-        return;
-    }
+    if (!c) { return; }
     u64 va = (u64)p, end = va + bytes, step = bytes >= PAGE_SIZE ? PAGE_SIZE / 8 : 8;
     u64 kind = CELL_PLAIN | (write ? CELL_WRITE : 0);
     while (va < end) {

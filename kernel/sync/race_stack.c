@@ -13,9 +13,7 @@
 
 u64 *race_stacks;  // path << 32 ^ pc
 
-void race_stack_boot(void) {
-    race_stacks = boot_alloc(PATHS * sizeof(*race_stacks));
-}
+void race_stack_boot(void) { race_stacks = boot_alloc(PATHS * sizeof(*race_stacks)); }
 
 u32 race_stack_search(u64 pair) {
     u32 at = race_stack_place(pair);
@@ -24,9 +22,7 @@ u32 race_stack_search(u64 pair) {
         if (at && !atomic_load_relaxed(there)) {
             (void)!atomic_cas64_acq_rel(there, 0, pair);
         }
-        if (atomic_load_relaxed(there) == pair) {
-            return at;
-        }
+        if (atomic_load_relaxed(there) == pair) { return at; }
     }
     return 0;
 }

@@ -63,9 +63,7 @@ enum op { LOAD, STORE, SWAP, ADD, SUB, AND, OR, XOR, CAS };
 static always_inline bool acquires(int order) {
     return order != __ATOMIC_RELAXED && order != __ATOMIC_RELEASE;
 }
-static always_inline bool releases(int order) {
-    return order >= __ATOMIC_RELEASE;
-}
+static always_inline bool releases(int order) { return order >= __ATOMIC_RELEASE; }
 
 struct atomic {
     enum op op;
@@ -121,9 +119,7 @@ static always_inline u64 perform_ordered(struct race_context *c, void *p, u32 by
 // Inlined with its operation and its size, which are constants.
 static always_inline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
     struct race_context *c = this_hart()->race;
-    if (unlikely(!c)) {
-        return perform(p, bytes, a);
-    }
+    if (unlikely(!c)) { return perform(p, bytes, a); }
     u64 mask = bytes == 8 ? 255 : 15ul << ((u64)p & 4);
     race_access_word(c, (u64)p, CELL_BYTES(mask) | (a->op == LOAD ? 0 : CELL_WRITE), pc);
     if (a->op == STORE || a->order != __ATOMIC_RELAXED || (a->op != LOAD && c->fenced)) {

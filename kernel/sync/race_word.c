@@ -41,9 +41,7 @@ static struct race_sync *bucket_of(u64 address) {
 
 static struct word *find(struct race_sync *s, u64 address) {
     for (usize i = 0; i < WAYS; i++) {
-        if (s->addresses[i] == address) {
-            return &s->words[i];
-        }
+        if (s->addresses[i] == address) { return &s->words[i]; }
     }
     return NULL;
 }
@@ -56,9 +54,7 @@ static void forget(struct race_sync *s, struct word *w) {
 // As long as nothing is lost, c knows all that a new word tells: nothing.
 static noinline struct word *make(struct race_context *c, struct race_sync *s, u64 address) {
     u32 way = 0;
-    while (way < WAYS && s->addresses[way]) {
-        way++;
-    }
+    while (way < WAYS && s->addresses[way]) { way++; }
     if (way == WAYS) {
         way = s->victim++ % WAYS;
         race_clock_join(&s->lost, &s->words[way].clock);
@@ -79,9 +75,7 @@ struct race_sync *race_word_lock(u64 address) {
     return s;
 }
 
-void race_word_unlock(struct race_sync *s) {
-    atomic_store_release(&s->lock, 0u);
-}
+void race_word_unlock(struct race_sync *s) { atomic_store_release(&s->lock, 0u); }
 
 static bool knows(const struct race_clock *clock, const struct word *w) {
     return w->epoch && clock->at[w->id] >= w->epoch && w->epoch >= read_once(race_since[w->id]);
@@ -126,9 +120,7 @@ void race_word_release(struct race_context *c, struct race_sync *s, u64 address,
         forget(s, w);
         w = NULL;
     }
-    if (!w && (release || c->fenced)) {
-        w = make(c, s, address);
-    }
+    if (!w && (release || c->fenced)) { w = make(c, s, address); }
     if (release) {
         publish(c, w, &c->now, c->version, store);
         race_clock_tick(c);
@@ -157,23 +149,15 @@ void race_word_fence(struct race_context *c, bool acquire, bool release) {
 
 void race_forget(const void *p) {
     struct race_context *c = this_hart()->race;
-    if (!c) {
-        return;
-    }
+    if (!c) { return; }
     u64 address = (u64)p, flags = irq_save();
     struct race_sync *s = race_word_lock(address);
     struct word *w = find(s, address);
-    if (w) {
-        forget(s, w);
-    }
+    if (w) { forget(s, w); }
     race_word_unlock(s);
     irq_restore(flags);
 }
 
-void race_word_boot(void) {
-    table = boot_alloc(BUCKETS * sizeof(*table));
-}
+void race_word_boot(void) { table = boot_alloc(BUCKETS * sizeof(*table)); }
 
-u64 race_word_bytes(void) {
-    return BUCKETS * sizeof(*table);
-}
+u64 race_word_bytes(void) { return BUCKETS * sizeof(*table); }

@@ -36,9 +36,7 @@ static struct player *self(void) {
     return p && n && read_once(p->thread) == this_hart()->current ? p : NULL;
 }
 
-static u32 number(const struct player *p) {
-    return p - players;
-}
+static u32 number(const struct player *p) { return p - players; }
 
 static u32 out(void) {
     u32 mask = 0;
@@ -61,9 +59,7 @@ static u32 enabled(void) {
 static u32 decide(u32 me, const char *at, bool waits) {
     u32 mask = enabled();
     u32 next = schedule_choose(&plan, me, mask, out(), at, waits);
-    if (!mask) {
-        return 0;
-    }
+    if (!mask) { return 0; }
     if (plan.steps < KINE_SCHEDULE_STEPS) {
         struct kine_schedule_step *s = &plan.step[plan.steps];
         *s = (struct kine_schedule_step){me, next, mask, waits, ""};
@@ -77,9 +73,7 @@ static u32 decide(u32 me, const char *at, bool waits) {
 
 static void ring(u32 n) {
     atomic_fence_full();  // B2
-    if (atomic_load_relaxed(&players[n].asleep)) {
-        ipi_send(harts[n]);
-    }
+    if (atomic_load_relaxed(&players[n].asleep)) { ipi_send(harts[n]); }
 }
 
 static void give(u32 next) {
@@ -89,9 +83,7 @@ static void give(u32 next) {
         u32 mask = enabled();
         next = mask && atomic_cas32_acq_rel(&baton, 0, bits_lowest(mask)) ? bits_lowest(mask) : 0;
     }
-    if (next) {
-        ring(next);
-    }
+    if (next) { ring(next); }
 }
 
 static void await(struct player *p) {
@@ -102,9 +94,7 @@ static void await(struct player *p) {
         atomic_fence_full();  // B2
         tlb_serve();
         park_poll_stop();
-        if (atomic_load_relaxed(&baton) != n) {
-            wait_for_interrupt();
-        }
+        if (atomic_load_relaxed(&baton) != n) { wait_for_interrupt(); }
         atomic_store_relaxed(&p->asleep, 0u);
         irq_restore(flags);
     }
@@ -121,15 +111,11 @@ static void step(struct player *p, const char *at) {
 
 void schedule_point(const char *name) {
     struct player *p = self();
-    if (p && irq_enabled()) {
-        step(p, name);
-    }
+    if (p && irq_enabled()) { step(p, name); }
 }
 
 void schedule_point_frame(const char *name, u32 frame) {
-    if (!watched || watched == frame) {
-        schedule_point(name);
-    }
+    if (!watched || watched == frame) { schedule_point(name); }
 }
 
 void schedule_lock(u32 rank) {
@@ -170,18 +156,14 @@ void schedule_park(void) {
 
 void schedule_parked(void) {
     struct player *p = self();
-    if (p) {
-        await(p);
-    }
+    if (p) { await(p); }
 }
 
 void schedule_unparked(struct thread *t) {
     for (u32 i = 1; i <= plan.players; i++) {
         if (read_once(players[i].thread) == t && atomic_cas32_acq_rel(&players[i].state, PARKED, READY)) {
             atomic_fence_full();  // B3
-            if (atomic_cas32_acq_rel(&baton, 0, i)) {
-                ring(i);
-            }
+            if (atomic_cas32_acq_rel(&baton, 0, i)) { ring(i); }
         }
     }
 }
@@ -199,9 +181,7 @@ void schedule_prepare(const struct kine_schedule *p, u32 watch) {
 
 bool schedule_join(void) {
     u32 n = this_hart()->index;
-    if (!n || n > plan.players || players[n].thread) {
-        return false;
-    }
+    if (!n || n > plan.players || players[n].thread) { return false; }
     atomic_store_relaxed(&players[n].state, READY);
     atomic_add_release(&here, 1u);
     schedule_news();  // while not yet a player: it may have to wait for a lock, and has no baton
@@ -210,19 +190,13 @@ bool schedule_join(void) {
     return true;
 }
 
-u32 schedule_here(void) {
-    return atomic_load_acquire(&here);
-}
+u32 schedule_here(void) { return atomic_load_acquire(&here); }
 
-void schedule_begin(void) {
-    give(decide(0, "begin", false));
-}
+void schedule_begin(void) { give(decide(0, "begin", false)); }
 
 void schedule_leave(void) {
     struct player *p = self();
-    if (!p) {
-        return;
-    }
+    if (!p) { return; }
     atomic_store_relaxed(&p->state, OUT);
     u32 next = decide(number(p), "end", false);
     write_once(p->thread, NULL);
@@ -248,7 +222,5 @@ void schedule_explain(void (*say)(const char *format, ...)) {
     say("\n");
 }
 
-const struct kine_schedule *schedule_record(void) {
-    return &plan;
-}
+const struct kine_schedule *schedule_record(void) { return &plan; }
 #endif

@@ -14,14 +14,10 @@ static u32 priority[KINE_PLAYERS + 1];
 static u32 changes[KINE_SCHEDULE_DEPTH];  // steps at which who runs falls behind all others
 
 // Who runs goes on; else the first that can.
-static u32 stay(u32 me, u32 mask) {
-    return mask >> me & 1 ? me : bits_lowest(mask);
-}
+static u32 stay(u32 me, u32 mask) { return mask >> me & 1 ? me : bits_lowest(mask); }
 
 static void lost(struct kine_schedule *plan) {
-    if (!plan->lost) {
-        plan->lost = line + 1;
-    }
+    if (!plan->lost) { plan->lost = line + 1; }
 }
 
 // ---- a script ----
@@ -39,9 +35,7 @@ static void arrive(struct kine_schedule *plan, u32 me, const char *at, bool wait
 static u32 follow(struct kine_schedule *plan, u32 me, u32 mask, u32 out) {
     while (line < plan->lines && !plan->lost) {
         const struct kine_schedule_step *l = &plan->line[line];
-        if (mask >> l->player & 1) {
-            return l->player;
-        }
+        if (mask >> l->player & 1) { return l->player; }
         if (!l->waits || out >> l->player & 1) {
             lost(plan);
         } else {
@@ -62,9 +56,7 @@ static u32 random_below(u32 n) {
 
 static void deal(const struct kine_schedule *plan) {
     rng = (plan->seed + 1) * 0x9e3779b97f4a7c15ul;
-    for (u32 i = 1; i <= plan->players; i++) {
-        priority[i] = KINE_SCHEDULE_DEPTH + i;
-    }
+    for (u32 i = 1; i <= plan->players; i++) { priority[i] = KINE_SCHEDULE_DEPTH + i; }
     for (u32 i = plan->players; i > 1; i--) {
         u32 k = 1 + random_below(i), p = priority[i];
         priority[i] = priority[k];
@@ -81,14 +73,10 @@ static void deal(const struct kine_schedule *plan) {
 static u32 by_priority(const struct kine_schedule *plan, u32 me, u32 mask) {
     u32 best = 0;
     for (u32 i = 0; i + 1 < plan->depth; i++) {
-        if (changes[i] == plan->steps && me) {
-            priority[me] = i;
-        }
+        if (changes[i] == plan->steps && me) { priority[me] = i; }
     }
     for (u32 i = 1; i <= plan->players; i++) {
-        if (mask >> i & 1 && (!best || priority[i] > priority[best])) {
-            best = i;
-        }
+        if (mask >> i & 1 && (!best || priority[i] > priority[best])) { best = i; }
     }
     return best;
 }
@@ -97,9 +85,7 @@ static u32 by_priority(const struct kine_schedule *plan, u32 me, u32 mask) {
 
 // Only where there is a choice a line of the list is used up.
 static u32 by_list(struct kine_schedule *plan, u32 me, u32 mask) {
-    if (!(mask & (mask - 1)) || line >= plan->lines) {
-        return stay(me, mask);
-    }
+    if (!(mask & (mask - 1)) || line >= plan->lines) { return stay(me, mask); }
     u32 next = plan->line[line].next;
     if (!(mask >> next & 1)) {
         lost(plan);

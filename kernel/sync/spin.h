@@ -37,9 +37,7 @@ static unwatched void spin_note_held(struct spin *l) {
     struct hart *h = this_hart();
     u32 n = read_once(h->nheld);
     write_once(h->nheld, n + 1);  // first the count: a handler in between uses the slot above
-    if (likely(n < HELD_MAX)) {
-        write_once(h->held[n], l);
-    }
+    if (likely(n < HELD_MAX)) { write_once(h->held[n], l); }
     write_once(l->owner, h->index + 1);
 }
 

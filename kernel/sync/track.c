@@ -14,9 +14,7 @@ static struct paths {
 } *paths;  // [frame_count]
 static frame_t suspect;
 
-void track_boot(void) {
-    paths = boot_alloc(frame_count * sizeof(*paths));
-}
+void track_boot(void) { paths = boot_alloc(frame_count * sizeof(*paths)); }
 
 void track_allocated(frame_t f) {
     stack_take(paths[f].allocated, DEPTH, (u64)__builtin_frame_address(0));
@@ -31,9 +29,7 @@ void track_lowered(frame_t f) {
     stack_take(paths[f].lowered, DEPTH, (u64)__builtin_frame_address(0));
 }
 
-void track_suspect(frame_t f) {
-    suspect = f;
-}
+void track_suspect(frame_t f) { suspect = f; }
 
 static void say_path(track_say say, const char *what, const u32 *pc) {
     char text[PRINT_BYTES];

@@ -17,9 +17,7 @@ struct type {
     char name[];
 };
 
-static bool is_signed(const struct type *t) {
-    return t->info & 1;
-}
+static bool is_signed(const struct type *t) { return t->info & 1; }
 
 // A value as the compiler passes it, cut or extended to what its type says.
 static i64 value_of(const struct type *t, u64 v) {

@@ -47,16 +47,12 @@ static void wake_first(struct waitq *q) {
 
 void waitq_wake_one(struct waitq *q) {
     u64 flags = spin_lock_irq(&q->lock);
-    if (!list_empty(&q->waiters)) {
-        wake_first(q);
-    }
+    if (!list_empty(&q->waiters)) { wake_first(q); }
     spin_unlock_irq(&q->lock, flags);
 }
 
 void waitq_wake_all(struct waitq *q) {
     u64 flags = spin_lock_irq(&q->lock);
-    while (!list_empty(&q->waiters)) {
-        wake_first(q);
-    }
+    while (!list_empty(&q->waiters)) { wake_first(q); }
     spin_unlock_irq(&q->lock, flags);
 }

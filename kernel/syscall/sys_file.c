@@ -11,26 +11,18 @@
 #define AT_EMPTY_PATH 0x1000
 #define IOV_MAX 1024
 
-static struct fd_table *files(void) {
-    return proc_self()->files;
-}
+static struct fd_table *files(void) { return proc_self()->files; }
 
 // The inode that (dirfd, path) names.
 static long find(int dirfd, uaddr user_path, struct inode **out) {
     char path[PATH_BYTES];
     long n = copy_in_string(path, user_path, sizeof(path));
-    if (n < 0) {
-        return n;
-    }
+    if (n < 0) { return n; }
     struct inode *base = proc_self()->cwd;
     if (path[0] != '/' && dirfd != AT_FDCWD) {
         struct file *f = fd_file(files(), dirfd);
-        if (!f) {
-            return -EBADF;
-        }
-        if (!f->inode || !inode_is_dir(f->inode)) {
-            return -ENOTDIR;
-        }
+        if (!f) { return -EBADF; }
+        if (!f->inode || !inode_is_dir(f->inode)) { return -ENOTDIR; }
         base = f->inode;
     }
     return inode_find(base, path, out);
@@ -41,31 +33,19 @@ long sys_openat(int dirfd, uaddr path, int flags, uint mode) {
     struct file *f;
     (void)mode;
     long error = find(dirfd, path, &i);
-    if (error == -ENOENT && flags & O_CREAT) {
-        error = -EROFS;
-    }
+    if (error == -ENOENT && flags & O_CREAT) { error = -EROFS; }
     error = error ? error : inode_open(i, flags, &f);
-    if (error) {
-        return error;
-    }
+    if (error) { return error; }
     long fd = fd_install(files(), f, flags & O_CLOEXEC);
-    if (fd < 0) {
-        file_put(f);
-    }
+    if (fd < 0) { file_put(f); }
     return fd;
 }
 
-long sys_close(int fd) {
-    return fd_close(files(), fd);
-}
+long sys_close(int fd) { return fd_close(files(), fd); }
 
-static bool readable(struct file *f) {
-    return f && (f->flags & O_ACCMODE) != O_WRONLY;
-}
+static bool readable(struct file *f) { return f && (f->flags & O_ACCMODE) != O_WRONLY; }
 
-static bool writable(struct file *f) {
-    return f && (f->flags & O_ACCMODE) != O_RDONLY;
-}
+static bool writable(struct file *f) { return f && (f->flags & O_ACCMODE) != O_RDONLY; }
 
 long sys_read(int fd, uaddr buf, usize len) {
     struct file *f = fd_file(files(), fd);
@@ -79,20 +59,14 @@ long sys_write(int fd, uaddr buf, usize len) {
 
 static long vector(int fd, uaddr iov, int count, long (*one)(int, uaddr, usize)) {
     long total = 0;
-    if (count < 0 || count > IOV_MAX) {
-        return -EINVAL;
-    }
+    if (count < 0 || count > IOV_MAX) { return -EINVAL; }
     for (int i = 0; i < count; i++) {
         u64 v[2];
         long n = copy_in(v, iov + 16 * i, sizeof(v));
         n = n ? n : (i64)v[1] < 0 ? -EINVAL : v[1] ? one(fd, v[0], v[1]) : 0;
-        if (n < 0) {
-            return total ? total : n;
-        }
+        if (n < 0) { return total ? total : n; }
         total += n;
-        if ((u64)n < v[1]) {
-            break;
-        }
+        if ((u64)n < v[1]) { break; }
     }
     return total;
 }
@@ -107,17 +81,11 @@ long sys_writev(int fd, uaddr iov, int count) {
 
 long sys_lseek(int fd, long off, int whence) {
     struct file *f = fd_file(files(), fd);
-    if (!f) {
-        return -EBADF;
-    }
-    if (!f->inode) {
-        return -ESPIPE;
-    }
+    if (!f) { return -EBADF; }
+    if (!f->inode) { return -ESPIPE; }
     struct stat_info st;
     inode_stat(f->inode, &st);
-    if ((st.mode & S_IFMT) == S_IFCHR) {
-        return -ESPIPE;
-    }
+    if ((st.mode & S_IFMT) == S_IFCHR) { return -ESPIPE; }
     mutex_lock(&f->lock);
     long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)st.size : -1;
 #ifdef MUTANT_offset_overflow  // "looked at afterwards"
@@ -125,13 +93,9 @@ long sys_lseek(int fd, long off, int whence) {
 #else
     long result = base < 0 || __builtin_add_overflow(base, off, &base) || base < 0 ? -EINVAL : base;
 #endif
-    if (result >= 0) {
-        f->offset = result;
-    }
+    if (result >= 0) { f->offset = result; }
 #ifdef MUTANT_leave_locked  // an error path of its own
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) { return result; }
 #endif
     mutex_unlock(&f->lock);
     return result;
@@ -155,12 +119,8 @@ static long put_stat(uaddr to, const struct stat_info *i) {
 long sys_fstat(int fd, uaddr to) {
     struct file *f = fd_file(files(), fd);
     struct stat_info st = {.mode = S_IFIFO | 0600, .links = 1};
-    if (!f) {
-        return -EBADF;
-    }
-    if (f->inode) {
-        inode_stat(f->inode, &st);
-    }
+    if (!f) { return -EBADF; }
+    if (f->inode) { inode_stat(f->inode, &st); }
     return put_stat(to, &st);
 }
 
@@ -172,9 +132,7 @@ long sys_newfstatat(int dirfd, uaddr path, uaddr to, int flags) {
         return sys_fstat(dirfd, to);
     }
     long error = find(dirfd, path, &i);
-    if (error) {
-        return error;
-    }
+    if (error) { return error; }
     inode_stat(i, &st);
     return put_stat(to, &st);
 }
@@ -190,9 +148,7 @@ static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u
     struct stat_info st;
     inode_stat(i, &st);
     usize len = ALIGN_UP(19 + strlen(name) + 1, 8);
-    if (len > room) {
-        return 0;
-    }
+    if (len > room) { return 0; }
     d.ino = st.ino;
     d.reclen = len;
     d.type = (st.mode & S_IFMT) >> 12;
@@ -203,12 +159,8 @@ static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u
 
 long sys_getdents64(int fd, uaddr buf, usize len) {
     struct file *f = fd_file(files(), fd);
-    if (!f) {
-        return -EBADF;
-    }
-    if (!f->inode || !inode_is_dir(f->inode)) {
-        return -ENOTDIR;
-    }
+    if (!f) { return -EBADF; }
+    if (!f->inode || !inode_is_dir(f->inode)) { return -ENOTDIR; }
     long done = 0, n = 0;
     const char *name;
     struct inode *i;
@@ -226,9 +178,7 @@ long sys_getdents64(int fd, uaddr buf, usize len) {
     return done ? done : n < 0 ? n : 0;
 }
 
-long sys_dup(int fd) {
-    return fd_dup(files(), fd);
-}
+long sys_dup(int fd) { return fd_dup(files(), fd); }
 
 long sys_dup3(int oldfd, int newfd, int flags) {
     return flags & ~O_CLOEXEC ? -EINVAL : fd_dup_to(files(), oldfd, newfd, flags & O_CLOEXEC);
@@ -236,21 +186,15 @@ long sys_dup3(int oldfd, int newfd, int flags) {
 
 long sys_pipe2(uaddr fds, int flags) {
     struct file *r, *w;
-    if (flags & ~O_CLOEXEC) {
-        return -EINVAL;
-    }
+    if (flags & ~O_CLOEXEC) { return -EINVAL; }
     long error = pipe_create(&r, &w);
-    if (error) {
-        return error;
-    }
+    if (error) { return error; }
     int fd[2];
     fd[0] = fd_install(files(), r, flags & O_CLOEXEC);
     fd[1] = fd[0] < 0 ? fd[0] : fd_install(files(), w, flags & O_CLOEXEC);
     error = fd[1] < 0 ? fd[1] : copy_out(fds, fd, sizeof(fd));
 #ifdef MUTANT_M42  // open, and nobody knows their numbers
-    if (error == -EFAULT) {
-        return error;
-    }
+    if (error == -EFAULT) { return error; }
 #endif
     if (error) {
         fd[0] < 0 ? file_put(r) : (void)fd_close(files(), fd[0]);
@@ -262,12 +206,8 @@ long sys_pipe2(uaddr fds, int flags) {
 long sys_chdir(uaddr path) {
     struct inode *i;
     long error = find(AT_FDCWD, path, &i);
-    if (error) {
-        return error;
-    }
-    if (!inode_is_dir(i)) {
-        return -ENOTDIR;
-    }
+    if (error) { return error; }
+    if (!inode_is_dir(i)) { return -ENOTDIR; }
     proc_self()->cwd = i;
     return 0;
 }

@@ -24,9 +24,7 @@ static struct kine_audit last_audit;
 
 static void audit_proc(struct proc *p, void *unused) {
     (void)unused;
-    if (p->as) {
-        audit_address_space(p->as, p->pid);
-    }
+    if (p->as) { audit_address_space(p->as, p->pid); }
 }
 
 static void audit_all(void *unused) {
@@ -51,9 +49,7 @@ long sys_kine_audit(uaddr to, usize len) {
 
 long sys_kine_counters(int hart, uaddr out, usize len) {
     struct kine_counters sum = {0};
-    if (hart < -1 || hart >= (int)nharts) {
-        return -EINVAL;
-    }
+    if (hart < -1 || hart >= (int)nharts) { return -EINVAL; }
     for (u32 i = 0; i < nharts; i++) {
         const u64 *from = (const u64 *)&harts[i]->count;
         for (u32 c = 0; (hart < 0 || hart == (int)i) && c < sizeof(sum) / 8; c++) {
@@ -98,9 +94,7 @@ long sys_kine_pagemap(uaddr va, usize n, uaddr out) {
     for (usize i = 0; i < n; i++) {
         u64 word = page_word(proc_self()->as, va + i * PAGE_SIZE);
         long error = copy_out(out + 8 * i, &word, 8);
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
     }
     return 0;
 }

@@ -7,9 +7,7 @@
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
        MAP_STACK = 0x20000, MAP_FIXED_NOREPLACE = 0x100000 };
 
-long sys_brk(uaddr want) {
-    return as_brk(proc_self()->as, want);
-}
+long sys_brk(uaddr want) { return as_brk(proc_self()->as, want); }
 
 long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
     (void)fd;
@@ -17,12 +15,8 @@ long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
         !(flags & MAP_PRIVATE) || off & (PAGE_SIZE - 1)) {
         return -EINVAL;
     }
-    if (!(flags & MAP_ANONYMOUS)) {
-        return -ENODEV;
-    }
-    if (!len || len > USER_TOP) {
-        return len ? -ENOMEM : -EINVAL;
-    }
+    if (!(flags & MAP_ANONYMOUS)) { return -ENODEV; }
+    if (!len || len > USER_TOP) { return len ? -ENOMEM : -EINVAL; }
     if ((prot & 6) == 6) {
         return -EACCES;  // never writable and executable at once
     }
@@ -31,6 +25,4 @@ long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
                              : as_map_anywhere(proc_self()->as, addr, len, prot);
 }
 
-long sys_munmap(uaddr addr, usize len) {
-    return as_unmap(proc_self()->as, addr, len);
-}
+long sys_munmap(uaddr addr, usize len) { return as_unmap(proc_self()->as, addr, len); }

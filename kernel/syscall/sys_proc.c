@@ -27,13 +27,9 @@ long sys_execve(uaddr path, uaddr argv, uaddr envp) {
     return proc_exec(path, argv, envp);
 }
 
-long sys_exit(int status) {
-    proc_exit((status & 0xff) << 8);
-}
+long sys_exit(int status) { proc_exit((status & 0xff) << 8); }
 
-long sys_exit_group(int status) {
-    proc_exit((status & 0xff) << 8);
-}
+long sys_exit_group(int status) { proc_exit((status & 0xff) << 8); }
 
 long sys_wait4(int pid, uaddr status, int options, uaddr rusage) {
     if (options & ~1 || pid < -1 || pid == 0) {
@@ -41,24 +37,18 @@ long sys_wait4(int pid, uaddr status, int options, uaddr rusage) {
     }
     if (rusage) {
         int error = zero_out(rusage, 144);
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
     }
     return proc_wait(pid, status, options);
 }
 
 static void kill_one(struct proc *p, void *signal) {
-    if (p != proc_init_process && *(int *)signal) {
-        proc_kill(p, *(int *)signal);
-    }
+    if (p != proc_init_process && *(int *)signal) { proc_kill(p, *(int *)signal); }
 }
 
 // There are no handlers yet: every signal but 0 and SIGCHLD ends the process. init is immune.
 long sys_kill(int pid, int signal) {
-    if (signal < 0 || signal > SIGNAL_MAX) {
-        return -EINVAL;
-    }
+    if (signal < 0 || signal > SIGNAL_MAX) { return -EINVAL; }
     signal = signal == SIGCHLD ? 0 : signal;
     return pid_with(pid, kill_one, &signal) ? 0 : pid <= 0 ? -EINVAL : -ESRCH;
 }
@@ -99,13 +89,9 @@ static void affinity_of(struct proc *p, void *arg) {
 long sys_sched_setaffinity(int pid, usize len, uaddr mask) {
     struct affinity a = {.set = true};
     int error = copy_in(&a.mask, mask, MIN(len, sizeof(a.mask)));
-    if (error) {
-        return error;
-    }
+    if (error) { return error; }
     a.mask &= harts_all();
-    if (!a.mask) {
-        return -EINVAL;
-    }
+    if (!a.mask) { return -EINVAL; }
     if (pid < 0 || !pid_with(pid ? pid : proc_self()->pid, affinity_of, &a)) {
         return -ESRCH;
     }
@@ -115,9 +101,7 @@ long sys_sched_setaffinity(int pid, usize len, uaddr mask) {
 
 long sys_sched_getaffinity(int pid, usize len, uaddr mask) {
     struct affinity a = {0};
-    if (len < sizeof(a.mask) || len & 7) {
-        return -EINVAL;
-    }
+    if (len < sizeof(a.mask) || len & 7) { return -EINVAL; }
     if (pid < 0 || !pid_with(pid ? pid : proc_self()->pid, affinity_of, &a)) {
         return -ESRCH;
     }
@@ -136,12 +120,8 @@ long sys_nanosleep(uaddr req, uaddr rem) {
     struct timespec ts;
     (void)rem;  // only death interrupts a sleep
     int error = copy_in(&ts, req, sizeof(ts));
-    if (error) {
-        return error;
-    }
-    if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= 1000000000) {
-        return -EINVAL;
-    }
+    if (error) { return error; }
+    if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= 1000000000) { return -EINVAL; }
     u64 hz = machine.timebase, most = ~0ul / 2 / hz;
     u64 ticks = MIN((u64)ts.sec, most) * hz + ts.nsec * hz / 1000000000;
 #ifdef MUTANT_sleep_overflow  // as long as asked for
@@ -151,9 +131,7 @@ long sys_nanosleep(uaddr req, uaddr rem) {
 }
 
 long sys_clock_gettime(int clock, uaddr ts) {
-    if (clock < 0 || clock > 7) {
-        return -EINVAL;
-    }
+    if (clock < 0 || clock > 7) { return -EINVAL; }
     u64 ns = timer_nanoseconds();
     struct timespec now = {ns / 1000000000, ns % 1000000000};
     return copy_out(ts, &now, sizeof(now));
@@ -190,9 +168,7 @@ long sys_sysinfo(uaddr info) {
 
 long sys_reboot(int magic1, int magic2, uint cmd, uaddr arg) {
     (void)arg;
-    if ((u32)magic1 != 0xfee1dead || magic2 != 0x28121969) {
-        return -EINVAL;
-    }
+    if ((u32)magic1 != 0xfee1dead || magic2 != 0x28121969) { return -EINVAL; }
     switch (cmd) {
     case 0x4321fedc:  // POWER_OFF
     case 0xcdef0123:  // HALT

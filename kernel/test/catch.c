@@ -30,9 +30,7 @@ static __attribute__((format(printf, 1, 2))) void note(const char *format, ...) 
 }
 
 void test_panicked(const char *text) {
-    if (!catcher || catcher != thread_self()) {
-        return;
-    }
+    if (!catcher || catcher != thread_self()) { return; }
     catcher = NULL;
     snprintf(said, sizeof(said), "%s", text);
     explained[0] = 0;
@@ -53,23 +51,17 @@ const char *test_catch(void (*act)(void *arg), void *arg) {
         catcher = NULL;
         return NULL;
     }
-    while (h->nheld > held) {
-        spin_unlock(h->held[h->nheld - 1]);
-    }
+    while (h->nheld > held) { spin_unlock(h->held[h->nheld - 1]); }
     irq_restore(flags);
     return said;
 }
 
-const char *test_explained(void) {
-    return explained;
-}
+const char *test_explained(void) { return explained; }
 
 bool test_judge(const char *suite, long number, const char *name, const char *got, const char *want) {
     bool ok = want ? got && strstr(got, want) : !got;
     kprintf("%sok %ld - %s: %s%s\n", ok ? "" : "not ", number, suite, name, want ? "" : ": silent");
-    if (!ok) {
-        kprintf("# says: %s\n", got ? got : "nothing");
-    }
+    if (!ok) { kprintf("# says: %s\n", got ? got : "nothing"); }
     return ok;
 }
 #endif

@@ -15,9 +15,7 @@ static struct mutex hoard_lock = MUTEX_INIT(hoard_lock, AUDIT);
 static frame_t hoard;
 static u64 hoarded;
 
-u64 test_hoarded(void) {
-    return hoarded;
-}
+u64 test_hoarded(void) { return hoarded; }
 
 static long hoard_all(void) {
     u64 n = 0;
@@ -57,15 +55,9 @@ static void lock_backwards(void) {
 }
 
 static long crash(u64 how) {
-    if (!fdt_bootarg("crash", NULL)) {
-        return -EPERM;
-    }
-    if (how == 1) {
-        return recurse(0);
-    }
-    if (how == 2) {
-        return read_once(*(u64 *)(DIRECT_BASE - 8));
-    }
+    if (!fdt_bootarg("crash", NULL)) { return -EPERM; }
+    if (how == 1) { return recurse(0); }
+    if (how == 2) { return read_once(*(u64 *)(DIRECT_BASE - 8)); }
     if (how == 3) {
         lock_backwards();  // CHECK builds do not return
     }

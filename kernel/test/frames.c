@@ -262,9 +262,7 @@ static u64 undone(void) {
 static const char *run(void) {
     static char said[sizeof(((struct kine_audit *)0)->first)];
     const char *what = test_catch(act, NULL);
-    if (!what && rows[row].act != take_all) {
-        what = audit();
-    }
+    if (!what && rows[row].act != take_all) { what = audit(); }
     snprintf(said, sizeof(said), "%s", what ? what : "");
     rows[row].mend(undone());
     return what ? said : NULL;
@@ -272,9 +270,7 @@ static const char *run(void) {
 
 u32 test_frames(long number) {
     u32 failed = 0;
-    if (number < 0) {
-        return ARRAY_LEN(rows);
-    }
+    if (number < 0) { return ARRAY_LEN(rows); }
     book = new_pages(1);
     for (row = 0; row < ARRAY_LEN(rows); row++) {
         start();

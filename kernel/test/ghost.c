@@ -56,45 +56,33 @@ static void flip(void) {
 }
 
 static void release_page(void) {
-    if (page) {
-        frame_release(page);
-    }
+    if (page) { frame_release(page); }
     page = FRAME_NONE;
 }
 
 static void release_table(void) {
-    if (table) {
-        pt_free(table);
-    }
+    if (table) { pt_free(table); }
     table = FRAME_NONE;
 }
 
 static void destroy(struct as **as) {
-    if (*as) {
-        as_destroy(*as);
-    }
+    if (*as) { as_destroy(*as); }
     *as = NULL;
 }
 
 static void make_stacks(void) {
-    while (nstacks < STACKS) {
-        stacks[nstacks++] = kstack_alloc();
-    }
+    while (nstacks < STACKS) { stacks[nstacks++] = kstack_alloc(); }
 }
 
 static void free_stacks(void) {
-    while (nstacks) {
-        kstack_free(stacks[--nstacks]);
-    }
+    while (nstacks) { kstack_free(stacks[--nstacks]); }
 }
 
 static void fence(enum ghost_fence how, u64 va) {
     ghost_atomic((void)0, ghost_fenced(hart, how, va));
 }
 
-static void walk(u32 root) {
-    ghost_atomic((void)0, ghost_walks(hart, root));
-}
+static void walk(u32 root) { ghost_atomic((void)0, ghost_walks(hart, root)); }
 
 static void fence_stack(void) {
     for (u64 va = stacks[nstacks - 1] - KSTACK_SIZE; va < stacks[nstacks - 1]; va += PAGE_SIZE) {
@@ -150,40 +138,30 @@ static void set_up(void) {
 }
 
 static void tidy(void) {
-    for (const char *c = "1aKa2aKa"; *c; c++) {
-        step(*c);
-    }
+    for (const char *c = "1aKa2aKa"; *c; c++) { step(*c); }
     destroy(&child);
     destroy(&space[0]);
     destroy(&space[1]);
     release_page();
     release_table();
     free_stacks();
-    for (const char *c = "1a2a"; *c; c++) {
-        step(*c);
-    }
+    for (const char *c = "1a2a"; *c; c++) { step(*c); }
 }
 
 static bool judge(const char *run, u32 want) {
     (void)ghost_record(thread_self());
     set_up();
-    for (const char *c = run; *c; c++) {
-        step(*c);
-    }
+    for (const char *c = run; *c; c++) { step(*c); }
     u32 got = ghost_record(thread_self());
     tidy();
     (void)ghost_record(NULL);
-    if (got != want) {
-        kprintf("# %s: reports 0x%x, expected 0x%x\n", run, got, want);
-    }
+    if (got != want) { kprintf("# %s: reports 0x%x, expected 0x%x\n", run, got, want); }
     return got == want;
 }
 
 u32 test_ghost(long number) {
     u32 failed = 0;
-    if (number < 0) {
-        return ARRAY_LEN(rows);
-    }
+    if (number < 0) { return ARRAY_LEN(rows); }
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         bool ok = judge(rows[i].run, rows[i].want);
         kprintf("%sok %ld - ghost: %s%s\n", ok ? "" : "not ", ++number, rows[i].name,

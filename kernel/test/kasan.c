@@ -56,16 +56,12 @@ static struct extent target_of(enum target t, bool undo) {
     case OBJECT:
     case FREED_OBJECT:
         object = undo ? object : cache_alloc(&region_cache);
-        if (undo == (t == OBJECT)) {
-            cache_free(&region_cache, object);
-        }
+        if (undo == (t == OBJECT)) { cache_free(&region_cache, object); }
         return (struct extent){(u64)object, sizeof(struct region)};
     case FRAME:
     case FREED_FRAME:
         f = undo ? f : frame_alloc(FRAME_KERNEL);
-        if (undo == (t == FRAME)) {
-            frame_release(f);
-        }
+        if (undo == (t == FRAME)) { frame_release(f); }
         return (struct extent){(u64)frame_kva(f), PAGE_SIZE};
     case GLOBAL:
         return (struct extent){(u64)global, sizeof(global)};
@@ -139,9 +135,7 @@ static frame_t f, g;
 // Give back what an act has left.
 static void tidy(void) {
     frame_t frames[] = {f, g};
-    if (!*kasan_shadow((u64)object)) {
-        cache_free(&region_cache, object);
-    }
+    if (!*kasan_shadow((u64)object)) { cache_free(&region_cache, object); }
     for (u32 i = 0; i < ARRAY_LEN(frames); i++) {
         if (frame_refs(frames[i])) {
             frame_release(frames[i]);
@@ -368,18 +362,14 @@ static u32 count(void) {
     u32 n = ARRAY_LEN(acts);
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         u32 words = 1;
-        for (const char *a = rows[i].accesses; *a; a++) {
-            words += *a == ' ';
-        }
+        for (const char *a = rows[i].accesses; *a; a++) { words += *a == ' '; }
         n += words * strlen(rows[i].places);
     }
     return n;
 }
 
 u32 test_kasan(long number) {
-    if (number < 0) {
-        return count();
-    }
+    if (number < 0) { return count(); }
     u32 failed = test_rows(&number);
     for (u32 i = 0; i < ARRAY_LEN(acts); i++) {
         const char *said = test_catch(acts[i].act, NULL);

@@ -84,9 +84,7 @@ static void handler(bool comes) {
 }
 
 static void be_ranked(void) {
-    for (u32 i = 0; i < CLASSES; i++) {
-        lockdep_classes[RANK_TEST + i].rank = i + 1;
-    }
+    for (u32 i = 0; i < CLASSES; i++) { lockdep_classes[RANK_TEST + i].rank = i + 1; }
 }
 
 static void wait_long(void) {
@@ -138,14 +136,10 @@ static void perform(const char *run) {
 
 // Every lock free, nothing listed, interrupts on.
 static void tidy(void) {
-    if (in_irq) {
-        handler(false);
-    }
+    if (in_irq) { handler(false); }
     for (u32 i = 0; i < 2 * CLASSES; i++) {
         struct spin *s = &locks[i / CLASSES][i % CLASSES].spin;
-        if (spin_held_here(s)) {
-            spin_unlock(s);
-        }
+        if (spin_held_here(s)) { spin_unlock(s); }
         *s = (struct spin){0, RANK_TEST + i % CLASSES, 0};
     }
     u64 flags = irq_save();
@@ -159,12 +153,8 @@ static void tidy(void) {
 // Its first word, the last letter of which stands for all that follow.
 static const char *set_kinds(const char *words) {
     u32 n = 0;
-    while (*words && *words != ' ') {
-        kinds[n++] = *words++;
-    }
-    for (; n < CLASSES; n++) {
-        kinds[n] = kinds[n - 1];
-    }
+    while (*words && *words != ' ') { kinds[n++] = *words++; }
+    for (; n < CLASSES; n++) { kinds[n] = kinds[n - 1]; }
     return *words ? words + 1 : NULL;
 }
 
@@ -175,27 +165,21 @@ static bool judge(const char *run, u32 want) {
     u32 got = lockdep_record(thread_self());
     tidy();
     (void)lockdep_record(NULL);
-    if (got != want) {
-        kprintf("# %s: reports 0x%x, expected 0x%x\n", run, got, want);
-    }
+    if (got != want) { kprintf("# %s: reports 0x%x, expected 0x%x\n", run, got, want); }
     return got == want;
 }
 
 static u32 count(void) {
     u32 n = 0;
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
-        for (const char *k = rows[i].kinds; k; n++) {
-            k = set_kinds(k);
-        }
+        for (const char *k = rows[i].kinds; k; n++) { k = set_kinds(k); }
     }
     return n;
 }
 
 u32 test_lockdep(long number) {
     u32 failed = 0;
-    if (number < 0) {
-        return count();
-    }
+    if (number < 0) { return count(); }
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         for (const char *k = rows[i].kinds; k;) {
             int len = (int)strcspn(k, " ");

@@ -45,9 +45,7 @@ static void patience(void) {
 
 static void meet(u32 n, u32 round) {
     atomic_add_relaxed(&met, 1u);
-    while (atomic_load_relaxed(&met) < n * (round + 1)) {
-        patience();
-    }
+    while (atomic_load_relaxed(&met) < n * (round + 1)) { patience(); }
 }
 
 static noinline void put(u64 *p, u64 v) { *p = v; }
@@ -58,14 +56,10 @@ static noinline u64 get(const u64 *p) {
 }
 
 static void await_relaxed(u32 *flag, u32 value) {
-    while (atomic_load_relaxed(flag) < value) {
-        patience();
-    }
+    while (atomic_load_relaxed(flag) < value) { patience(); }
 }
 static void await_acquire(u32 *flag, u32 value) {
-    while (atomic_load_acquire(flag) < value) {
-        patience();
-    }
+    while (atomic_load_acquire(flag) < value) { patience(); }
 }
 
 #define PLAY(name) static void name(struct round *r, u32 role, u32 n)
@@ -109,9 +103,7 @@ ALL(two_locks, locked(role ? &r->lock : &r->other, &r->a))
 TWO(one_side_locks, locked(&r->lock, &r->a), get(&r->a))
 ALL(same_mutex, mutex_lock(&r->mutex); put(&r->a, role); mutex_unlock(&r->mutex))
 static void home_made(struct round *r, bool (*take)(u32 *, u32, u32)) {
-    while (!take(&r->flag, 0, 1)) {
-        patience();
-    }
+    while (!take(&r->flag, 0, 1)) { patience(); }
     put(&r->a, get(&r->a) + 1);
     atomic_store_release(&r->flag, 0u);
 }
@@ -157,9 +149,7 @@ PLAY(queued) {
         spin_unlock(&r->lock);
     } else if (role == 1) {
         struct list *found;
-        while (!(found = dequeue(r))) {
-            patience();
-        }
+        while (!(found = dequeue(r))) { patience(); }
         put(&container_of(found, struct node, link)->value, n);
     }
 }
@@ -174,9 +164,7 @@ PLAY(count_to_zero) {
 PLAY(count_to_zero_relaxed) {
     (void)role;
     get(&r->a);
-    if (atomic_sub_relaxed(&r->refs, 1u) == ROUNDS * 8 - n + 1) {
-        put(&r->a, 1);
-    }
+    if (atomic_sub_relaxed(&r->refs, 1u) == ROUNDS * 8 - n + 1) { put(&r->a, 1); }
 }
 PLAY(frame_given) {
     frame_t f = role == 0 ? frame_alloc(FRAME_KERNEL) : FRAME_NONE;
@@ -185,9 +173,7 @@ PLAY(frame_given) {
         put(frame_kva(f), 1);
         atomic_store_release(&r->frame, f);
     } else if (role == 1) {
-        while (!(f = atomic_load_acquire(&r->frame))) {
-            patience();
-        }
+        while (!(f = atomic_load_acquire(&r->frame))) { patience(); }
         put(frame_kva(f), 2);
         frame_release(f);
     }
@@ -201,9 +187,7 @@ PLAY(frame_used_after_given) {
         await_relaxed(&r->flag, 1);
         frame_release(f);
     } else if (role == 1) {
-        while (!(f = atomic_load_acquire(&r->frame))) {
-            patience();
-        }
+        while (!(f = atomic_load_acquire(&r->frame))) { patience(); }
         memset(frame_kva(f), 0, 64);
         atomic_store_relaxed(&r->flag, 1u);
     }
@@ -249,15 +233,9 @@ static long judge(u32 play, u32 n) {
 }
 
 long test_race(u32 op, u32 play, u32 role, u32 n) {
-    if (play >= ARRAY_LEN(plays)) {
-        return -EINVAL;
-    }
-    if (op == 0) {
-        return prepare();
-    }
-    if (op == 1) {
-        return judge(play, n);
-    }
+    if (play >= ARRAY_LEN(plays)) { return -EINVAL; }
+    if (op == 0) { return prepare(); }
+    if (op == 1) { return judge(play, n); }
     for (u32 i = 0; i < ROUNDS; i++) {
         meet(n, i);
         plays[play].play(&rounds[i], role, n);

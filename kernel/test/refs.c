@@ -145,12 +145,8 @@ static void free_reserved(void *unused) {
 static void get_and_put_and_free(void *unused) {
     (void)unused;
     alloc();
-    for (u32 i = 0; i < 1000; i++) {
-        frame_get(f);
-    }
-    for (u32 i = 0; i < 1000; i++) {
-        ASSERT(!frame_put(f), "%u of 1000", i);
-    }
+    for (u32 i = 0; i < 1000; i++) { frame_get(f); }
+    for (u32 i = 0; i < 1000; i++) { ASSERT(!frame_put(f), "%u of 1000", i); }
     frame_release(f);
 }
 
@@ -204,9 +200,7 @@ static const char *run_act(u32 i) {
 u32 test_refs(long number) {
     u32 failed = 0;
     char name[64];
-    if (number < 0) {
-        return ARRAY_LEN(rows) + ARRAY_LEN(acts);
-    }
+    if (number < 0) { return ARRAY_LEN(rows) + ARRAY_LEN(acts); }
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
         snprintf(name, sizeof(name), "%s at %x", op_names[rows[i].op], rows[i].before);
         failed += !test_judge("refs", ++number, name, run(&rows[i]), rows[i].panics);

@@ -19,9 +19,7 @@
 static struct waitq news = WAITQ_INIT(news);
 static struct kine_schedule draft;  // one play at a time
 
-void schedule_news(void) {
-    waitq_wake_all(&news);
-}
+void schedule_news(void) { waitq_wake_all(&news); }
 
 static long wait_until(bool (*is_true)(void)) {
     struct waiter w;
@@ -36,9 +34,7 @@ static long wait_until(bool (*is_true)(void)) {
 
 static u32 wanted;
 
-static bool enough(void) {
-    return schedule_here() >= wanted;
-}
+static bool enough(void) { return schedule_here() >= wanted; }
 
 static frame_t frame_at(u64 va) {
     struct as *as = proc_self()->as;
@@ -51,9 +47,7 @@ static frame_t frame_at(u64 va) {
 
 static long prepare(uaddr from) {
     int error = copy_in(&draft, from, sizeof(draft));
-    if (error) {
-        return error;
-    }
+    if (error) { return error; }
     if (!draft.players || draft.players > KINE_PLAYERS || draft.players >= nharts || !draft.length ||
         draft.depth > KINE_SCHEDULE_DEPTH || draft.lines > KINE_SCHEDULE_LINES) {
         return -EINVAL;
@@ -61,18 +55,14 @@ static long prepare(uaddr from) {
     for (u32 i = 0; i < draft.lines; i++) {
         struct kine_schedule_step *l = &draft.line[i];
         l->at[sizeof(l->at) - 1] = 0;
-        if (l->player > draft.players || l->next > draft.players) {
-            return -EINVAL;
-        }
+        if (l->player > draft.players || l->next > draft.players) { return -EINVAL; }
     }
     schedule_prepare(&draft, frame_at(draft.watch));
     return 0;
 }
 
 static long join(void) {
-    if (this_hart()->index > KINE_PLAYERS) {
-        return -EINVAL;
-    }
+    if (this_hart()->index > KINE_PLAYERS) { return -EINVAL; }
 #ifdef REFS_CAS
     freelist_settle();
 #endif

@@ -74,9 +74,7 @@ static bool zeroed_frames_are_zero(void) {
     for (int i = 0; i < 100; i++) {
         f = frame_alloc_zeroed(i & 1 ? FRAME_USER : FRAME_TABLE);
         const u64 *p = frame_kva(f);
-        for (u32 k = 0; k < 512; k++) {
-            EXPECT(p[k] == 0);
-        }
+        for (u32 k = 0; k < 512; k++) { EXPECT(p[k] == 0); }
         frame_release(f);
     }
     return true;
@@ -149,9 +147,7 @@ static bool fork_shares_and_flips(void) {
 }
 
 // How many errors the audit finds.
-static long audit(void) {
-    return sys_kine_audit(0, 0);
-}
+static long audit(void) { return sys_kine_audit(0, 0); }
 
 static bool audit_misses_no_frame(void) {
     EXPECT(audit() == 0);
@@ -221,9 +217,7 @@ static test_suite *const suites[] = {
 
 long test_run_all(void) {
     long failed = 0, number = ARRAY_LEN(tests), all = number;
-    for (u32 i = 0; i < ARRAY_LEN(suites); i++) {
-        all += suites[i](-1);
-    }
+    for (u32 i = 0; i < ARRAY_LEN(suites); i++) { all += suites[i](-1); }
     kprintf("KTAP version 1\n1..%ld\n", all);
     for (u32 i = 0; i < ARRAY_LEN(tests); i++) {
         bool ok = tests[i].run();
@@ -237,7 +231,5 @@ long test_run_all(void) {
     return failed;
 }
 #else
-long test_run_all(void) {
-    return -ENOSYS;
-}
+long test_run_all(void) { return -ENOSYS; }
 #endif

@@ -14,9 +14,7 @@
 
 static struct as *as, *child;
 
-static pte_t entry(struct as *of) {
-    return *pt_find(of, AT);
-}
+static pte_t entry(struct as *of) { return *pt_find(of, AT); }
 
 static void start(void) {
     as = as_create();
@@ -32,9 +30,7 @@ static void fork(void) {
 static void end_child(void) {
     struct as *was = child;
     child = NULL;
-    if (was) {
-        as_destroy(was);
-    }
+    if (was) { as_destroy(was); }
 }
 
 static void write(struct as *to) {
@@ -116,9 +112,7 @@ static const struct {
 
 u32 test_traps(long number) {
     u32 failed = 0;
-    if (number < 0) {
-        return ARRAY_LEN(traps);
-    }
+    if (number < 0) { return ARRAY_LEN(traps); }
     for (u32 i = 0; i < ARRAY_LEN(traps); i++) {
         start();
         failed += !test_judge("traps", ++number, traps[i].name, test_catch(traps[i].act, NULL), NULL);

@@ -10,9 +10,7 @@ static i32 hidden(i32 v) {
     __asm__ volatile("" : "+r"(v));
     return v;
 }
-static void sink(u64 v) {
-    __asm__ volatile("" ::"r"(v) : "memory");
-}
+static void sink(u64 v) { __asm__ volatile("" ::"r"(v) : "memory"); }
 
 static i32 array[8];
 static union {
@@ -20,9 +18,7 @@ static union {
     bool flag;
 } either;
 
-static __attribute__((nonnull)) void wants(const void *p) {
-    sink((u64)p);
-}
+static __attribute__((nonnull)) void wants(const void *p) { sink((u64)p); }
 static __attribute__((returns_nonnull)) void *gives(u64 v) {
     __asm__ volatile("" : "+r"(v));
     return (void *)v;
@@ -41,9 +37,7 @@ static void variable_length(i32 n) {
     sink((u64)text);
 }
 static noinline i32 unreachable_from(i32 v) {
-    if (v == 3) {
-        __builtin_unreachable();
-    }
+    if (v == 3) { __builtin_unreachable(); }
     return v;
 }
 static void as_flag(u8 v) {
@@ -122,9 +116,7 @@ static const struct {
 
 u32 test_ubsan(long number) {
     u32 failed = 0;
-    if (number < 0) {
-        return ARRAY_LEN(cases);
-    }
+    if (number < 0) { return ARRAY_LEN(cases); }
     for (u32 i = 0; i < ARRAY_LEN(cases); i++) {
         const char *said = test_catch(cases[i].act, NULL);
         failed += !test_judge("ubsan", ++number, cases[i].name, said, cases[i].want);

@@ -12,7 +12,8 @@ import re
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LITMUS = ["steps.py", "protocols.py", "freelists.py"]
-DEFINITION = re.compile(r"^[a-z][^;{}()#=]*?\b(\w+)\([^;{}]*\)\s*\{\n(.*?)^\}", re.M | re.S)
+DEFINITION = re.compile(r"^[a-z][^;{}()#=]*?\b(\w+)\([^;{}]*\)\s*\{(?:\n(.*?)^\}| ([^\n]*)\}$)",
+                        re.M | re.S)
 MARK = re.compile(r"@ (\w+): (.+?)\s*$", re.M)
 
 
@@ -25,8 +26,8 @@ def functions():
     bodies = {}
     for path in sorted((ROOT / "kernel").rglob("*.[ch]")):
         if "freelist_global" not in path.name:
-            for name, body in DEFINITION.findall(path.read_text()):
-                bodies.setdefault(name, []).append(squeeze(body))
+            for name, *body in DEFINITION.findall(path.read_text()):
+                bodies.setdefault(name, []).append(squeeze("".join(body)))
     return bodies
 
 

@@ -17,13 +17,9 @@ static int copy(int fd, const char *name) {
 }
 
 static int copy_file(const char *name) {
-    if (strcmp(name, "-") == 0) {
-        return copy(0, name);
-    }
+    if (strcmp(name, "-") == 0) { return copy(0, name); }
     int fd = open(name, O_RDONLY);
-    if (fd < 0) {
-        return tool_error("cat", name);
-    }
+    if (fd < 0) { return tool_error("cat", name); }
     int failed = copy(fd, name);
     close(fd);
     return failed;
@@ -31,8 +27,6 @@ static int copy_file(const char *name) {
 
 int main(int argc, char **argv) {
     int failed = argc > 1 ? 0 : copy_file("-");
-    for (int i = 1; i < argc; i++) {
-        failed |= copy_file(argv[i]);
-    }
+    for (int i = 1; i < argc; i++) { failed |= copy_file(argv[i]); }
     return failed;
 }

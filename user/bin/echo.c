@@ -5,14 +5,8 @@
 
 int main(int argc, char **argv) {
     int first = 1;
-    if (argc > 1 && strcmp(argv[1], "-n") == 0) {
-        first = 2;
-    }
-    for (int i = first; i < argc; i++) {
-        printf("%s%s", i > first ? " " : "", argv[i]);
-    }
-    if (first == 1) {
-        putchar('\n');
-    }
+    if (argc > 1 && strcmp(argv[1], "-n") == 0) { first = 2; }
+    for (int i = first; i < argc; i++) { printf("%s%s", i > first ? " " : "", argv[i]); }
+    if (first == 1) { putchar('\n'); }
     return 0;
 }

@@ -19,11 +19,7 @@ int main(int argc, char **argv) {
             return tool_usage("env [-i] [NAME=VALUE...] [COMMAND...]");
         }
     }
-    if (*word) {
-        return tool_run("env", word);
-    }
-    for (char **e = environ; *e; e++) {
-        puts(*e);
-    }
+    if (*word) { return tool_run("env", word); }
+    for (char **e = environ; *e; e++) { puts(*e); }
     return 0;
 }

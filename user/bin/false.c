@@ -1,5 +1,3 @@
 // SPDX-License-Identifier: MIT
 // false.c - fail.
-int main(void) {
-    return 1;
-}
+int main(void) { return 1; }

@@ -22,9 +22,7 @@ static bool match_one(const char *p, char c) {
 
 static bool match_star(const char *one, const char *rest, const char *text) {
     do {
-        if (match_here(rest, text)) {
-            return true;
-        }
+        if (match_here(rest, text)) { return true; }
     } while (match_one(one, *text++));
     return false;
 }
@@ -32,44 +30,26 @@ static bool match_star(const char *one, const char *rest, const char *text) {
 static bool match_here(const char *p, const char *text) {
     for (;; text++) {
         int len = p[0] == '\\' && p[1] ? 2 : 1;
-        if (!*p) {
-            return true;
-        }
-        if (p[len] == '*') {
-            return match_star(p, p + len + 1, text);
-        }
-        if (p[0] == '$' && !p[1]) {
-            return !*text;
-        }
-        if (!match_one(p, *text)) {
-            return false;
-        }
+        if (!*p) { return true; }
+        if (p[len] == '*') { return match_star(p, p + len + 1, text); }
+        if (p[0] == '$' && !p[1]) { return !*text; }
+        if (!match_one(p, *text)) { return false; }
         p += len;
     }
 }
 
 static bool match(const char *text) {
-    if (fixed) {
-        return strstr(text, pattern) != NULL;
-    }
-    if (*pattern == '^') {
-        return match_here(pattern + 1, text);
-    }
+    if (fixed) { return strstr(text, pattern) != NULL; }
+    if (*pattern == '^') { return match_here(pattern + 1, text); }
     do {
-        if (match_here(pattern, text)) {
-            return true;
-        }
+        if (match_here(pattern, text)) { return true; }
     } while (*text++);
     return false;
 }
 
 static void show(const char *name, long number, const char *line) {
-    if (names) {
-        printf("%s:", name);
-    }
-    if (numbers && !only_count) {
-        printf("%ld:", number);
-    }
+    if (names) { printf("%s:", name); }
+    if (numbers && !only_count) { printf("%ld:", number); }
     if (only_count) {
         printf("%ld\n", number);
     } else {
@@ -81,17 +61,11 @@ static int search(FILE *in, const char *name) {
     long count = 0, number = 0;
     for (char *line; (line = tool_line(in)) && !ferror(stdout); free(line)) {
         number++;
-        if (match(line) == inverse) {
-            continue;
-        }
+        if (match(line) == inverse) { continue; }
         count++;
-        if (!quiet && !only_count) {
-            show(name, number, line);
-        }
+        if (!quiet && !only_count) { show(name, number, line); }
     }
-    if (only_count && !quiet) {
-        show(name, count, NULL);
-    }
+    if (only_count && !quiet) { show(name, count, NULL); }
     found += count;
     return 0;
 }
@@ -104,14 +78,10 @@ int main(int argc, char **argv) {
                      : c == 'q' ? &quiet
                      : c == 'v' ? &inverse
                                 : NULL;
-        if (!flag) {
-            return tool_usage("grep [-Fcnqv] PATTERN [FILE...]");
-        }
+        if (!flag) { return tool_usage("grep [-Fcnqv] PATTERN [FILE...]"); }
         *flag = true;
     }
-    if (optind == argc) {
-        return tool_usage("grep [-Fcnqv] PATTERN [FILE...]");
-    }
+    if (optind == argc) { return tool_usage("grep [-Fcnqv] PATTERN [FILE...]"); }
     pattern = argv[optind++];
     names = argc - optind > 1;
     int failed = tool_files("grep", argv + optind, search);

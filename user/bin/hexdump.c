@@ -35,8 +35,6 @@ static int dump(FILE *in, const char *name) {
 int main(int argc, char **argv) {
     (void)argc;
     int failed = tool_files("hexdump", argv + 1, dump);
-    if (at) {
-        printf("%08lx\n", at);
-    }
+    if (at) { printf("%08lx\n", at); }
     return failed;
 }

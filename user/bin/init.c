@@ -31,9 +31,7 @@ static int await(pid_t pid) {
     int status;
     pid_t got;
     while ((got = wait(&status)) != pid) {
-        if (got < 0) {
-            sleep(1);
-        }
+        if (got < 0) { sleep(1); }
     }
     return code_of(status);
 }

@@ -23,9 +23,7 @@ static int list_signals(void) {
 }
 
 static bool signal_named(const char *name, long *number) {
-    if (tool_number(name, 0, number)) {
-        return true;
-    }
+    if (tool_number(name, 0, number)) { return true; }
     name += strncmp(name, "SIG", 3) == 0 ? 3 : 0;
     for (int i = 0; i < SIGNALS; i++) {
         if (strcmp(name, signals[i].name) == 0) {
@@ -39,22 +37,16 @@ static bool signal_named(const char *name, long *number) {
 int main(int argc, char **argv) {
     long sig = SIGTERM, pid;
     int at = 1, failed = 0;
-    if (argc == 2 && strcmp(argv[1], "-l") == 0) {
-        return list_signals();
-    }
+    if (argc == 2 && strcmp(argv[1], "-l") == 0) { return list_signals(); }
     if (argc > 1 && argv[1][0] == '-') {
         at = signal_named(argv[1] + 1, &sig) ? 2 : argc;
     }
-    if (at >= argc) {
-        return tool_usage("kill [-SIGNAL] PID... | kill -l");
-    }
+    if (at >= argc) { return tool_usage("kill [-SIGNAL] PID... | kill -l"); }
     for (; at < argc; at++) {
         if (!tool_number(argv[at], 1, &pid)) {
             return tool_usage("kill [-SIGNAL] PID... | kill -l");
         }
-        if (kill((pid_t)pid, (int)sig) < 0) {
-            failed = tool_error("kill", argv[at]);
-        }
+        if (kill((pid_t)pid, (int)sig) < 0) { failed = tool_error("kill", argv[at]); }
     }
     return failed;
 }

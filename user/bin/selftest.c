@@ -5,8 +5,6 @@
 
 int main(void) {
     long failed = kine_ctl(KINE_SELFTEST, 0, 0);
-    if (failed < 0) {
-        perror("selftest");
-    }
+    if (failed < 0) { perror("selftest"); }
     return failed != 0;
 }

@@ -8,16 +8,12 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc - 1 && good; i++) {
         good = tool_number(argv[i], -__LONG_MAX__, &n[i - 1]);
     }
-    if (!good || n[1] == 0) {
-        return tool_usage("seq [FIRST [STEP]] LAST");
-    }
+    if (!good || n[1] == 0) { return tool_usage("seq [FIRST [STEP]] LAST"); }
     for (long i = n[0]; n[1] > 0 ? i <= n[2] : i >= n[2];) {
         if (printf("%ld\n", i) < 0 || ferror(stdout)) {
             return 1;  // whoever reads has enough
         }
-        if (__builtin_add_overflow(i, n[1], &i)) {
-            break;
-        }
+        if (__builtin_add_overflow(i, n[1], &i)) { break; }
     }
     return 0;
 }

@@ -16,9 +16,7 @@ static int collect(FILE *in, const char *name) {
         if (count == room) {
             room = room ? 2 * room : 256;
             char **more = realloc(lines, room * sizeof(*lines));
-            if (!more) {
-                exit(tool_error("sort", "so many lines"));
-            }
+            if (!more) { exit(tool_error("sort", "so many lines")); }
             lines = more;
         }
     }
@@ -35,17 +33,13 @@ static int compare(const void *a, const void *b) {
 
 int main(int argc, char **argv) {
     for (int c; (c = getopt(argc, argv, "nru")) != -1;) {
-        if (c == '?') {
-            return tool_usage("sort [-nru] [FILE...]");
-        }
+        if (c == '?') { return tool_usage("sort [-nru] [FILE...]"); }
         *(c == 'n' ? &numeric : c == 'r' ? &reverse : &unique) = true;
     }
     int failed = tool_files("sort", argv + optind, collect);
     qsort(lines, count, sizeof(*lines), compare);
     for (size_t i = 0; i < count && !ferror(stdout); i++) {
-        if (!unique || i == 0 || strcmp(lines[i], lines[i - 1]) != 0) {
-            puts(lines[i]);
-        }
+        if (!unique || i == 0 || strcmp(lines[i], lines[i - 1]) != 0) { puts(lines[i]); }
     }
     return failed;
 }

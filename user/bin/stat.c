@@ -13,9 +13,7 @@ static const char *kind(unsigned mode) {
 
 int main(int argc, char **argv) {
     int failed = 0;
-    if (argc < 2) {
-        return tool_usage("stat PATH...");
-    }
+    if (argc < 2) { return tool_usage("stat PATH..."); }
     for (char **path = argv + 1; *path; path++) {
         struct stat st;
         if (stat(*path, &st) < 0) {

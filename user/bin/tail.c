@@ -22,9 +22,7 @@ static int last_lines(FILE *in, const char *name) {
 int main(int argc, char **argv) {
     (void)argc;
     char **files = tool_count(argv + 1, &lines);
-    if (!files) {
-        return tool_usage("tail [-n N | -N] [FILE...]");
-    }
+    if (!files) { return tool_usage("tail [-n N | -N] [FILE...]"); }
     kept = calloc((size_t)lines + 1, sizeof(*kept));
     return kept ? tool_files("tail", files, last_lines) : tool_error("tail", "that many lines");
 }

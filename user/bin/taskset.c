@@ -31,12 +31,8 @@ int main(int argc, char **argv) {
     long pid;
     bool running = argc > 2 && argc < 5 && strcmp(argv[1], "-p") == 0;
     if (running && tool_number(argv[argc - 1], 0, &pid)) {
-        if (argc == 3) {
-            return show((pid_t)pid, argv[2]);
-        }
-        if (mask_of(argv[2], &set)) {
-            return change((pid_t)pid, argv[3], &set);
-        }
+        if (argc == 3) { return show((pid_t)pid, argv[2]); }
+        if (mask_of(argv[2], &set)) { return change((pid_t)pid, argv[3], &set); }
     } else if (argc > 2 && mask_of(argv[1], &set)) {
         return change(0, argv[1], &set) ? 1 : tool_run("taskset", argv + 2);
     }

@@ -14,16 +14,10 @@ static long milliseconds(void) {
 int main(int argc, char **argv) {
     int status;
     long start = milliseconds();
-    if (argc < 2) {
-        return tool_usage("time COMMAND...");
-    }
+    if (argc < 2) { return tool_usage("time COMMAND..."); }
     pid_t pid = fork();
-    if (pid == 0) {
-        _exit(tool_run("time", argv + 1));
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) < 0) {
-        return tool_error("time", "fork");
-    }
+    if (pid == 0) { _exit(tool_run("time", argv + 1)); }
+    if (pid < 0 || waitpid(pid, &status, 0) < 0) { return tool_error("time", "fork"); }
     long ms = milliseconds() - start;
     fprintf(stderr, "real %ld.%03ld s\n", ms / 1000, ms % 1000);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

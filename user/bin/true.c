@@ -1,5 +1,3 @@
 // SPDX-License-Identifier: MIT
 // true - succeed.
-int main(void) {
-    return 0;
-}
+int main(void) { return 0; }

@@ -10,9 +10,7 @@ static bool counts, repeated;
 
 static void show(char *line, long n) {
     if (line && (n > 1 || !repeated)) {
-        if (counts) {
-            printf("%7ld ", n);
-        }
+        if (counts) { printf("%7ld ", n); }
         puts(line);
     }
     free(line);
@@ -38,9 +36,7 @@ static int squeeze(FILE *in, const char *name) {
 
 int main(int argc, char **argv) {
     for (int c; (c = getopt(argc, argv, "cd")) != -1;) {
-        if (c == '?') {
-            return tool_usage("uniq [-cd] [FILE...]");
-        }
+        if (c == '?') { return tool_usage("uniq [-cd] [FILE...]"); }
         *(c == 'c' ? &counts : &repeated) = true;
     }
     return tool_files("uniq", argv + optind, squeeze);

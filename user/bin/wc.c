@@ -8,9 +8,7 @@ static bool lines, words, bytes, names;
 
 // Prints a column if it is wanted; returns what stands before the next one.
 static const char *column(bool wanted, const char *gap, long n) {
-    if (!wanted) {
-        return gap;
-    }
+    if (!wanted) { return gap; }
     printf("%s%7ld", gap, n);
     return " ";
 }
@@ -30,14 +28,10 @@ static int count(FILE *in, const char *name) {
 
 int main(int argc, char **argv) {
     for (int c; (c = getopt(argc, argv, "clw")) != -1;) {
-        if (c == '?') {
-            return tool_usage("wc [-clw] [FILE...]");
-        }
+        if (c == '?') { return tool_usage("wc [-clw] [FILE...]"); }
         *(c == 'l' ? &lines : c == 'w' ? &words : &bytes) = true;
     }
-    if (!lines && !words && !bytes) {
-        lines = words = bytes = true;
-    }
+    if (!lines && !words && !bytes) { lines = words = bytes = true; }
     names = optind < argc;
     return tool_files("wc", argv + optind, count);
 }

@@ -13,29 +13,21 @@ int execve(const char *path, char *const argv[], char *const envp[]) {
     return (int)ksys_result(ksys_execve(path, argv, envp));
 }
 
-int execv(const char *path, char *const argv[]) {
-    return execve(path, argv, environ);
-}
+int execv(const char *path, char *const argv[]) { return execve(path, argv, environ); }
 
 // Try each directory of PATH in turn. The error reported is the most telling one: a file that is
 // there but cannot be run beats one that is not there.
 int execvp(const char *file, char *const argv[]) {
-    if (strchr(file, '/')) {
-        return execv(file, argv);
-    }
+    if (strchr(file, '/')) { return execv(file, argv); }
     const char *dir = getenv("PATH");
     int error = ENOENT;
-    if (!dir) {
-        dir = "/bin:/tests";
-    }
+    if (!dir) { dir = "/bin:/tests"; }
     while (*dir && *file) {
         char path[EXEC_MAX_PATH];
         int len = (int)strcspn(dir, ":");
         if (snprintf(path, sizeof path, "%.*s/%s", len, dir, file) < (int)sizeof path) {
             execv(path, argv);
-            if (errno != ENOENT && errno != ENOTDIR) {
-                error = errno;
-            }
+            if (errno != ENOENT && errno != ENOTDIR) { error = errno; }
         }
         dir += len + (dir[len] == ':');
     }

@@ -49,17 +49,13 @@ ssize_t writev(int fd, const struct iovec *iov, int count) {
     return ksys_result(ksys_writev(fd, iov, count));
 }
 
-int close(int fd) {
-    return (int)ksys_result(ksys_close(fd));
-}
+int close(int fd) { return (int)ksys_result(ksys_close(fd)); }
 
 off_t lseek(int fd, off_t offset, int whence) {
     return ksys_result(ksys_lseek(fd, offset, whence));
 }
 
-int dup(int fd) {
-    return (int)ksys_result(ksys_dup(fd));
-}
+int dup(int fd) { return (int)ksys_result(ksys_dup(fd)); }
 
 int dup3(int oldfd, int newfd, int flags) {
     return (int)ksys_result(ksys_dup3(oldfd, newfd, flags));
@@ -68,39 +64,27 @@ int dup3(int oldfd, int newfd, int flags) {
 // dup3 refuses equal descriptors, dup2 only checks that the descriptor is open.
 int dup2(int oldfd, int newfd) {
     struct stat st;
-    if (oldfd == newfd) {
-        return fstat(oldfd, &st) < 0 ? -1 : newfd;
-    }
+    if (oldfd == newfd) { return fstat(oldfd, &st) < 0 ? -1 : newfd; }
     return dup3(oldfd, newfd, 0);
 }
 
-int pipe2(int fds[2], int flags) {
-    return (int)ksys_result(ksys_pipe2(fds, flags));
-}
+int pipe2(int fds[2], int flags) { return (int)ksys_result(ksys_pipe2(fds, flags)); }
 
-int pipe(int fds[2]) {
-    return pipe2(fds, 0);
-}
+int pipe(int fds[2]) { return pipe2(fds, 0); }
 
-int chdir(const char *path) {
-    return (int)ksys_result(ksys_chdir(path));
-}
+int chdir(const char *path) { return (int)ksys_result(ksys_chdir(path)); }
 
 char *getcwd(char *buf, size_t len) {
     return ksys_result(ksys_getcwd(buf, len)) < 0 ? NULL : buf;
 }
 
-int fstat(int fd, struct stat *st) {
-    return (int)ksys_result(ksys_fstat(fd, st));
-}
+int fstat(int fd, struct stat *st) { return (int)ksys_result(ksys_fstat(fd, st)); }
 
 int fstatat(int dirfd, const char *path, struct stat *st, int flags) {
     return (int)ksys_result(ksys_newfstatat(dirfd, path, st, flags));
 }
 
-int stat(const char *path, struct stat *st) {
-    return fstatat(AT_FDCWD, path, st, 0);
-}
+int stat(const char *path, struct stat *st) { return fstatat(AT_FDCWD, path, st, 0); }
 
 int lstat(const char *path, struct stat *st) {
     return fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
@@ -109,9 +93,7 @@ int lstat(const char *path, struct stat *st) {
 // There are no users: a mode bit counts whoever it is for.
 int access(const char *path, int mode) {
     struct stat st;
-    if (stat(path, &st) < 0) {
-        return -1;
-    }
+    if (stat(path, &st) < 0) { return -1; }
     if ((mode & X_OK) && !(st.st_mode & 0111)) {
         errno = EACCES;
         return -1;
@@ -122,9 +104,7 @@ int access(const char *path, int mode) {
 // Character devices are terminals, except the memory devices.
 int isatty(int fd) {
     struct stat st;
-    if (fstat(fd, &st) < 0) {
-        return 0;
-    }
+    if (fstat(fd, &st) < 0) { return 0; }
     if (!S_ISCHR(st.st_mode) || (st.st_rdev >> 8) == MEMORY_DEVICES) {
         errno = ENOTTY;
         return 0;
@@ -145,9 +125,7 @@ struct dir {
 
 DIR *opendir(const char *path) {
     DIR *dir = malloc(sizeof *dir);
-    if (!dir) {
-        return NULL;
-    }
+    if (!dir) { return NULL; }
     dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir->fd < 0) {
         free(dir);
@@ -161,9 +139,7 @@ struct dirent *readdir(DIR *dir) {
     if (dir->next >= dir->used) {
         dir->used = getdents(dir->fd, dir->buf, sizeof dir->buf);
         dir->next = 0;
-        if (dir->used <= 0) {
-            return NULL;
-        }
+        if (dir->used <= 0) { return NULL; }
     }
     struct dirent *entry = (struct dirent *)(dir->buf + dir->next);
     dir->next += entry->d_reclen;
@@ -176,6 +152,4 @@ int closedir(DIR *dir) {
     return result;
 }
 
-int dirfd(DIR *dir) {
-    return dir->fd;
-}
+int dirfd(DIR *dir) { return dir->fd; }

@@ -17,12 +17,8 @@ static void ktap_line(const char *prefix, const char *format, va_list args, cons
     int room = (int)sizeof line - 1;
     int len = snprintf(line, (size_t)room, "%s", prefix);
     len += vsnprintf(line + len, (size_t)(room - len), format, args);
-    if (len < room) {
-        len += snprintf(line + len, (size_t)(room - len), "%s", suffix);
-    }
-    if (len > room - 1) {
-        len = room - 1;
-    }
+    if (len < room) { len += snprintf(line + len, (size_t)(room - len), "%s", suffix); }
+    if (len > room - 1) { len = room - 1; }
     line[len++] = '\n';
     write(1, line, (size_t)len);
 }
@@ -47,9 +43,7 @@ void ktap_plan(int n) {
     planned = n;
     done = failed = 0;
     ktap_printf("KTAP version 1");
-    if (n > 0) {
-        ktap_printf("1..%d", n);
-    }
+    if (n > 0) { ktap_printf("1..%d", n); }
 }
 
 bool ktap_ok(bool passed, const char *name, ...) {
@@ -65,9 +59,7 @@ bool ktap_is(long got, long want, const char *name, ...) {
     va_start(args, name);
     ktap_result(got == want, name, args, "");
     va_end(args);
-    if (got != want) {
-        ktap_comment("got %ld, want %ld", got, want);
-    }
+    if (got != want) { ktap_comment("got %ld, want %ld", got, want); }
     return got == want;
 }
 

@@ -25,9 +25,7 @@ int brk(void *end) {
 // The break is asked for each time rather than remembered: a program may also use ksys_brk.
 void *sbrk(ptrdiff_t increment) {
     char *old = (char *)ksys_brk(NULL);
-    if (increment != 0 && brk(old + increment) < 0) {
-        return (void *)-1;
-    }
+    if (increment != 0 && brk(old + increment) < 0) { return (void *)-1; }
     return old;
 }
 
@@ -35,13 +33,9 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset) {
     return (void *)ksys_result(ksys_mmap(addr, len, prot, flags, fd, offset));
 }
 
-int munmap(void *addr, size_t len) {
-    return (int)ksys_result(ksys_munmap(addr, len));
-}
+int munmap(void *addr, size_t len) { return (int)ksys_result(ksys_munmap(addr, len)); }
 
-int getpagesize(void) {
-    return PAGE_SIZE;
-}
+int getpagesize(void) { return PAGE_SIZE; }
 
 long sysconf(int name) {
     cpu_set_t set;
@@ -64,9 +58,7 @@ int clock_gettime(clockid_t clock, struct timespec *ts) {
 time_t time(time_t *result) {
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);
-    if (result) {
-        *result = now.tv_sec;
-    }
+    if (result) { *result = now.tv_sec; }
     return now.tv_sec;
 }
 
@@ -87,13 +79,9 @@ int usleep(useconds_t microseconds) {
     return nanosleep(&ts, NULL);
 }
 
-int uname(struct utsname *name) {
-    return (int)ksys_result(ksys_uname(name));
-}
+int uname(struct utsname *name) { return (int)ksys_result(ksys_uname(name)); }
 
-int sysinfo(struct sysinfo *info) {
-    return (int)ksys_result(ksys_sysinfo(info));
-}
+int sysinfo(struct sysinfo *info) { return (int)ksys_result(ksys_sysinfo(info)); }
 
 int reboot(unsigned int command) {
     return (int)ksys_result(ksys_reboot((int)REBOOT_MAGIC1, REBOOT_MAGIC2, command, NULL));

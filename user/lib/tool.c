@@ -23,9 +23,7 @@ bool tool_number(const char *text, long least, long *number) {
 }
 
 char **tool_count(char **words, long *number) {
-    if (!words[0] || words[0][0] != '-' || !words[0][1]) {
-        return words;
-    }
+    if (!words[0] || words[0][0] != '-' || !words[0][1]) { return words; }
     bool apart = strcmp(words[0], "-n") == 0;
     return tool_number(apart ? words[1] : words[0] + 1, 0, number) ? words + 1 + apart : NULL;
 }
@@ -66,9 +64,7 @@ int tool_files(const char *tool, char **files, int (*act)(FILE *in, const char *
         if (errno) {  // the stream only knows that there is no more
             failed = tool_error(tool, *f);
         }
-        if (in != stdin) {
-            fclose(in);
-        }
+        if (in != stdin) { fclose(in); }
     }
     return failed ? failed : result;
 }

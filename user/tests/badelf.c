@@ -32,9 +32,7 @@ static int run_file(const char *path) {
     }
     int status = -1;
     for (int64_t end = now_ns() + PATIENCE_MS * MS; now_ns() < end;) {
-        if (ksys_wait4(pid, &status, WNOHANG, NULL) == pid) {
-            return status;
-        }
+        if (ksys_wait4(pid, &status, WNOHANG, NULL) == pid) { return status; }
         ksys_sched_yield();
     }
     ksys_kill(pid, SIGKILL);
@@ -78,21 +76,13 @@ static int judge_all(char letter) {
     return count;
 }
 
-static void good_programs_run(void) {
-    CHECK(judge_all('r') >= 8);
-}
+static void good_programs_run(void) { CHECK(judge_all('r') >= 8); }
 
-static void bad_programs_die(void) {
-    CHECK(judge_all('d') >= 50);
-}
+static void bad_programs_die(void) { CHECK(judge_all('d') >= 50); }
 
-static void odd_programs_run_right_or_die(void) {
-    CHECK(judge_all('e') >= 6);
-}
+static void odd_programs_run_right_or_die(void) { CHECK(judge_all('e') >= 6); }
 
-static void mutants_do_no_harm(void) {
-    CHECK(judge_all('m') >= 300);
-}
+static void mutants_do_no_harm(void) { CHECK(judge_all('m') >= 300); }
 
 static void a_failed_exec_changes_nothing(void) {
     char *page = map(1, PROT_RW);

@@ -2,13 +2,9 @@
 // brk.c - the heap's end: query, grow, shrink, and its two sides after a fork.
 #include "common.h"
 
-static char *end(void) {
-    return (char *)ksys_brk(NULL);
-}
+static char *end(void) { return (char *)ksys_brk(NULL); }
 
-static bool set_end(char *to) {
-    return (char *)ksys_brk(to) == to;
-}
+static bool set_end(char *to) { return (char *)ksys_brk(to) == to; }
 
 // The first whole page of the heap's free room, with the break set there.
 static char *page_end(void) {
@@ -17,9 +13,7 @@ static char *page_end(void) {
     return at;
 }
 
-static void touch(void *at) {
-    *(volatile char *)at = 1;
-}
+static void touch(void *at) { *(volatile char *)at = 1; }
 
 static void grow_and_shrink(void) {
     char *base = page_end();
@@ -56,9 +50,7 @@ static void shrinking_frees_frames(void) {
     long before = ksys_kine_ctl(KINE_RSS, 0, 0);
     for (int round = 0; round < 3; round++) {
         CHECK(set_end(base + PAGES * PAGE));
-        for (int i = 0; i < PAGES; i++) {
-            touch(base + i * PAGE);
-        }
+        for (int i = 0; i < PAGES; i++) { touch(base + i * PAGE); }
         CHECK_EQ(ksys_kine_ctl(KINE_RSS, 0, 0), before + PAGES);
         CHECK(set_end(base));
         CHECK_EQ(ksys_kine_ctl(KINE_RSS, 0, 0), before);
@@ -102,9 +94,7 @@ static void change(char *base, enum side_act act, uint64_t who) {
         CHECK(set_end(base + 16 * PAGE));
         int first_new = act == GROW ? 8 : 4;
         CHECK(all_bytes(base + first_new * PAGE, 0, (size_t)(16 - first_new) * PAGE));
-        for (int i = first_new; i < 16; i++) {
-            tag(base + i * PAGE, who + i);
-        }
+        for (int i = first_new; i < 16; i++) { tag(base + i * PAGE, who + i); }
     }
     tag(base, who);
 }
@@ -121,9 +111,7 @@ static void both_sides(enum side_act mine, enum side_act its, bool child_first) 
     struct gate go = gate_new(), done = gate_new();
     char *base = page_end();
     CHECK(set_end(base + 8 * PAGE));
-    for (int i = 0; i < 8; i++) {
-        tag(base + i * PAGE, i);
-    }
+    for (int i = 0; i < 8; i++) { tag(base + i * PAGE, i); }
     int pid = spawn();
     if (pid == 0) {
         gate_wait(&go);

@@ -69,9 +69,7 @@ static inline __attribute__((noreturn)) void leave(void) {
 // Fork, with the child's checks starting from zero. -errno on failure.
 static inline int spawn(void) {
     int pid = (int)ksys_clone(SIGCHLD, NULL, NULL, 0, NULL);
-    if (pid == 0) {
-        checks_failed = 0;
-    }
+    if (pid == 0) { checks_failed = 0; }
     return pid;
 }
 
@@ -124,9 +122,7 @@ static inline struct gate gate_new(void) {
     return g;
 }
 
-static inline void gate_post(const struct gate *g) {
-    ksys_write(g->ends[1], "!", 1);
-}
+static inline void gate_post(const struct gate *g) { ksys_write(g->ends[1], "!", 1); }
 
 static inline void gate_free(const struct gate *g) {
     ksys_close(g->ends[0]);
@@ -165,9 +161,7 @@ static inline bool tagged(const char *page, uint64_t value) {
 
 static inline bool all_bytes(const volatile char *at, int value, size_t len) {
     for (size_t i = 0; i < len; i++) {
-        if (at[i] != (char)value) {
-            return false;
-        }
+        if (at[i] != (char)value) { return false; }
     }
     return true;
 }
@@ -239,9 +233,7 @@ static inline void close_books(void) {
     for (int tries = 0; tries < 200; tries++) {
         bool exact = audit(&books_after);
         bool back = books_after.user == books_before.user && books_after.table == books_before.table;
-        if (back || !exact) {
-            return;
-        }
+        if (back || !exact) { return; }
         nap(10 * MS);
     }
     checks_failed++;
@@ -250,29 +242,21 @@ static inline void close_books(void) {
                  (unsigned long)books_after.user, (unsigned long)books_after.table);
 }
 
-static inline void run_in_child(void *t) {
-    ((const struct test *)t)->run();
-}
+static inline void run_in_child(void *t) { ((const struct test *)t)->run(); }
 
 static inline bool run_one(const struct test *t, bool kine) {
     checks_failed = 0;
-    if (kine) {
-        open_books();
-    }
+    if (kine) { open_books(); }
     int status = status_of(run_in_child, t);
     if (status != 0) {
         checks_failed++;
         ktap_comment("%s ended with wait status 0x%x", t->name, (unsigned)status);
     }
-    if (kine) {
-        close_books();
-    }
+    if (kine) { close_books(); }
     return checks_failed == 0;
 }
 
-static inline void nothing(void *unused) {
-    (void)unused;
-}
+static inline void nothing(void *unused) { (void)unused; }
 
 // Run all tests, or the one that is named. Returns main's exit status.
 static inline int run_tests(const struct test *tests, int count, const char *only) {
@@ -280,9 +264,7 @@ static inline int run_tests(const struct test *tests, int count, const char *onl
     ktap_plan(only ? 1 : count);
     status_of(nothing, NULL);  // touches what the runner itself needs
     for (int i = 0; i < count; i++) {
-        if (only && strcmp(only, tests[i].name) != 0) {
-            continue;
-        }
+        if (only && strcmp(only, tests[i].name) != 0) { continue; }
         if (tests[i].needs_kine && !kine) {
             ktap_skip("needs Kine's own calls", "%s", tests[i].name);
             continue;

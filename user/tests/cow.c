@@ -19,9 +19,7 @@ static void fork_copies_tables_not_data(void) {
     enum { PAGES = 1024 };
     static struct kine_audit before, during;
     char *heap = map(PAGES, PROT_RW);
-    for (int i = 0; i < PAGES; i++) {
-        tag(heap + i * PAGE, i);
-    }
+    for (int i = 0; i < PAGES; i++) { tag(heap + i * PAGE, i); }
     struct gate hold = gate_new();
     audit(&before);
     int pid = spawn_sleeper(&hold);
@@ -40,9 +38,7 @@ static void sole_owner_flips_and_never_copies(void) {
     char *heap = map(PAGES, PROT_RW);
     for (int round = 0; round <= ROUNDS; round++) {
         struct kine_counters before = counters();
-        for (int i = 0; i < PAGES; i++) {
-            tag(heap + i * PAGE, round);
-        }
+        for (int i = 0; i < PAGES; i++) { tag(heap + i * PAGE, round); }
         struct kine_counters after = counters();
         CHECK_EQ(after.cow_copies - before.cow_copies, 0);
         CHECK_EQ(after.cow_flips - before.cow_flips, round == 0 ? 0 : PAGES);
@@ -57,9 +53,7 @@ static void k_sharers_make_k_minus_1_copies(void) {
     struct gate turn[SHARERS], done = gate_new();
     int pid[SHARERS];
     tag(page, 100);
-    for (int i = 1; i < SHARERS; i++) {
-        turn[i] = gate_new();
-    }
+    for (int i = 1; i < SHARERS; i++) { turn[i] = gate_new(); }
     for (int i = 1; i < SHARERS; i++) {
         if ((pid[i] = spawn()) == 0) {
             gate_wait(&turn[i]);  // the first turn only warms stack and data
@@ -168,12 +162,8 @@ static void three_hundred_sharers(void) {
     }
     check_bits(page, BITS_COW, SHARERS + 1);
     tag(page, 8);
-    for (int i = 0; i < SHARERS; i++) {
-        gate_post(&hold);
-    }
-    for (int i = 0; i < SHARERS; i++) {
-        CHECK_EQ(reap(pid[i]), 0);
-    }
+    for (int i = 0; i < SHARERS; i++) { gate_post(&hold); }
+    for (int i = 0; i < SHARERS; i++) { CHECK_EQ(reap(pid[i]), 0); }
     CHECK(tagged(page, 8));
 }
 
@@ -183,9 +173,7 @@ static void a_big_heap_forks_twice(void) {
     CHECK_EQ(ksys_sysinfo(&info), 0);
     size_t pages = info.freeram * info.mem_unit / PAGE * 2 / 3;
     char *heap = map(pages, PROT_RW);
-    for (size_t i = 0; i < pages; i++) {
-        tag(heap + i * PAGE, i);
-    }
+    for (size_t i = 0; i < pages; i++) { tag(heap + i * PAGE, i); }
     for (int round = 0; round < 2; round++) {
         int pid = spawn();
         if (pid == 0) {
@@ -198,9 +186,7 @@ static void a_big_heap_forks_twice(void) {
         CHECK_EQ(reap(pid), 0);
     }
     size_t wrong = 0;
-    for (size_t i = 0; i < pages; i++) {
-        wrong += !tagged(heap + i * PAGE, i);
-    }
+    for (size_t i = 0; i < pages; i++) { wrong += !tagged(heap + i * PAGE, i); }
     CHECK_EQ(wrong, 0);
     CHECK_EQ(ksys_munmap(heap, pages * PAGE), 0);
 }

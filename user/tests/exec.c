@@ -43,13 +43,9 @@ static int answer_stack(char **argv) {
     enum { AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_ENTRY = 9, AT_RANDOM = 25 };
     uint64_t seen[64] = {0};
     char **end = environ;
-    while (*end) {
-        end++;
-    }
+    while (*end) { end++; }
     for (uint64_t *aux = (uint64_t *)(end + 1); aux[0] != 0; aux += 2) {
-        if (aux[0] < 64) {
-            seen[aux[0]] = aux[1];
-        }
+        if (aux[0] < 64) { seen[aux[0]] = aux[1]; }
     }
     return (uintptr_t)(argv - 1) % 16 == 0 && seen[AT_PAGESZ] == PAGE && seen[AT_RANDOM] != 0
         && seen[AT_PHENT] == 56 && seen[AT_PHNUM] >= 3 && seen[AT_PHDR] == 0x10040
@@ -75,9 +71,7 @@ static int answer_identity(const char *pid) {
 // Execute this program again and again, with a heap each time that must vanish.
 static int answer_countdown(const char *left) {
     char next[12], *heap = map(100, PROT_RW);
-    for (int i = 0; i < 100; i++) {
-        tag(heap + i * PAGE, i);
-    }
+    for (int i = 0; i < 100; i++) { tag(heap + i * PAGE, i); }
     int n = atoi(left);
     const char *argv[] = {"exec", "--countdown", next, NULL};
     if (n > 0) {
@@ -151,9 +145,7 @@ static void too_many_arguments_are_e2big(void) {
     CHECK_EQ(ksys_execve(SELF, one, one + 3), -E2BIG);
     text[100000] = 0;  // below 128 KiB
     CHECK_EQ(exec_with(one, one + 3), EXITED(GOOD));
-    for (int i = 0; i < COUNT(argv) - 1; i++) {
-        argv[i] = "four";
-    }
+    for (int i = 0; i < COUNT(argv) - 1; i++) { argv[i] = "four"; }
     CHECK_EQ(ksys_execve(SELF, argv, NULL), -E2BIG);
     CHECK_EQ(ksys_execve(SELF, NULL, argv), -E2BIG);
 }
@@ -180,23 +172,17 @@ static void fork_and_exec_of_a_large_process_copies_little(void) {
     size_t bytes = info.freeram * info.mem_unit / 2;
     size_t pages = (bytes < 64 * MIB ? bytes : 64 * MIB) / PAGE;
     char *heap = map(pages, PROT_RW);
-    for (size_t i = 0; i < pages; i++) {
-        tag(heap + i * PAGE, i);
-    }
+    for (size_t i = 0; i < pages; i++) { tag(heap + i * PAGE, i); }
     const char *argv[] = {"exec", "--nothing", NULL};
     struct kine_counters before = counters();
     int pid = spawn();
-    if (pid == 0) {
-        ksys_execve(SELF, argv, argv + 2);
-    }
+    if (pid == 0) { ksys_execve(SELF, argv, argv + 2); }
     CHECK_EQ(reap(pid), EXITED(GOOD));
     struct kine_counters after = counters();
     CHECK(after.cow_copies - before.cow_copies < 32);
     CHECK(after.frame_allocs - before.frame_allocs < pages / 32 + 200);
     CHECK_EQ(after.execs - before.execs, 1);
-    for (size_t i = 0; i < pages; i++) {
-        CHECK(tagged(heap + i * PAGE, i));
-    }
+    for (size_t i = 0; i < pages; i++) { CHECK(tagged(heap + i * PAGE, i)); }
 }
 
 static void an_exec_storm(void) {
@@ -210,9 +196,7 @@ static void an_exec_storm(void) {
             leave();
         }
     }
-    for (int w = 0; w < WORKERS; w++) {
-        CHECK_EQ(reap(pid[w]), 0);
-    }
+    for (int w = 0; w < WORKERS; w++) { CHECK_EQ(reap(pid[w]), 0); }
 }
 
 int main(int argc, char **argv) {
@@ -228,8 +212,6 @@ int main(int argc, char **argv) {
         KINE_TEST(fork_and_exec_of_a_large_process_copies_little),
         KINE_TEST(an_exec_storm),
     };
-    if (argc > 1 && argv[1][0] == '-') {
-        return second_image(argc, argv);
-    }
+    if (argc > 1 && argv[1][0] == '-') { return second_image(argc, argv); }
     return run_tests(tests, COUNT(tests), argc > 1 ? argv[1] : NULL);
 }

@@ -14,9 +14,7 @@ static char *shared;   // tagged pages, shared with the parent; some acts write 
 static char *witness;  // tagged pages that no act writes
 static char *fresh;    // never touched by the parent; over several tables
 
-static long fail_nth(long k) {
-    return ksys_kine_ctl(KINE_FAIL_NTH, (usize)k, 0);
-}
+static long fail_nth(long k) { return ksys_kine_ctl(KINE_FAIL_NTH, (usize)k, 0); }
 
 // ---- operations: 0, or the error of the call that failed
 
@@ -29,9 +27,7 @@ static long do_fork(void) {
         }
         leave();
     }
-    if (pid > 0) {
-        CHECK_EQ(reap(pid), 0);
-    }
+    if (pid > 0) { CHECK_EQ(reap(pid), 0); }
     return pid < 0 ? pid : 0;
 }
 
@@ -41,9 +37,7 @@ static long do_exec(void) {
 }
 
 static long do_cow_faults(void) {
-    for (int i = 0; i < SHARED; i++) {
-        tag(shared + i * PAGE, ~i);
-    }
+    for (int i = 0; i < SHARED; i++) { tag(shared + i * PAGE, ~i); }
     return 0;
 }
 
@@ -57,20 +51,14 @@ static long do_zero_faults(void) {
 
 static long do_brk(void) {
     long end = ksys_brk(NULL), wanted = end + 3 * (long)MIB;
-    if (ksys_brk((void *)wanted) != wanted) {
-        return -ENOMEM;
-    }
-    for (long at = end; at < wanted; at += (long)MIB / 2) {
-        *(volatile char *)at = 1;
-    }
+    if (ksys_brk((void *)wanted) != wanted) { return -ENOMEM; }
+    for (long at = end; at < wanted; at += (long)MIB / 2) { *(volatile char *)at = 1; }
     return 0;
 }
 
 static long do_stack(void) {
     volatile char *sp = __builtin_frame_address(0);
-    for (size_t down = PAGE; down < 5 * MIB; down += MIB / 2) {
-        sp[-(long)down] = 1;
-    }
+    for (size_t down = PAGE; down < 5 * MIB; down += MIB / 2) { sp[-(long)down] = 1; }
     return 0;
 }
 
@@ -78,9 +66,7 @@ static long do_mmap(void) {
     for (int i = 0; i < 8; i++) {
         int prot = i & 1 ? PROT_READ : PROT_RW;  // unlike neighbours cannot be merged
         long at = ksys_mmap(NULL, 4 * PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (at < 0) {
-            return at;
-        }
+        if (at < 0) { return at; }
     }
     return 0;
 }
@@ -88,9 +74,7 @@ static long do_mmap(void) {
 static long do_munmap(void) {
     for (int i = 0; i < 4; i++) {
         long got = ksys_munmap(fresh + (4 * i + 1) * PAGE, PAGE);
-        if (got < 0) {
-            return got;
-        }
+        if (got < 0) { return got; }
     }
     return 0;
 }
@@ -117,9 +101,7 @@ static long do_pipe(void) {
 static long do_open(void) {
     static char buf[2000];
     long fd = ksys_openat(AT_FDCWD, "/bin", O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0) {
-        return fd;
-    }
+    if (fd < 0) { return fd; }
     long got = ksys_getdents64((int)fd, buf, sizeof buf);
     ksys_close((int)fd);
     if (got > 0) {
@@ -140,12 +122,8 @@ static long do_read_into_shared(void) {
 
 static long do_wait(void) {
     int pid = spawn();
-    if (pid == 0) {
-        leave();
-    }
-    if (pid < 0) {
-        return pid;
-    }
+    if (pid == 0) { leave(); }
+    if (pid < 0) { return pid; }
     long got = ksys_wait4(pid, shared + 2 * PAGE, 0, NULL);
     return got < 0 ? got : 0;
 }
@@ -174,9 +152,7 @@ static const struct op {
 
 static bool intact(const char *pages) {
     for (int i = 0; i < SHARED; i++) {
-        if (!tagged(pages + i * PAGE, i)) {
-            return false;
-        }
+        if (!tagged(pages + i * PAGE, i)) { return false; }
     }
     return true;
 }
@@ -195,9 +171,7 @@ static __attribute__((noreturn)) void attempt(const struct op *op, long k) {
     fail_nth(k);
     long got = op->act();
     long made = fail_nth(0);
-    if (checks_failed || !intact(witness)) {
-        ksys_exit_group(WRONG);
-    }
+    if (checks_failed || !intact(witness)) { ksys_exit_group(WRONG); }
     if (got < 0) {
         if (op->act != do_map_fixed && !ends_intact(shared)) {
             ktap_comment("%s, k = %ld: pages are lost", op->name, k);
@@ -219,9 +193,7 @@ static void sweep(const struct op *op) {
     touch_books();
     for (k = 0; k < K_MAX && quiet < QUIET_RUNS; k++) {
         int pid = spawn();
-        if (pid == 0) {
-            attempt(op, k);
-        }
+        if (pid == 0) { attempt(op, k); }
         int status = reap(pid);
         bool stopped = status == EXITED(REFUSED) || status == KILLED(SIGKILL);
         bool passed = status == EXITED(DONE) || status == EXITED(SURVIVED) || status == EXITED(0);
@@ -235,9 +207,7 @@ static void sweep(const struct op *op) {
         } else {
             close_books();
         }
-        if (k > 0 && status == EXITED(DONE)) {
-            break;
-        }
+        if (k > 0 && status == EXITED(DONE)) { break; }
     }
     CHECK(k < K_MAX);
     CHECK(refused > 0 || !op->allocates);

@@ -12,9 +12,7 @@ static void load(void *at) {
     __asm__ volatile("lb t0, 0(%0)" : : "r"(at) : "t0", "memory");
 }
 
-static void store(void *at) {
-    __asm__ volatile("sb zero, 0(%0)" : : "r"(at) : "memory");
-}
+static void store(void *at) { __asm__ volatile("sb zero, 0(%0)" : : "r"(at) : "memory"); }
 
 static void jump(void *at) {
     __asm__ volatile("jr %0" : : "r"((uintptr_t)at & ~1ul) : "memory");
@@ -105,9 +103,7 @@ static void misaligned_access_works_or_is_a_bus_error(void) {
     char *pages = map(2, PROT_RW);
     for (int shift = 1; shift < 8; shift++) {
         char *at = pages + PAGE - shift;
-        for (int i = 0; i < 8; i++) {
-            at[i] = (char)(i + 1);
-        }
+        for (int i = 0; i < 8; i++) { at[i] = (char)(i + 1); }
         int status = status_of(load_misaligned, at);
         CHECK(status == 0 || status == KILLED(SIGBUS));
     }
@@ -163,9 +159,7 @@ static void many_die_at_the_same_time(void) {
         }
     }
     const int want[] = {KILLED(SIGSEGV), KILLED(SIGILL), KILLED(SIGTRAP)};
-    for (int i = 0; i < VICTIMS; i++) {
-        CHECK_EQ(reap(pid[i]), want[i % 3]);
-    }
+    for (int i = 0; i < VICTIMS; i++) { CHECK_EQ(reap(pid[i]), want[i % 3]); }
 }
 
 TEST_MAIN(TEST(no_access_to_where_nothing_is), TEST(instructions_not_for_users),

@@ -226,15 +226,11 @@ static void parent_and_child_share_the_offset(void) {
     char byte;
     for (int i = 0; i < 4; i++) {
         if ((pid[i] = spawn()) == 0) {
-            for (int k = 0; k < READS; k++) {
-                CHECK_EQ(ksys_read(fd, &byte, 1), 1);
-            }
+            for (int k = 0; k < READS; k++) { CHECK_EQ(ksys_read(fd, &byte, 1), 1); }
             leave();
         }
     }
-    for (int i = 0; i < 4; i++) {
-        CHECK_EQ(reap(pid[i]), 0);
-    }
+    for (int i = 0; i < 4; i++) { CHECK_EQ(reap(pid[i]), 0); }
     CHECK_EQ(ksys_lseek(fd, 0, SEEK_CUR), 4 * READS);  // not one read was lost
 }
 

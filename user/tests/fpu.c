@@ -62,13 +62,9 @@ static void calls_keep_them(void) {
 static void a_forked_child_inherits_them(void) {
     struct registers in = pattern(77), out;
     long pid = around_call(KSYS_clone, SIGCHLD, &in, &out);
-    if (pid == 0) {
-        checks_failed = 0;
-    }
+    if (pid == 0) { checks_failed = 0; }
     CHECK(memcmp(&in, &out, sizeof in) == 0);
-    if (pid == 0) {
-        leave();
-    }
+    if (pid == 0) { leave(); }
     CHECK_EQ(reap((int)pid), 0);
 }
 
@@ -94,9 +90,7 @@ static void switches_keep_them_apart(void) {
             leave();
         }
     }
-    for (int p = 0; p < PROCESSES; p++) {
-        CHECK_EQ(reap(pid[p]), 0);
-    }
+    for (int p = 0; p < PROCESSES; p++) { CHECK_EQ(reap(pid[p]), 0); }
 }
 
 // A sum that only comes out right if no bit of any register is lost on the way.
@@ -104,9 +98,7 @@ static double series(int terms, double sign) {
     volatile double sum = 0;
     for (int k = 0; k < terms; k++) {
         sum += (k & 1 ? -sign : sign) / (2.0 * k + 1.0);
-        if (k % 5000 == 0) {
-            ksys_sched_yield();
-        }
+        if (k % 5000 == 0) { ksys_sched_yield(); }
     }
     return sum;
 }
@@ -122,9 +114,7 @@ static void computing_side_by_side(void) {
             leave();
         }
     }
-    for (int p = 0; p < PROCESSES; p++) {
-        CHECK_EQ(reap(pid[p]), 0);
-    }
+    for (int p = 0; p < PROCESSES; p++) { CHECK_EQ(reap(pid[p]), 0); }
 }
 
 static unsigned read_fcsr(void) {

@@ -55,17 +55,13 @@ static void change_mapping(void) {
         return;
     }
     unmap_pages(address(i), n);
-    for (int k = i; k < i + n; k++) {
-        want[k] = GONE;
-    }
+    for (int k = i; k < i + n; k++) { want[k] = GONE; }
 }
 
 static void move_break(void) {
     int n = pick(HEAP + 1);
     CHECK_EQ(ksys_brk(heap + n * PAGE), heap + n * PAGE);
-    for (int i = heap_pages; i < n; i++) {
-        heap_want[i] = 0;
-    }
+    for (int i = heap_pages; i < n; i++) { heap_want[i] = 0; }
     heap_pages = n;
 }
 
@@ -75,9 +71,7 @@ static void touch(bool write) {
     int i = pick(in_heap ? heap_pages : PAGES);
     char *page = in_heap ? heap + i * PAGE : address(i);
     long *what = in_heap ? &heap_want[i] : &want[i];
-    if (*what == GONE) {
-        map_pages(i, 1);
-    }
+    if (*what == GONE) { map_pages(i, 1); }
     CHECK(holds(page, *what));
     if (write) {
         *what = 1 + pick(1u << 30);
@@ -91,9 +85,7 @@ static void reap_one(void) {
 }
 
 static void end(void) {
-    while (children) {
-        reap_one();
-    }
+    while (children) { reap_one(); }
     for (int i = 0; i < PAGES; i++) {
         CHECK(want[i] == GONE || holds(address(i), want[i]));
     }
@@ -104,9 +96,7 @@ static void run(long operations);
 
 // Returns how many operations the child does.
 static long start_child(void) {
-    if (depth == 2 || children == CHILDREN) {
-        return 0;
-    }
+    if (depth == 2 || children == CHILDREN) { return 0; }
     long operations = pick(24);
     uint64_t seed = rng + pick(1u << 30);
     int pid = spawn();
@@ -187,12 +177,8 @@ static bool fork_fails_in_a_stack(void) {
         failed += pid < 0;
     }
     ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
-    for (int k = 0; k < blocked; k++) {
-        gate_post(&gate);
-    }
-    for (int k = 0; k < blocked; k++) {
-        CHECK_EQ(reap(-1), 0);
-    }
+    for (int k = 0; k < blocked; k++) { gate_post(&gate); }
+    for (int k = 0; k < blocked; k++) { CHECK_EQ(reap(-1), 0); }
     gate_free(&gate);
     return failed > 3 && checks_failed == 0;
 }
@@ -208,13 +194,9 @@ int main(int argc, char **argv) {
     ktap_ok(fork_fails_in_a_stack(), "a fork fails in the middle of a kernel stack");
     harts = ksys_kine_ctl(KINE_NHARTS, 0, 0);
     for (int i = 0; i < harts; i++) {
-        if (spawn() == 0) {
-            work(i, operations / harts, seed);
-        }
+        if (spawn() == 0) { work(i, operations / harts, seed); }
     }
-    for (int i = 0; i < harts; i++) {
-        failed += reap(-1) != 0;
-    }
+    for (int i = 0; i < harts; i++) { failed += reap(-1) != 0; }
     close_books();
     ktap_comment("the ghost TLB has checked %ld events", (long)ksys_kine_ctl(KINE_GHOST, 0, 0));
     ktap_ok(failed == 0 && checks_failed == 0, "%ld operations, %ld violations", operations, failed);

@@ -46,9 +46,7 @@ static uint64_t number(void) {
 
 static uint64_t argument(void) {
     uint64_t kind = random64() % 16;
-    if (kind < 14) {
-        return kind < 7 ? pointer() : number();
-    }
+    if (kind < 14) { return kind < 7 ? pointer() : number(); }
     return kind == 14 ? number() + pointer() : random64();
 }
 
@@ -85,9 +83,7 @@ static void prepare_pages(void) {
 // Descriptors 0 to 5 of a hostile child: nothing that reaches the console.
 static void prepare_files(void) {
     int ends[2];
-    for (int fd = 0; fd < 3; fd++) {
-        ksys_close(fd);
-    }
+    for (int fd = 0; fd < 3; fd++) { ksys_close(fd); }
     CHECK_EQ(ksys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0), 0);
     CHECK_EQ(ksys_openat(AT_FDCWD, "/dev/zero", O_RDWR, 0), 1);
     CHECK_EQ(ksys_openat(AT_FDCWD, "/", O_RDONLY, 0), 2);
@@ -100,17 +96,11 @@ static void attack(long nr) {
     int self = (int)ksys_getpid();
     for (int i = 0; i < CALLS_PER_ROUND; i++) {
         uint64_t a[6];
-        for (int k = 0; k < 6; k++) {
-            a[k] = argument();
-        }
-        if (nr == KSYS_clone && i % 4 == 0) {
-            a[0] = SIGCHLD;
-        }
+        for (int k = 0; k < 6; k++) { a[k] = argument(); }
+        if (nr == KSYS_clone && i % 4 == 0) { a[0] = SIGCHLD; }
         make_harmless(nr, a);
         ksys_raw(nr, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]);
-        if (ksys_getpid() != self) {
-            ksys_exit_group(0);
-        }
+        if (ksys_getpid() != self) { ksys_exit_group(0); }
     }
 }
 
@@ -118,15 +108,11 @@ static void attack(long nr) {
 static int reap_soon(int pid) {
     int status = -1;
     for (int tries = 0; tries < 50; tries++) {
-        if (ksys_wait4(pid, &status, WNOHANG, NULL) == pid) {
-            return status;
-        }
+        if (ksys_wait4(pid, &status, WNOHANG, NULL) == pid) { return status; }
         ksys_sched_yield();
     }
     for (int64_t end = now_ns() + PATIENCE_MS * MS; now_ns() < end; nap(2 * MS)) {
-        if (ksys_wait4(pid, &status, WNOHANG, NULL) == pid) {
-            return status;
-        }
+        if (ksys_wait4(pid, &status, WNOHANG, NULL) == pid) { return status; }
     }
     CHECK_EQ(ksys_kill(pid, SIGKILL), 0);
     return reap(pid);
@@ -163,9 +149,7 @@ static bool is_call(long nr) {
 static void every_call_survives(void) {
     prepare_pages();
     for (long nr = 0; nr <= 1040; nr++) {
-        if (is_call(nr)) {
-            attack_in_children(nr);
-        }
+        if (is_call(nr)) { attack_in_children(nr); }
     }
     CHECK(all_bytes(good, '/', 4 * PAGE) && all_bytes(edge, 0xff, PAGE));
     CHECK(all_bytes(read_only, 0, PAGE));

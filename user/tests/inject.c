@@ -11,21 +11,15 @@ static long inject(long kind, long seed, long rate, long bound) {
     return ksys_kine_ctl(KINE_INJECT, kind | seed << 8, rate | bound << 32);
 }
 
-static long end(long kind) {
-    return inject(kind, 0, 0, 0);
-}
+static long end(long kind) { return inject(kind, 0, 0, 0); }
 
 static void write_all(char *pages, long value) {
-    for (int i = 0; i < PAGES; i++) {
-        tag(pages + i * PAGE, value + i);
-    }
+    for (int i = 0; i < PAGES; i++) { tag(pages + i * PAGE, value + i); }
 }
 
 static bool read_all(const char *pages, long value) {
     for (int i = 0; i < PAGES; i++) {
-        if (!tagged(pages + i * PAGE, value + i)) {
-            return false;
-        }
+        if (!tagged(pages + i * PAGE, value + i)) { return false; }
     }
     return true;
 }
@@ -44,15 +38,11 @@ static void work(void) {
             ksys_write(g.ends[1], pages, PAGE / 2);
             CHECK_EQ(ksys_read(g.ends[0], map(1, PROT_RW), PAGE), PAGE / 2);
             CHECK(read_all(pages, 1000 * (i + 1)));
-            if (checks_failed) {
-                leave();
-            }
+            if (checks_failed) { leave(); }
             ksys_execve(argv[0], argv, argv + 1);
         }
     }
-    for (int i = 0; i < CHILDREN; i++) {
-        CHECK_EQ(reap(pid[i]), 0);
-    }
+    for (int i = 0; i < CHILDREN; i++) { CHECK_EQ(reap(pid[i]), 0); }
     CHECK(read_all(pages, 0));
     write_all(pages, 7);
     CHECK(read_all(pages, 7));
@@ -127,9 +117,7 @@ static void a_hart_is_slow(void) {
     long harts = ksys_kine_ctl(KINE_NHARTS, 0, 0), slow = harts - 1;
     CHECK_EQ(pin((int)slow), 0);
     long none = inject(KINE_SLOW_HART, slow, 1, 1000);
-    for (int i = 0; i < CALLS; i++) {
-        ksys_getpid();
-    }
+    for (int i = 0; i < CALLS; i++) { ksys_getpid(); }
     long some = inject(KINE_SLOW_HART, slow, 8, 20000) - none;
     CHECK(some > CALLS);
     CHECK_EQ(ksys_sched_setaffinity(0, sizeof(long), &(unsigned long){~0ul}), 0);
@@ -141,12 +129,8 @@ static void all_at_once(void) {
     inject(KINE_SPURIOUS_FAULT, 6, 3, 0);
     inject(KINE_LATE_IPI, 6, 3, 5000);
     inject(KINE_SLOW_HART, 6, 3, 500);
-    for (int i = 0; i < 4; i++) {
-        work();
-    }
-    for (long kind = 0; kind < KINE_INJECT_KINDS; kind++) {
-        end(kind);
-    }
+    for (int i = 0; i < 4; i++) { work(); }
+    for (long kind = 0; kind < KINE_INJECT_KINDS; kind++) { end(kind); }
 }
 
 static void others_are_refused(void) {

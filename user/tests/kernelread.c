@@ -5,22 +5,16 @@
 
 static int null_fd, pipe_in;
 
-static long write_null(const char *from) {
-    return ksys_write(pipe_in, from, 8);
-}
+static long write_null(const char *from) { return ksys_write(pipe_in, from, 8); }
 
 static long gathered(const char *from) {
     struct iovec parts[] = {{(void *)from, 8}, {(void *)"good", 0}};
     return ksys_writev(pipe_in, parts, 2);
 }
 
-static long vectors(const char *from) {
-    return ksys_writev(null_fd, from, 1);
-}
+static long vectors(const char *from) { return ksys_writev(null_fd, from, 1); }
 
-static long read_vectors(const char *from) {
-    return ksys_readv(null_fd, from, 1);
-}
+static long read_vectors(const char *from) { return ksys_readv(null_fd, from, 1); }
 
 static long open_path(const char *from) {
     return ksys_openat(AT_FDCWD, from, O_RDONLY, 0);
@@ -31,17 +25,11 @@ static long stat_path(const char *from) {
     return ksys_newfstatat(AT_FDCWD, from, &st, 0);
 }
 
-static long change_folder(const char *from) {
-    return ksys_chdir(from);
-}
+static long change_folder(const char *from) { return ksys_chdir(from); }
 
-static long exec_path(const char *from) {
-    return ksys_execve(from, NULL, NULL);
-}
+static long exec_path(const char *from) { return ksys_execve(from, NULL, NULL); }
 
-static long exec_argv(const char *from) {
-    return ksys_execve("/bin/true", from, NULL);
-}
+static long exec_argv(const char *from) { return ksys_execve("/bin/true", from, NULL); }
 
 static long exec_argument(const char *from) {
     const char *argv[] = {"true", from, NULL};
@@ -53,13 +41,9 @@ static long exec_environment(const char *from) {
     return ksys_execve("/bin/true", argv, from);
 }
 
-static long sleep_time(const char *from) {
-    return ksys_nanosleep(from, NULL);
-}
+static long sleep_time(const char *from) { return ksys_nanosleep(from, NULL); }
 
-static long affinity_mask(const char *from) {
-    return ksys_sched_setaffinity(0, 8, from);
-}
+static long affinity_mask(const char *from) { return ksys_sched_setaffinity(0, 8, from); }
 
 static const struct reader {
     const char *name;

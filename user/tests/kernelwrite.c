@@ -42,9 +42,7 @@ static long scattered(char *to) {
 
 static long status_word(char *to) {
     int pid = spawn();
-    if (pid == 0) {
-        ksys_exit_group(0x12);
-    }
+    if (pid == 0) { ksys_exit_group(0x12); }
     long got = ksys_wait4(pid, to, 0, NULL);
     return got == pid ? 0 : got;
 }
@@ -67,9 +65,7 @@ static long stat_of_fd(char *to) {
     return got;
 }
 
-static long stat_of_path(char *to) {
-    return ksys_newfstatat(AT_FDCWD, "/bin/sh", to, 0);
-}
+static long stat_of_path(char *to) { return ksys_newfstatat(AT_FDCWD, "/bin/sh", to, 0); }
 
 static long entries(char *to) {
     int fd = (int)ksys_openat(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
@@ -83,25 +79,15 @@ static long folder(char *to) {
     return ksys_getcwd(to, 6);
 }
 
-static long clock_time(char *to) {
-    return ksys_clock_gettime(CLOCK_MONOTONIC, to);
-}
+static long clock_time(char *to) { return ksys_clock_gettime(CLOCK_MONOTONIC, to); }
 
-static long affinity(char *to) {
-    return ksys_sched_getaffinity(0, 128, to);
-}
+static long affinity(char *to) { return ksys_sched_getaffinity(0, 128, to); }
 
-static long cpu_number(char *to) {
-    return ksys_getcpu(to, to + 4, NULL);
-}
+static long cpu_number(char *to) { return ksys_getcpu(to, to + 4, NULL); }
 
-static long names(char *to) {
-    return ksys_uname(to);
-}
+static long names(char *to) { return ksys_uname(to); }
 
-static long system_info(char *to) {
-    return ksys_sysinfo(to);
-}
+static long system_info(char *to) { return ksys_sysinfo(to); }
 
 static long audit_report(char *to) {
     return ksys_kine_audit(to, sizeof(struct kine_audit));
@@ -111,9 +97,7 @@ static long counter_values(char *to) {
     return ksys_kine_counters(-1, to, sizeof(struct kine_counters));
 }
 
-static long page_words(char *to) {
-    return ksys_kine_pagemap(constants, 2, to);
-}
+static long page_words(char *to) { return ksys_kine_pagemap(constants, 2, to); }
 
 static const struct writer {
     const char *name;
@@ -146,12 +130,8 @@ static void for_each_writer(void (*act)(const struct writer *w)) {
     bool kine = have_kine();
     for (int i = 0; i < COUNT(writers); i++) {
         int before = checks_failed;
-        if (kine || !writers[i].needs_kine) {
-            act(&writers[i]);
-        }
-        if (checks_failed != before) {
-            ktap_comment("... by %s", writers[i].name);
-        }
+        if (kine || !writers[i].needs_kine) { act(&writers[i]); }
+        if (checks_failed != before) { ktap_comment("... by %s", writers[i].name); }
     }
 }
 
@@ -201,9 +181,7 @@ static void child_then_parent(const struct writer *w) {
     gate_free(&go);
 }
 
-static void shared_pages_stay_apart(void) {
-    for_each_writer(child_then_parent);
-}
+static void shared_pages_stay_apart(void) { for_each_writer(child_then_parent); }
 
 static void write_untouched(const struct writer *w) {
     char *pages = map(2, PROT_RW);
@@ -212,9 +190,7 @@ static void write_untouched(const struct writer *w) {
     CHECK(all_bytes(pages, 0, (size_t)(to - pages)));
 }
 
-static void untouched_pages_work(void) {
-    for_each_writer(write_untouched);
-}
+static void untouched_pages_work(void) { for_each_writer(write_untouched); }
 
 // ---- bad pages
 
@@ -234,14 +210,10 @@ static void write_to_no_memory(const struct writer *w) {
         0xffffffc000000000, 0xffffffc080200000, 0xffffffe000002000, 0xffffffff80000000,
         0xffffffff80200000, -PAGE, 0xfffffffffffffff0, (1ul << 38) - 8,
     };
-    for (int i = 0; i < COUNT(places); i++) {
-        refused(w, (char *)places[i]);
-    }
+    for (int i = 0; i < COUNT(places); i++) { refused(w, (char *)places[i]); }
 }
 
-static void no_memory_is_efault(void) {
-    for_each_writer(write_to_no_memory);
-}
+static void no_memory_is_efault(void) { for_each_writer(write_to_no_memory); }
 
 static void write_to_read_only(const struct writer *w) {
     char *zero = map(1, PROT_READ), *untouched = map(1, PROT_READ);
@@ -255,9 +227,7 @@ static void write_to_read_only(const struct writer *w) {
     refused(w, rodata + PAGE);
     refused(w, zero);
     refused(w, untouched);
-    if (pid == 0) {
-        leave();
-    }
+    if (pid == 0) { leave(); }
     CHECK_EQ(reap(pid), 0);
     refused(w, text);
     CHECK(memcmp(text, text_was, sizeof text_was) == 0);
@@ -265,9 +235,7 @@ static void write_to_read_only(const struct writer *w) {
     CHECK(all_bytes(zero, 0, PAGE) && all_bytes(untouched, 0, PAGE));
 }
 
-static void read_only_is_efault(void) {
-    for_each_writer(write_to_read_only);
-}
+static void read_only_is_efault(void) { for_each_writer(write_to_read_only); }
 
 static void write_half_bad(const struct writer *w) {
     char *pages = filled_pages();
@@ -278,16 +246,12 @@ static void write_half_bad(const struct writer *w) {
     CHECK(all_bytes(pages, FILL, (size_t)(to - pages)));
 }
 
-static void second_page_bad_is_efault(void) {
-    for_each_writer(write_half_bad);
-}
+static void second_page_bad_is_efault(void) { for_each_writer(write_half_bad); }
 
 static void failed_pipe2_keeps_no_descriptor(void) {
     int lowest = (int)ksys_dup(1);
     CHECK_EQ(ksys_close(lowest), 0);
-    for (int i = 0; i < 300; i++) {
-        CHECK_EQ(ksys_pipe2((void *)constants, 0), -EFAULT);
-    }
+    for (int i = 0; i < 300; i++) { CHECK_EQ(ksys_pipe2((void *)constants, 0), -EFAULT); }
     CHECK_EQ(ksys_dup(1), lowest);
 }
 
@@ -295,9 +259,7 @@ static void failed_pipe2_keeps_no_descriptor(void) {
 static void failed_wait4_loses_no_child(void) {
     for (int i = 0; i < 20; i++) {
         int pid = spawn();
-        if (pid == 0) {
-            ksys_exit_group(3);
-        }
+        if (pid == 0) { ksys_exit_group(3); }
         CHECK_EQ(ksys_wait4(pid, (void *)constants, 0, NULL), -EFAULT);
         long again = ksys_wait4(pid, NULL, 0, NULL);
         CHECK(again == pid || again == -ECHILD);

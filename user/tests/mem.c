@@ -4,13 +4,9 @@
 
 static const int ANON = MAP_PRIVATE | MAP_ANONYMOUS;
 
-static void touch(void *at) {
-    *(volatile char *)at = 1;
-}
+static void touch(void *at) { *(volatile char *)at = 1; }
 
-static void look(void *at) {
-    (void)*(volatile char *)at;
-}
+static void look(void *at) { (void)*(volatile char *)at; }
 
 static bool dies(void (*act)(void *), void *at) {
     return status_of(act, at) == KILLED(SIGSEGV);
@@ -39,9 +35,7 @@ static void untouched_memory_costs_nothing(void) {
 
 static void munmap_in_parts(void) {
     char *at = map(9, PROT_RW);
-    for (int i = 0; i < 9; i++) {
-        tag(at + i * PAGE, i);
-    }
+    for (int i = 0; i < 9; i++) { tag(at + i * PAGE, i); }
     unmap_pages(at + 4 * PAGE, 1);  // the middle
     unmap_pages(at, 2);             // the beginning
     unmap_pages(at + 8 * PAGE, 1);  // the end
@@ -70,9 +64,7 @@ static void munmap_over_several_mappings(void) {
 
 static void unmapped_memory_is_zero_when_mapped_again(void) {
     char *at = map(4, PROT_RW);
-    for (int i = 0; i < 4; i++) {
-        tag(at + i * PAGE, 1);
-    }
+    for (int i = 0; i < 4; i++) { tag(at + i * PAGE, 1); }
     unmap_pages(at + PAGE, 2);
     CHECK_EQ(ksys_mmap(at + PAGE, 2 * PAGE, PROT_RW, ANON | MAP_FIXED, -1, 0), at + PAGE);
     CHECK(all_bytes(at + PAGE, 0, 2 * PAGE));
@@ -81,9 +73,7 @@ static void unmapped_memory_is_zero_when_mapped_again(void) {
 
 static void fixed_replaces_what_was_there(void) {
     char *at = map(6, PROT_RW);
-    for (int i = 0; i < 6; i++) {
-        tag(at + i * PAGE, i);
-    }
+    for (int i = 0; i < 6; i++) { tag(at + i * PAGE, i); }
     CHECK_EQ(ksys_mmap(at + 2 * PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), at + 2 * PAGE);
     CHECK(all_bytes(at + 2 * PAGE, 0, 2 * PAGE));
     CHECK(dies(touch, at + 2 * PAGE) && dies(touch, at + 3 * PAGE));

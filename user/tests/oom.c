@@ -4,17 +4,11 @@
 // "No frame left" is made exact by the kernel's hoard: it holds all free frames until released.
 #include "common.h"
 
-static long hoard(void) {
-    return ksys_kine_ctl(KINE_HOARD, 0, 0);
-}
+static long hoard(void) { return ksys_kine_ctl(KINE_HOARD, 0, 0); }
 
-static long unhoard(void) {
-    return ksys_kine_ctl(KINE_UNHOARD, 0, 0);
-}
+static long unhoard(void) { return ksys_kine_ctl(KINE_UNHOARD, 0, 0); }
 
-static long harts(void) {
-    return ksys_kine_ctl(KINE_NHARTS, 0, 0);
-}
+static long harts(void) { return ksys_kine_ctl(KINE_NHARTS, 0, 0); }
 
 static void a_cow_fault_kills_only_the_writer(void) {
     char *page = map(1, PROT_RW);
@@ -73,9 +67,7 @@ static void a_fork_fails_with_enomem(void) {
     CHECK_EQ(status_of(nothing, NULL), 0);
     CHECK(hoard() > 0);
     int pid = spawn();
-    if (pid == 0) {
-        leave();
-    }
+    if (pid == 0) { leave(); }
     tag(page, 2);  // still ours, still writable
     CHECK(unhoard() > 0);
     CHECK_EQ(pid, -ENOMEM);
@@ -107,9 +99,7 @@ static void wait4_works_when_the_zombie_held_it_all(void) {
     if (pid == 0) {
         nap(20 * MS);  // until the parent waits
         char *heap = map(4096, PROT_RW);
-        for (int i = 0; i < 4096; i++) {
-            heap[i * PAGE] = 1;
-        }
+        for (int i = 0; i < 4096; i++) { heap[i * PAGE] = 1; }
         hoard();
         ksys_exit_group(7);
     }
@@ -128,9 +118,7 @@ static void a_zombie_holds_no_memory(void) {
     int pid = spawn();
     if (pid == 0) {
         char *heap = map(PAGES, PROT_RW);
-        for (int i = 0; i < PAGES; i++) {
-            tag(heap + i * PAGE, i);
-        }
+        for (int i = 0; i < PAGES; i++) { tag(heap + i * PAGE, i); }
         gate_post(&touched);
         leave();
     }
@@ -138,9 +126,7 @@ static void a_zombie_holds_no_memory(void) {
     for (int tries = 0; tries < 200; tries++) {
         nap(10 * MS);
         audit(&during);
-        if (during.user <= before.user) {
-            break;
-        }
+        if (during.user <= before.user) { break; }
     }
     CHECK_EQ(during.user, before.user);
     CHECK_EQ(during.table, before.table);
@@ -168,9 +154,7 @@ static void overcommit_ends_with_a_kill(void) {
     }
 }
 
-static long free_frames(void) {
-    return ksys_kine_ctl(KINE_FREE, 0, 0);
-}
+static long free_frames(void) { return ksys_kine_ctl(KINE_FREE, 0, 0); }
 
 // One hart takes every frame; another frees them all; the first must be able to take them again.
 static void one_hart_gets_every_frame_another_freed(void) {

@@ -72,9 +72,7 @@ static void a_killed_writer_is_eof_too(void) {
     struct gate pipe = gate_new();
     int pid = spawn();
     if (pid == 0) {
-        for (;;) {
-            nap(1000 * MS);
-        }
+        for (;;) { nap(1000 * MS); }
     }
     ksys_close(pipe.ends[1]);
     int killer = spawn();
@@ -102,9 +100,7 @@ static void writing_without_readers(void) {
     int status = reap(pid);
     CHECK(status == 0 || status == KILLED(SIGPIPE));
     pid = spawn();
-    if (pid == 0) {
-        ksys_exit_group(ksys_write(pipe.ends[1], "x", 1) == -EPIPE ? 0 : 9);
-    }
+    if (pid == 0) { ksys_exit_group(ksys_write(pipe.ends[1], "x", 1) == -EPIPE ? 0 : 9); }
     status = reap(pid);
     CHECK(status == 0 || status == KILLED(SIGPIPE));
 }
@@ -147,9 +143,7 @@ static void small_writes_are_atomic(void) {
     }
     CHECK_EQ(records, WRITERS * RECORDS);
     CHECK_EQ(torn, 0);
-    for (int w = 0; w < WRITERS; w++) {
-        CHECK_EQ(reap(pid[w]), 0);
-    }
+    for (int w = 0; w < WRITERS; w++) { CHECK_EQ(reap(pid[w]), 0); }
 }
 
 // Several readers: every byte goes to exactly one of them.
@@ -162,9 +156,7 @@ static void readers_share_the_bytes(void) {
             long sum = 0;
             uint8_t byte;
             ksys_close(pipe.ends[1]);
-            while (ksys_read(pipe.ends[0], &byte, 1) == 1) {
-                sum += byte;
-            }
+            while (ksys_read(pipe.ends[0], &byte, 1) == 1) { sum += byte; }
             ksys_write(sums.ends[1], &sum, sizeof sum);
             leave();
         }
@@ -215,9 +207,7 @@ static void a_chain_of_filters(void) {
             int child = spawn();
             if (child != 0) {
                 while (ksys_read(in, &n, 1) == 1) {
-                    if (n % mine) {
-                        ksys_write(next.ends[1], &n, 1);
-                    }
+                    if (n % mine) { ksys_write(next.ends[1], &n, 1); }
                 }
                 gate_free(&next);
                 CHECK_EQ(reap(child), 0);

@@ -8,25 +8,19 @@ static void statuses_are_packed_as_in_linux(void) {
     const int codes[] = {0, 1, 42, 255, 256, -1, 0x12345};
     for (int i = 0; i < COUNT(codes); i++) {
         int pid = spawn();
-        if (pid == 0) {
-            i & 1 ? ksys_exit(codes[i]) : ksys_exit_group(codes[i]);
-        }
+        if (pid == 0) { i & 1 ? ksys_exit(codes[i]) : ksys_exit_group(codes[i]); }
         CHECK_EQ(reap(pid), EXITED(codes[i] & 255));
     }
 }
 
 static void spin_for_ever(void *unused) {
     (void)unused;
-    for (;;) {
-        __asm__ volatile("" : : : "memory");
-    }
+    for (;;) { __asm__ volatile("" : : : "memory"); }
 }
 
 static void sleep_for_ever(void *unused) {
     (void)unused;
-    for (;;) {
-        nap(1000000 * MS);
-    }
+    for (;;) { nap(1000000 * MS); }
 }
 
 static void block_on_pipe(void *unused) {
@@ -39,9 +33,7 @@ static void block_in_write(void *unused) {
     (void)unused;
     static char block[PAGE];
     struct gate never = gate_new();
-    for (;;) {
-        ksys_write(never.ends[1], block, sizeof block);
-    }
+    for (;;) { ksys_write(never.ends[1], block, sizeof block); }
 }
 
 static void block_on_console(void *unused) {
@@ -75,18 +67,14 @@ static void fault_for_ever(void *unused) {
     (void)unused;
     for (;;) {
         char *at = map(16, PROT_RW);
-        for (int i = 0; i < 16; i++) {
-            at[i * PAGE] = 1;
-        }
+        for (int i = 0; i < 16; i++) { at[i * PAGE] = 1; }
         unmap_pages(at, 16);
     }
 }
 
 static void fork_for_ever(void *unused) {
     (void)unused;
-    for (;;) {
-        status_of(nothing, NULL);
-    }
+    for (;;) { status_of(nothing, NULL); }
 }
 
 static void whatever_a_child_does_kill_ends_it(void) {
@@ -108,9 +96,7 @@ static void whatever_a_child_does_kill_ends_it(void) {
 
 static void kill_checks_its_arguments(void) {
     int pid = spawn();
-    if (pid == 0) {
-        sleep_for_ever(NULL);
-    }
+    if (pid == 0) { sleep_for_ever(NULL); }
     CHECK_EQ(ksys_kill(pid, 0), 0);
     CHECK_EQ(ksys_kill(pid, -1), -EINVAL);
     CHECK_EQ(ksys_kill(pid, 65), -EINVAL);
@@ -134,13 +120,9 @@ static void a_process_can_kill_itself(void) {
 
 static void wait4_chooses_its_child(void) {
     int first = spawn();
-    if (first == 0) {
-        sleep_for_ever(NULL);
-    }
+    if (first == 0) { sleep_for_ever(NULL); }
     int second = spawn();
-    if (second == 0) {
-        ksys_exit_group(5);
-    }
+    if (second == 0) { ksys_exit_group(5); }
     int status = -1;
     CHECK_EQ(ksys_wait4(first, &status, WNOHANG, NULL), 0);
     CHECK_EQ(ksys_wait4(-1, &status, 0, NULL), second);
@@ -242,12 +224,8 @@ static void a_thousand_children(void) {
         }
     }
     for (int i = CHILDREN - 1; i >= 0; i--) {  // the youngest first
-        if (pid[i] > 0) {
-            CHECK_EQ(reap(pid[i]), EXITED(i & 127));
-        }
-        if (i % 100 == 0) {
-            printf("# %d are left\n", i);
-        }
+        if (pid[i] > 0) { CHECK_EQ(reap(pid[i]), EXITED(i & 127)); }
+        if (i % 100 == 0) { printf("# %d are left\n", i); }
     }
     CHECK_EQ(reap(-1), -ECHILD);
 }
@@ -257,9 +235,7 @@ static void the_dead_keep_no_kernel_memory(void) {
     enum { CHILDREN = 1000 };
     static struct kine_audit before, after;
     audit(&before);
-    for (int i = 0; i < CHILDREN; i++) {
-        CHECK_EQ(status_of(nothing, NULL), 0);
-    }
+    for (int i = 0; i < CHILDREN; i++) { CHECK_EQ(status_of(nothing, NULL), 0); }
     audit(&after);
     CHECK(after.kernel < before.kernel + CHILDREN);
 }
@@ -278,15 +254,11 @@ static void pids_are_unique_in_a_fork_storm(void) {
         if ((worker[w] = spawn()) == 0) {
             for (int i = 0; i < EACH; i++) {
                 int pid = spawn();
-                if (pid == 0) {
-                    leave();
-                }
+                if (pid == 0) { leave(); }
                 ksys_write(report.ends[1], &pid, sizeof pid);
             }
             gate_wait(&hold);
-            for (int i = 0; i < EACH; i++) {
-                CHECK_EQ(reap(-1), 0);
-            }
+            for (int i = 0; i < EACH; i++) { CHECK_EQ(reap(-1), 0); }
             leave();
         }
     }
@@ -294,15 +266,9 @@ static void pids_are_unique_in_a_fork_storm(void) {
         CHECK_EQ(ksys_read(report.ends[0], &pids[i], sizeof pids[i]), sizeof pids[i]);
     }
     qsort(pids, ALL, sizeof pids[0], by_number);
-    for (int i = 1; i < ALL; i++) {
-        CHECK(pids[i] > 0 && pids[i] != pids[i - 1]);
-    }
-    for (int w = 0; w < WORKERS; w++) {
-        gate_post(&hold);
-    }
-    for (int w = 0; w < WORKERS; w++) {
-        CHECK_EQ(reap(worker[w]), 0);
-    }
+    for (int i = 1; i < ALL; i++) { CHECK(pids[i] > 0 && pids[i] != pids[i - 1]); }
+    for (int w = 0; w < WORKERS; w++) { gate_post(&hold); }
+    for (int w = 0; w < WORKERS; w++) { CHECK_EQ(reap(worker[w]), 0); }
 }
 
 // Five levels; node n forks nodes 2n and 2n + 1. Every node must be there once, its parent alive.
@@ -326,18 +292,14 @@ static void a_tree_of_forks(void) {
     CHECK_EQ(ksys_write(report.ends[1], &got, sizeof got), sizeof got);
     while (reap(-1) >= 0) {
     }
-    if (node != 1) {
-        leave();
-    }
+    if (node != 1) { leave(); }
     for (int i = 1; i < NODES; i++) {
         CHECK_EQ(ksys_read(report.ends[0], &got, sizeof got), sizeof got);
         CHECK(got.node > 0 && got.node < NODES && pids[got.node & (NODES - 1)].pid == 0);
         pids[got.node & (NODES - 1)] = got;
     }
     CHECK_EQ(pids[1].pid, root);
-    for (int i = 2; i < NODES; i++) {
-        CHECK_EQ(pids[i].parent, pids[i / 2].pid);
-    }
+    for (int i = 2; i < NODES; i++) { CHECK_EQ(pids[i].parent, pids[i / 2].pid); }
 }
 
 static void clone_takes_only_fork(void) {

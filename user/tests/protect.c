@@ -7,17 +7,11 @@
 
 static const char constants[2 * PAGE] = "constants";
 
-static char *text(void) {
-    return (char *)(uintptr_t)text;
-}
+static char *text(void) { return (char *)(uintptr_t)text; }
 
-static char *rodata(void) {
-    return (char *)constants + PAGE;
-}
+static char *rodata(void) { return (char *)constants + PAGE; }
 
-static char *no_access(void) {
-    return map(1, PROT_NONE);
-}
+static char *no_access(void) { return map(1, PROT_NONE); }
 
 static char *read_only(void) {
     char *at = map(1, PROT_READ);
@@ -25,9 +19,7 @@ static char *read_only(void) {
     return at;
 }
 
-static char *read_only_untouched(void) {
-    return map(1, PROT_READ);
-}
+static char *read_only_untouched(void) { return map(1, PROT_READ); }
 
 static char *unmapped(void) {
     char *at = map(1, PROT_RW);
@@ -35,9 +27,7 @@ static char *unmapped(void) {
     return at;
 }
 
-static char *far_away(void) {
-    return (char *)0x3f00000000;
-}
+static char *far_away(void) { return (char *)0x3f00000000; }
 
 // One page below the eight MiB of the stack, found from what the kernel put at its top.
 static char *stack_guard(void) {
@@ -61,9 +51,7 @@ static const struct target {
     {"the stack's guard", stack_guard, false},
 };
 
-static void poke(void *at) {
-    *(volatile char *)at = 1;
-}
+static void poke(void *at) { *(volatile char *)at = 1; }
 
 static void poke_amo(void *at) {
     __atomic_fetch_add((int *)((uintptr_t)at & -4), 1, __ATOMIC_RELAXED);
@@ -71,17 +59,11 @@ static void poke_amo(void *at) {
 
 // Situations: each returns the wait status of the process that did the write.
 
-static int plain(char *at) {
-    return status_of(poke, at);
-}
+static int plain(char *at) { return status_of(poke, at); }
 
-static int by_amo(char *at) {
-    return status_of(poke_amo, at);
-}
+static int by_amo(char *at) { return status_of(poke_amo, at); }
 
-static void in_grandchild(void *at) {
-    ksys_exit_group(status_of(poke, at));
-}
+static void in_grandchild(void *at) { ksys_exit_group(status_of(poke, at)); }
 
 static int two_forks_down(char *at) {
     int status = status_of(in_grandchild, at);
@@ -93,9 +75,7 @@ static void poke_after_child_has_gone(void *at) {
     poke(at);
 }
 
-static int after_fork(char *at) {
-    return status_of(poke_after_child_has_gone, at);
-}
+static int after_fork(char *at) { return status_of(poke_after_child_has_gone, at); }
 
 static void poke_beside_a_child(void *at) {
     struct gate hold = gate_new();
@@ -109,9 +89,7 @@ static void poke_beside_a_child(void *at) {
     poke(at);
 }
 
-static int beside_a_child(char *at) {
-    return status_of(poke_beside_a_child, at);
-}
+static int beside_a_child(char *at) { return status_of(poke_beside_a_child, at); }
 
 static const struct situation {
     const char *name;
@@ -138,9 +116,7 @@ static void check_target(const struct target *t) {
 }
 
 static void no_write_gets_through(void) {
-    for (int i = 0; i < COUNT(targets); i++) {
-        check_target(&targets[i]);
-    }
+    for (int i = 0; i < COUNT(targets); i++) { check_target(&targets[i]); }
 }
 
 static void no_read_of_prot_none_or_holes(void) {
@@ -195,9 +171,7 @@ static void store_to(void *at) {
     __asm__ volatile("sd zero, 0(%0)" : : "r"(at) : "memory");
 }
 
-static void jump_to(void *at) {
-    __asm__ volatile("jr %0" : : "r"(at) : "memory");
-}
+static void jump_to(void *at) { __asm__ volatile("jr %0" : : "r"(at) : "memory"); }
 
 static const struct {
     int prot;

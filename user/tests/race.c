@@ -21,9 +21,7 @@ static void perform(int play, int players) {
             leave();
         }
     }
-    for (int role = 0; role < players; role++) {
-        CHECK_EQ(reap(pids[role]), 0);
-    }
+    for (int role = 0; role < players; role++) { CHECK_EQ(reap(pids[role]), 0); }
     race(JUDGE, play, 0, players);
 }
 
@@ -35,15 +33,11 @@ int main(void) {
         printf("KTAP version 1\n1..0 # SKIP a kernel without the race detector\n");
         return 0;
     }
-    while (sizes < COUNT(players) && players[sizes] <= harts) {
-        sizes++;
-    }
+    while (sizes < COUNT(players) && players[sizes] <= harts) { sizes++; }
     printf("KTAP version 1\n1..%ld\n", plays * sizes);
     fflush(stdout);
     for (int i = 0; i < sizes; i++) {
-        for (int play = 0; play < plays; play++) {
-            perform(play, players[i]);
-        }
+        for (int play = 0; play < plays; play++) { perform(play, players[i]); }
     }
     return checks_failed != 0;
 }

@@ -6,9 +6,7 @@ static int harts(void) {
     unsigned long mask[16] = {0};
     long len = ksys_sched_getaffinity(0, sizeof mask, mask);
     int count = 0;
-    for (int i = 0; i < len / 8; i++) {
-        count += __builtin_popcountl(mask[i]);
-    }
+    for (int i = 0; i < len / 8; i++) { count += __builtin_popcountl(mask[i]); }
     return count;
 }
 
@@ -24,9 +22,7 @@ static int allowed(int *list, int max) {
     int n = 0;
     CHECK(ksys_sched_getaffinity(0, sizeof mask, mask) > 0);
     for (int i = 0; i < 1024 && n < max; i++) {
-        if (mask[i / 64] >> (i % 64) & 1) {
-            list[n++] = i;
-        }
+        if (mask[i / 64] >> (i % 64) & 1) { list[n++] = i; }
     }
     return n;
 }
@@ -154,9 +150,7 @@ static void every_hart_runs_something(void) {
             leave();
         }
     }
-    for (int i = 0; i < n; i++) {
-        CHECK_EQ(reap(pid[i]), 0);
-    }
+    for (int i = 0; i < n; i++) { CHECK_EQ(reap(pid[i]), 0); }
 }
 
 static void yield_lets_the_other_run(void) {
@@ -164,9 +158,7 @@ static void yield_lets_the_other_run(void) {
     allowed(list, 1);
     CHECK_EQ(pin(list[0]), 0);
     int pid = spawn();
-    if (pid == 0) {
-        leave();
-    }
+    if (pid == 0) { leave(); }
     int status, tries = 0;
     while (ksys_wait4(pid, &status, WNOHANG, NULL) == 0 && tries < 100000) {
         CHECK_EQ(ksys_sched_yield(), 0);
@@ -198,9 +190,7 @@ static void sleepers_wake_in_order(void) {
         }
     }
     char order[4];
-    for (int i = 0; i < 4; i++) {
-        CHECK_EQ(ksys_read(woken.ends[0], &order[i], 1), 1);
-    }
+    for (int i = 0; i < 4; i++) { CHECK_EQ(ksys_read(woken.ends[0], &order[i], 1), 1); }
     for (int i = 0; i < 4; i++) {
         CHECK_EQ(order[i], 3 - i);
         CHECK_EQ(reap(pid[i]), 0);
@@ -219,12 +209,8 @@ static void killed_sleepers_wake_on_any_hart(void) {
             }
         }
         nap(5 * MS);
-        for (int i = 0; i < SLEEPERS; i++) {
-            CHECK_EQ(ksys_kill(pid[i], SIGKILL), 0);
-        }
-        for (int i = 0; i < SLEEPERS; i++) {
-            CHECK_EQ(reap(pid[i]), KILLED(SIGKILL));
-        }
+        for (int i = 0; i < SLEEPERS; i++) { CHECK_EQ(ksys_kill(pid[i], SIGKILL), 0); }
+        for (int i = 0; i < SLEEPERS; i++) { CHECK_EQ(reap(pid[i]), KILLED(SIGKILL)); }
     }
 }
 
@@ -255,9 +241,7 @@ static void the_clock_never_goes_back(void) {
     int list[64], n = allowed(list, 64);
     int64_t last = now_ns();
     for (int i = 0; i < 400; i++) {
-        if (i % 10 == 0) {
-            CHECK_EQ(pin(list[i / 10 % n]), 0);
-        }
+        if (i % 10 == 0) { CHECK_EQ(pin(list[i / 10 % n]), 0); }
         int64_t now = now_ns();
         CHECK(now >= last);
         last = now;

@@ -49,15 +49,11 @@ static inline void read_output(int fd) {
 static inline bool says(const char *got, const char *want) {
     for (; *want; want++) {
         if (*want != '@') {
-            if (*got++ != *want) {
-                return false;
-            }
+            if (*got++ != *want) { return false; }
             continue;
         }
         size_t digits = strspn(got, "0123456789.");
-        if (digits == 0) {
-            return false;
-        }
+        if (digits == 0) { return false; }
         got += digits;
     }
     return !*got;
@@ -80,9 +76,7 @@ static int start_script(void) {
         CHECK_EQ(ksys_write(in.ends[1], current->input, (usize)len), len);
     }
     int pid = spawn();
-    if (pid == 0) {
-        become_shell(&in, &out);
-    }
+    if (pid == 0) { become_shell(&in, &out); }
     ksys_close(in.ends[1]);
     ksys_close(out.ends[1]);
     read_output(out.ends[0]);

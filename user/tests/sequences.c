@@ -25,9 +25,7 @@ struct family {
 static char *heap;
 
 static void write_view(struct view *v, int stamp) {
-    for (int i = 0; i < PAGES; i++) {
-        v->stamp[i] = v->stamp[i] == GONE ? GONE : stamp;
-    }
+    for (int i = 0; i < PAGES; i++) { v->stamp[i] = v->stamp[i] == GONE ? GONE : stamp; }
 }
 
 static void model_step(struct family *f, char kind, int step) {
@@ -56,12 +54,8 @@ static void model_step(struct family *f, char kind, int step) {
 // How things must be before step `step`.
 static struct family model(const char *sequence, int step) {
     struct family f = {.heap = FIRST};
-    for (int i = 0; i < PAGES; i++) {
-        f.parent.stamp[i] = i < FIRST ? BEFORE : GONE;
-    }
-    for (int i = 0; i < step; i++) {
-        model_step(&f, sequence[i], i);
-    }
+    for (int i = 0; i < PAGES; i++) { f.parent.stamp[i] = i < FIRST ? BEFORE : GONE; }
+    for (int i = 0; i < step; i++) { model_step(&f, sequence[i], i); }
     return f;
 }
 
@@ -76,9 +70,7 @@ static void check_view(const char *sequence, int step, const struct view *v) {
 
 static void write_pages(const struct view *v, int stamp) {
     for (int i = 0; i < PAGES; i++) {
-        if (v->stamp[i] != GONE) {
-            tag(heap + i * PAGE, (uint64_t)stamp);
-        }
+        if (v->stamp[i] != GONE) { tag(heap + i * PAGE, (uint64_t)stamp); }
     }
 }
 

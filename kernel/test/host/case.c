@@ -48,9 +48,7 @@ static bool run_one(struct test_case *c) {
     atomic_store_relaxed(&failures, 0u);
     c->run();
     fail_allocation(0);
-    for (u32 i = 0; i < nharts; i++) {
-        EXPECT(!harts[i]->active_as && !harts[i]->nheld);
-    }
+    for (u32 i = 0; i < nharts; i++) { EXPECT(!harts[i]->active_as && !harts[i]->nheld); }
     EXPECT(objects_out() == 0);
     EXPECT(books_balance(NULL, 0, 0));
     return atomic_load_relaxed(&failures) == 0;
@@ -69,9 +67,7 @@ int case_run_all(const char *only) {
             bad += !ok;
             printf("%sok %u - ", ok ? "" : "not ", ++n);
             print_name(c);
-            if (!ok) {
-                printf("# again: %s %lu %s\n", program, test_seed, c->name);
-            }
+            if (!ok) { printf("# again: %s %lu %s\n", program, test_seed, c->name); }
         }
     }
     return bad != 0 || n == 0;
@@ -97,9 +93,7 @@ static void hang(int signal) {
 bool death_begin(void) {
     int ends[2];
     fflush(stdout);
-    if (pipe(ends)) {
-        panic("no pipe");
-    }
+    if (pipe(ends)) { panic("no pipe"); }
     if (fork() == 0) {
         dup2(ends[1], STDOUT_FILENO);
         alarm(SECONDS_PER_CASE);
@@ -110,9 +104,7 @@ bool death_begin(void) {
     return false;
 }
 
-void death_survived(void) {
-    _exit(0);
-}
+void death_survived(void) { _exit(0); }
 
 bool death_end(const char *words) {
     static char said[4096];

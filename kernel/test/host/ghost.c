@@ -32,18 +32,14 @@ void __wrap_freelist_give_zeroed(frame_t f);
 void *ghost_memory(usize bytes) {
     void *at = mmap((void *)ARENA, bytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (at != (void *)ARENA) {
-        panic("no memory at %lx", ARENA);
-    }
+    if (at != (void *)ARENA) { panic("no memory at %lx", ARENA); }
     return at;
 }
 
 // No race detection here: memset in ghost_lay is a write to every byte, and that is enough.
 __attribute__((no_sanitize("thread"))) static bool holds_only(const u64 *page, u64 word) {
     for (usize i = 0; i < WORDS; i++) {
-        if (page[i] != word) {
-            return false;
-        }
+        if (page[i] != word) { return false; }
     }
     return true;
 }
@@ -63,9 +59,7 @@ static void ghost_lift(frame_t f) {
 
 frame_t __wrap_freelist_take(void) {
     frame_t f = __real_freelist_take();
-    if (f) {
-        ghost_lift(f);
-    }
+    if (f) { ghost_lift(f); }
     return f;
 }
 
@@ -73,9 +67,7 @@ frame_t __wrap_freelist_take_zeroed(void) {
     frame_t f = __real_freelist_take_zeroed();
     if (f) {
         ASAN_UNPOISON_MEMORY_REGION(frame_kva(f), PAGE_SIZE);
-        if (!holds_only(frame_kva(f), 0)) {
-            panic("frame %u is not all zeros", f);
-        }
+        if (!holds_only(frame_kva(f), 0)) { panic("frame %u is not all zeros", f); }
     }
     return f;
 }

@@ -10,13 +10,9 @@
 bool books_balance(struct as *const *spaces, u32 n, u64 held) {
     struct kine_audit a;
     audit_begin(&a);
-    for (u32 i = 0; i < n; i++) {
-        audit_address_space(spaces[i], i);
-    }
+    for (u32 i = 0; i < n; i++) { audit_address_space(spaces[i], i); }
     audit_end(cache_frames() + kstack_frames() + held);
-    if (a.errors) {
-        printf("# audit: %lu errors, the first: %s\n", a.errors, a.first);
-    }
+    if (a.errors) { printf("# audit: %lu errors, the first: %s\n", a.errors, a.first); }
     u64 counted = freelist_count();
     if (counted != a.free) {
         printf("# audit: %lu frames are free, the lists count %lu\n", a.free, counted);
@@ -26,29 +22,21 @@ bool books_balance(struct as *const *spaces, u32 n, u64 held) {
 
 static u64 out_of(const struct cache *c) {
     u64 n = 0;
-    for (u32 i = 0; i < nharts; i++) {
-        n += c->hart[i].out;
-    }
+    for (u32 i = 0; i < nharts; i++) { n += c->hart[i].out; }
     return n;
 }
 
-u64 objects_out(void) {
-    return out_of(&as_cache) + out_of(&region_cache);
-}
+u64 objects_out(void) { return out_of(&as_cache) + out_of(&region_cache); }
 
 u64 counted_cow_copies(void) {
     u64 n = 0;
-    for (u32 i = 0; i < nharts; i++) {
-        n += harts[i]->count.cow_copies;
-    }
+    for (u32 i = 0; i < nharts; i++) { n += harts[i]->count.cow_copies; }
     return n;
 }
 
 u64 counted_cow_flips(void) {
     u64 n = 0;
-    for (u32 i = 0; i < nharts; i++) {
-        n += harts[i]->count.cow_flips;
-    }
+    for (u32 i = 0; i < nharts; i++) { n += harts[i]->count.cow_flips; }
     return n;
 }
 

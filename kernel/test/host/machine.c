@@ -57,9 +57,7 @@ __asm__(".globl __text_end, __rodata_end, __image_end\n"
         ".set __text_end, __image_start\n.set __rodata_end, __image_start\n"
         ".set __image_end, __image_start");
 
-static struct core *core(void) {
-    return &cores[this_hart()->index];
-}
+static struct core *core(void) { return &cores[this_hart()->index]; }
 
 static void ring(u32 i) {
     atomic_add_relaxed(&cores[i].bell, 1u);
@@ -89,9 +87,7 @@ void hart_poll(void) {
     }
 }
 
-u64 interrupts_taken(u32 hart) {
-    return atomic_load_relaxed(&cores[hart].taken);
-}
+u64 interrupts_taken(u32 hart) { return atomic_load_relaxed(&cores[hart].taken); }
 
 u64 irq_save(void) {
     bool off = core()->irqs_off;
@@ -103,9 +99,7 @@ u64 irq_save(void) {
 void irq_restore(u64 flags) {
     core()->irqs_off &= !flags;
     hart_poll();
-    if (flags && hart_random() % 16 == 0) {
-        sched_yield();
-    }
+    if (flags && hart_random() % 16 == 0) { sched_yield(); }
 }
 
 void cpu_pause(void) {
@@ -115,17 +109,11 @@ void cpu_pause(void) {
 
 // ---- sleeping (sync/park.h) ----
 
-struct thread *park_self(void) {
-    return this_hart()->current;
-}
+struct thread *park_self(void) { return this_hart()->current; }
 
-void park_announce(void) {
-    atomic_store_relaxed(&park_self()->state, (u32)PARKING);
-}
+void park_announce(void) { atomic_store_relaxed(&park_self()->state, (u32)PARKING); }
 
-void park_cancel(void) {
-    atomic_store_relaxed(&park_self()->state, (u32)RUNNING);
-}
+void park_cancel(void) { atomic_store_relaxed(&park_self()->state, (u32)RUNNING); }
 
 void park(void) {
     struct thread *self = park_self();
@@ -133,9 +121,7 @@ void park(void) {
     for (;;) {
         u32 rings = atomic_load_relaxed(&core()->bell);
         hart_poll();
-        if (atomic_load_relaxed(&self->state) != PARKED) {
-            return;
-        }
+        if (atomic_load_relaxed(&self->state) != PARKED) { return; }
         doze(rings);
     }
 }
@@ -147,9 +133,7 @@ void unpark(struct thread *t) {
     }
 }
 
-bool park_killed(void) {
-    return false;
-}
+bool park_killed(void) { return false; }
 
 void park_poll_stop(void) {
 }
@@ -172,9 +156,7 @@ static void *hart_main(void *hart) {
             continue;
         }
         done = number;
-        if (this_hart()->index < job.n) {
-            job.fn(job.arg);
-        }
+        if (this_hart()->index < job.n) { job.fn(job.arg); }
         atomic_sub_release(&job.running, 1u);
     }
     return NULL;
@@ -187,20 +169,14 @@ void on_harts(u32 n, void (*fn)(void *), void *arg) {
     atomic_store_relaxed(&job.running, nharts - 1);
     atomic_store_relaxed(&job.left, 0u);
     atomic_store_release(&job.number, job.number + 1);
-    for (u32 i = 1; i < nharts; i++) {
-        ring(i);
-    }
+    for (u32 i = 1; i < nharts; i++) { ring(i); }
     fn(arg);
-    while (atomic_load_acquire(&job.running)) {
-        cpu_pause();
-    }
+    while (atomic_load_acquire(&job.running)) { cpu_pause(); }
 }
 
 void rendezvous(u32 n) {
     u32 round = -atomic_sub_release(&job.left, 1u) / n;
-    while (-atomic_load_acquire(&job.left) < (round + 1) * n) {
-        cpu_pause();
-    }
+    while (-atomic_load_acquire(&job.left) < (round + 1) * n) { cpu_pause(); }
 }
 
 // ---- boot ----
@@ -227,9 +203,7 @@ static void release_memory(struct mem_range *memory) {
     for (frame_t f = 0; f < frame_count; f++) {
         frame_record(f)->class = f < first ? FRAME_RESERVED : FRAME_FREE;
     }
-    for (frame_t f = first; f < frame_count; f++) {
-        ghost_lay(f);
-    }
+    for (frame_t f = first; f < frame_count; f++) { ghost_lay(f); }
     freelist_add_virgin(first, frame_count);
     managed_frames = frame_count - first;
 }
@@ -258,7 +232,5 @@ void machine_start(void) {
 
 void machine_seed(u64 seed) {
     harts_seed(seed);
-    for (u32 i = 0; i < nharts; i++) {
-        harts[i]->delay = 20;
-    }
+    for (u32 i = 0; i < nharts; i++) { harts[i]->delay = 20; }
 }

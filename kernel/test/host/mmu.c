@@ -38,15 +38,11 @@ static __thread struct {
     struct walk walks[KEPT];
 } mmu;
 
-void host_write_satp(u64 satp) {
-    mmu.root = (satp & ((1ul << 44) - 1)) << PAGE_SHIFT;
-}
+void host_write_satp(u64 satp) { mmu.root = (satp & ((1ul << 44) - 1)) << PAGE_SHIFT; }
 
 void sfence_page(u64 va) {
     struct translation *t = &mmu.kept[(va >> PAGE_SHIFT) % KEPT];
-    if (t->page == (va >> PAGE_SHIFT) + 1) {
-        t->page = 0;
-    }
+    if (t->page == (va >> PAGE_SHIFT) + 1) { t->page = 0; }
 }
 
 // Its own hart only: nothing to race with.
@@ -58,13 +54,9 @@ __attribute__((no_sanitize("thread"))) static void forget(u64 from, u64 below) {
     }
 }
 
-void sfence_space(void) {
-    forget(0, USER_TOP);
-}
+void sfence_space(void) { forget(0, USER_TOP); }
 
-void sfence_all(void) {
-    forget(0, ~0ul);
-}
+void sfence_all(void) { forget(0, ~0ul); }
 
 u64 translations_kept(void) {
     u64 n = 0;
@@ -76,15 +68,11 @@ u64 translations_kept(void) {
 
 static const pte_t *leaf_table(u64 va) {
     struct walk *w = &mmu.walks[(va >> 21) % KEPT];
-    if (w->table == (va >> 21) + 1) {
-        return w->entries;
-    }
+    if (w->table == (va >> 21) + 1) { return w->entries; }
     u64 table = mmu.root;
     for (int level = PT_LEVELS - 1; level > 0; level--) {
         pte_t e = atomic_load_acquire(&((pte_t *)pa_to_kva(table))[pt_index(va, level)]);
-        if (!(e & PTE_V)) {
-            return NULL;
-        }
+        if (!(e & PTE_V)) { return NULL; }
         table = pte_pa(e);
     }
     *w = (struct walk){(va >> 21) + 1, pa_to_kva(table)};
@@ -114,15 +102,11 @@ static int resolve(u64 va, enum access access, void **at) {
         pte_t e = translate(va);
         if ((e & need) == need) {
             *at = (char *)pa_to_kva(pte_pa(e)) + va % PAGE_SIZE;
-            if (hart_random() % 64 == 0) {
-                sched_yield();
-            }
+            if (hart_random() % 64 == 0) { sched_yield(); }
             return 0;
         }
         int error = as_fault(this_hart()->active_as, va, access);
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
     }
     panic("%lx: no end of faults", va);
 }
@@ -130,18 +114,14 @@ static int resolve(u64 va, enum access access, void **at) {
 int user_load(u64 va, u64 *value) {
     void *at;
     int error = resolve(va, ACCESS_READ, &at);
-    if (!error) {
-        *value = atomic_load_relaxed((u64 *)at);
-    }
+    if (!error) { *value = atomic_load_relaxed((u64 *)at); }
     return error;
 }
 
 int user_store(u64 va, u64 value) {
     void *at;
     int error = resolve(va, ACCESS_WRITE, &at);
-    if (!error) {
-        atomic_store_relaxed((u64 *)at, value);
-    }
+    if (!error) { atomic_store_relaxed((u64 *)at, value); }
     return error;
 }
 
@@ -151,9 +131,7 @@ u64 user_get(u64 va) {
     return value;
 }
 
-void user_put(u64 va, u64 value) {
-    EXPECT(user_store(va, value) == 0);
-}
+void user_put(u64 va, u64 value) { EXPECT(user_store(va, value) == 0); }
 
 // ---- uaccess.S's part ----
 
@@ -168,9 +146,7 @@ int uaccess_copy(void *d, const void *s, usize n) {
     for (usize i = 0; i < n; i++) {
         void *at;
         int error = resolve((out ? (u64)d : (u64)s) + i, out ? ACCESS_WRITE : ACCESS_READ, &at);
-        if (error) {
-            return error;
-        }
+        if (error) { return error; }
         if (out) {
             atomic_store_relaxed((u8 *)at, ((const u8 *)s)[i]);
         } else {

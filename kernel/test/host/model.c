@@ -28,9 +28,7 @@ struct model *model_new(void) {
 }
 
 void model_destroy(struct model *m) {
-    if (this_hart()->active_as == m->as) {
-        as_switch(NULL);
-    }
+    if (this_hart()->active_as == m->as) { as_switch(NULL); }
     as_destroy(m->as);
     free(m);
 }
@@ -39,9 +37,7 @@ static void step_write(struct model *m, u64 page) {
     u64 value = hart_random(), at = va_of(page) + page * 8;
     int error = pick(2) ? user_store(at, value) : copy_out(at, &value, sizeof(value));
     EXPECT(error == 0 || error == (exists(m, page) ? -ENOMEM : -EFAULT));
-    if (!error) {
-        m->value[page] = value;
-    }
+    if (!error) { m->value[page] = value; }
 }
 
 static void step_read(struct model *m, u64 page) {
@@ -58,9 +54,7 @@ static void step_map(struct model *m, u64 page, bool map) {
                       : as_unmap(m->as, va, n * PAGE_SIZE);
     bool done = result == (map ? (long)va : 0);
     EXPECT(done || result == -ENOMEM);
-    if (!done && !map) {
-        return;
-    }
+    if (!done && !map) { return; }
     // A failed map may have unmapped: what is left of the range is told by the regions.
     for (u64 i = page; i < page + n; i++) {
         bool there = done ? map : region_find(m->as, va_of(i)) != NULL;
@@ -74,17 +68,13 @@ static void step_brk(struct model *m) {
     u64 brk = as_brk(m->as, start + want * PAGE_SIZE);
     EXPECT(brk == start + want * PAGE_SIZE || brk == start + m->brk * PAGE_SIZE);
     u64 now = (brk - start) / PAGE_SIZE;
-    for (u64 i = now; i < MODEL_HEAP; i++) {
-        m->value[MODEL_PAGES + i] = 0;
-    }
+    for (u64 i = now; i < MODEL_HEAP; i++) { m->value[MODEL_PAGES + i] = 0; }
     m->brk = now;
 }
 
 static struct model *step_fork(struct model *m) {
     struct as *as = as_fork(m->as);
-    if (!as) {
-        return NULL;
-    }
+    if (!as) { return NULL; }
     struct model *child = malloc(sizeof(*child));
     *child = *m;
     child->as = as;

@@ -12,9 +12,7 @@ static u32 owner[FRAMES];  // (a) hart + 1
 
 frame_t take(void) {
     frame_t f = freelist_take();
-    if (f) {
-        EXPECT(atomic_swap_relaxed(&owner[f], this_hart()->index + 1) == 0);
-    }
+    if (f) { EXPECT(atomic_swap_relaxed(&owner[f], this_hart()->index + 1) == 0); }
     return f;
 }
 
@@ -25,20 +23,14 @@ void give(frame_t f) {
 
 u32 take_all(frame_t *list) {
     u32 n = 0;
-    for (frame_t f; (f = take());) {
-        list[n++] = f;
-    }
+    for (frame_t f; (f = take());) { list[n++] = f; }
     return n;
 }
 
 static u32 visits[FRAMES];
-static void visit(frame_t f) {
-    visits[f]++;
-}
+static void visit(frame_t f) { visits[f]++; }
 static void visit_range(frame_t first, frame_t end) {
-    for (frame_t f = first; f < end; f++) {
-        visits[f]++;
-    }
+    for (frame_t f = first; f < end; f++) { visits[f]++; }
 }
 
 bool each_is_free_once(u32 out) {
@@ -47,9 +39,7 @@ bool each_is_free_once(u32 out) {
     freelist_each(visit, visit_range);
     for (frame_t f = 0; f < FRAMES; f++) {
         seen += visits[f];
-        if (visits[f] > 1 || (visits[f] && owner[f])) {
-            return false;
-        }
+        if (visits[f] > 1 || (visits[f] && owner[f])) { return false; }
     }
     return seen == freelist_count() && seen + out + cache_frames() + kstack_frames() ==
                                            managed_frames;

@@ -55,9 +55,7 @@ static void pass_around(void *arg) {
     void (*pass)(u32 from, u32 to) = arg;
     u32 self = this_hart()->index;
     for (u32 i = 0; i < 300; i++) {
-        while (atomic_load_acquire(&shared.word) != self) {
-            cpu_pause();
-        }
+        while (atomic_load_acquire(&shared.word) != self) { cpu_pause(); }
         shared.payload++;
         pass(self, (self + 1) % 3);
     }
@@ -103,21 +101,15 @@ TEST(release_cas_publishes) {
 static void take_and_put(void *arg) {
     bool (*take)(u32 *word) = arg;
     for (u32 i = 0; i < 1000; i++) {
-        while (!take(&shared.word)) {
-            cpu_pause();
-        }
+        while (!take(&shared.word)) { cpu_pause(); }
         shared.payload++;
         atomic_store_release(&shared.word, 1u);
     }
 }
 
-static bool take_by_swap(u32 *word) {
-    return atomic_swap_acquire(word, 0u) == 1;
-}
+static bool take_by_swap(u32 *word) { return atomic_swap_acquire(word, 0u) == 1; }
 
-static bool take_by_cas(u32 *word) {
-    return atomic_cas32_acquire(word, 1, 0);
-}
+static bool take_by_cas(u32 *word) { return atomic_cas32_acquire(word, 1, 0); }
 
 TEST(acquire_swap_and_cas_see_what_was_published) {
     shared.word = 1;

@@ -18,15 +18,11 @@ static void read_before_and_after(void *arg) {
         rendezvous(HARTS);
         EXPECT(user_get(BASE) == i - 1);  // every hart keeps the shared translation
         rendezvous(HARTS);
-        if (child) {
-            user_put(BASE, i);
-        }
+        if (child) { user_put(BASE, i); }
         rendezvous(HARTS);
         EXPECT(user_get(BASE) == i);
         rendezvous(HARTS);
-        if (child) {
-            as_destroy(child);
-        }
+        if (child) { as_destroy(child); }
     }
     as_switch(NULL);
 }
@@ -48,19 +44,13 @@ static void fork_and_write(void) {
     for (u64 i = 1; i <= 200; i++) {
         struct as *child = as_fork(ours);
         EXPECT(child);
-        while (atomic_load_relaxed(&handed)) {
-            cpu_pause();
-        }
+        while (atomic_load_relaxed(&handed)) { cpu_pause(); }
         atomic_store_release(&handed, child);
-        if (pick(2)) {
-            cpu_pause();
-        }
+        if (pick(2)) { cpu_pause(); }
         user_put(BASE, i);
         user_put(BASE + PAGE_SIZE, i);
     }
-    while (atomic_load_relaxed(&handed)) {
-        cpu_pause();
-    }
+    while (atomic_load_relaxed(&handed)) { cpu_pause(); }
     atomic_store_relaxed(&stop, 1u);
 }
 
@@ -124,17 +114,11 @@ static void read_and_leave(void *arg) {
         struct as *child = as_fork(ours);
         atomic_store_release(&handed, child);
         u64 flips = this_hart()->count.cow_flips;
-        for (u64 k = 0; k < 4; k++) {
-            user_put(BASE + k * 8, i);
-        }
-        while (atomic_load_acquire(&handed)) {
-            cpu_pause();
-        }
+        for (u64 k = 0; k < 4; k++) { user_put(BASE + k * 8, i); }
+        while (atomic_load_acquire(&handed)) { cpu_pause(); }
         EXPECT(this_hart()->count.cow_flips <= flips + 1);
     }
-    if (this_hart()->index == 0) {
-        atomic_store_relaxed(&stop, 1u);
-    }
+    if (this_hart()->index == 0) { atomic_store_relaxed(&stop, 1u); }
     while (!atomic_load_relaxed(&stop)) {
         struct as *child = atomic_load_acquire(&handed);
         if (child) {

@@ -11,16 +11,12 @@ enum { N = 400, EXTRA_MAX = 200 };
 
 // Fill and check objects by a number of their own.
 static void sign(void *object, u64 mark) {
-    for (u32 i = 0; i < region_cache.size / 8; i++) {
-        ((u64 *)object)[i] = mark;
-    }
+    for (u32 i = 0; i < region_cache.size / 8; i++) { ((u64 *)object)[i] = mark; }
 }
 
 static bool signed_by(const void *object, u64 mark) {
     for (u32 i = 0; i < region_cache.size / 8; i++) {
-        if (((const u64 *)object)[i] != mark) {
-            return false;
-        }
+        if (((const u64 *)object)[i] != mark) { return false; }
     }
     return true;
 }
@@ -42,23 +38,17 @@ TEST(objects_are_aligned_and_do_not_overlap) {
 
 static u64 frames_of(const struct cache *c) {
     u64 n = 0;
-    for (u32 i = 0; i < nharts; i++) {
-        n += c->hart[i].frames;
-    }
+    for (u32 i = 0; i < nharts; i++) { n += c->hart[i].frames; }
     return n;
 }
 
 TEST(whole_frames_go_back) {
     void *object[N];
     u64 free = freelist_count(), frames = frames_of(&region_cache);
-    for (u32 i = 0; i < N; i++) {
-        object[i] = cache_alloc(&region_cache);
-    }
+    for (u32 i = 0; i < N; i++) { object[i] = cache_alloc(&region_cache); }
     u64 most = frames_of(&region_cache);
     EXPECT(most >= N / region_cache.per_frame && free - freelist_count() == most - frames);
-    for (u32 i = 0; i < N; i++) {
-        cache_free(&region_cache, object[i]);
-    }
+    for (u32 i = 0; i < N; i++) { cache_free(&region_cache, object[i]); }
     EXPECT(frames_of(&region_cache) <= frames + 3);  // no more than the loose objects keep
     EXPECT(freelist_count() + frames_of(&region_cache) == free + frames);
 }
@@ -133,11 +123,7 @@ TEST(no_memory_is_said_and_harmless) {
         EXPECT((object[n] == NULL) == (i == 2));
         n += object[n] != NULL;
     }
-    while ((object[n] = cache_alloc(&region_cache))) {
-        n++;
-    }
+    while ((object[n] = cache_alloc(&region_cache))) { n++; }
     EXPECT(freelist_count() == 0 && n >= (managed_frames - 64) * region_cache.per_frame);
-    while (n) {
-        cache_free(&region_cache, object[--n]);
-    }
+    while (n) { cache_free(&region_cache, object[--n]); }
 }

@@ -59,9 +59,7 @@ TEST(zeroed_is_zero_and_has_its_class) {
         frame_t f = frame_alloc_zeroed(i & 1 ? FRAME_USER : FRAME_TABLE);
         const u64 *page = frame_kva(f);
         u64 all = 0;
-        for (u32 k = 0; k < PT_ENTRIES; k++) {
-            all |= page[k];
-        }
+        for (u32 k = 0; k < PT_ENTRIES; k++) { all |= page[k]; }
         EXPECT(!all && frame_record(f)->class == (i & 1 ? FRAME_USER : FRAME_TABLE));
         EXPECT(frame_put(f));
         (i & 2 ? frame_free : frame_free_zeroed)(f);
@@ -71,9 +69,7 @@ TEST(zeroed_is_zero_and_has_its_class) {
 TEST(copy_is_equal_and_its_own) {
     frame_t f = frame_alloc(FRAME_USER);
     u64 *page = frame_kva(f);
-    for (u32 i = 0; i < PT_ENTRIES; i++) {
-        page[i] = hart_random();
-    }
+    for (u32 i = 0; i < PT_ENTRIES; i++) { page[i] = hart_random(); }
     frame_get(f);
     frame_t copy = FRAME_NONE;
     EXPECT(frame_break(f, &copy) == BREAK_COPIED && copy != f && frame_refs(f) == 2);
@@ -90,9 +86,7 @@ static void get_and_put(void *arg) {
     (void)arg;
     for (u32 i = 0; i < 20000; i++) {
         frame_get(shared_frame);
-        if (frame_put(shared_frame)) {
-            atomic_add_relaxed(&told, 1u);
-        }
+        if (frame_put(shared_frame)) { atomic_add_relaxed(&told, 1u); }
     }
 }
 
@@ -125,9 +119,7 @@ TEST(exactly_one_put_is_told_last_and_comes_after_all) {
         told = 0;
         for (u32 i = 0; i < HARTS; i++) {
             ((u64 *)frame_kva(shared_frame))[i] = i;
-            if (i) {
-                frame_get(shared_frame);
-            }
+            if (i) { frame_get(shared_frame); }
         }
         on_harts(HARTS, leave, NULL);
         EXPECT(told == 1);
@@ -142,9 +134,7 @@ static void outlive(void *arg) {
         EXPECT(!frame_put(shared_frame));
         return;
     }
-    while (!frame_sole(shared_frame)) {
-        cpu_pause();
-    }
+    while (!frame_sole(shared_frame)) { cpu_pause(); }
     *word = 0;
 }
 
@@ -153,9 +143,7 @@ TEST(sole_owner_writes_after_the_last_reader) {
         u64 sum = 0;
         shared_frame = frame_alloc(FRAME_USER);
         *(u64 *)frame_kva(shared_frame) = 7;
-        for (u32 i = 1; i < HARTS; i++) {
-            frame_get(shared_frame);
-        }
+        for (u32 i = 1; i < HARTS; i++) { frame_get(shared_frame); }
         on_harts(HARTS, outlive, &sum);
         EXPECT(sum == 7 * (HARTS - 1));
         frame_release(shared_frame);

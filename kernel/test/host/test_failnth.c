@@ -13,9 +13,7 @@ enum { PAGES = 8 };
 static struct as *as, *child;
 
 // A space whose pages lie 1 GiB apart, so that each needs tables of its own; all hold their number.
-static u64 va_of(u64 page) {
-    return BASE + page * (1ul << 30);
-}
+static u64 va_of(u64 page) { return BASE + page * (1ul << 30); }
 
 static void set_up(void) {
     as = as_create();
@@ -25,25 +23,19 @@ static void set_up(void) {
     }
     as->brk_start = as->brk = va_of(PAGES);
     as_switch(as);
-    for (u64 i = 0; i < PAGES; i++) {
-        user_put(va_of(i), i);
-    }
+    for (u64 i = 0; i < PAGES; i++) { user_put(va_of(i), i); }
 }
 
 static void tear_down(void) {
     as_switch(NULL);
     as_destroy(as);
-    if (child) {
-        as_destroy(child);
-    }
+    if (child) { as_destroy(child); }
 }
 
 static void expect_untouched(u64 rss) {
     struct as *all[2] = {as, child};
     EXPECT(as->rss == rss && books_balance(all, child ? 2 : 1, 0));
-    for (u64 i = 0; i < PAGES; i++) {
-        EXPECT(user_get(va_of(i)) == i);
-    }
+    for (u64 i = 0; i < PAGES; i++) { EXPECT(user_get(va_of(i)) == i); }
 }
 
 // How many allocations were refused before it went through.
@@ -55,9 +47,7 @@ static u64 sweep(long (*operation)(void)) {
         bool failed = this_hart()->inject->seen >= n;
         fail_allocation(0);
         EXPECT(result == (failed ? -ENOMEM : 0));
-        if (!failed) {
-            return n - 1;
-        }
+        if (!failed) { return n - 1; }
         expect_untouched(rss);
     }
     return 100;
@@ -89,9 +79,7 @@ TEST(parent_writes_again_after_a_failed_fork) {
     tear_down();
 }
 
-static long do_first_touch(void) {
-    return user_store(va_of(PAGES) + PAGE_SIZE, 1);
-}
+static long do_first_touch(void) { return user_store(va_of(PAGES) + PAGE_SIZE, 1); }
 
 TEST(first_touch_fails_as_a_whole) {
     set_up();
@@ -100,9 +88,7 @@ TEST(first_touch_fails_as_a_whole) {
     tear_down();
 }
 
-static long do_break(void) {
-    return user_store(va_of(3), 3);
-}
+static long do_break(void) { return user_store(va_of(3), 3); }
 
 TEST(write_to_a_shared_page_can_be_tried_again) {
     set_up();
@@ -165,9 +151,7 @@ TEST(brk_stays) {
 
 static long do_create(void) {
     struct as *other = as_create();
-    if (other) {
-        as_destroy(other);
-    }
+    if (other) { as_destroy(other); }
     return other ? 0 : -ENOMEM;
 }
 
@@ -183,18 +167,14 @@ static frame_t hoard[FRAMES];
 TEST(fork_with_only_so_many_frames) {
     set_up();
     u32 n = 0, left = 0;
-    while ((hoard[n] = frame_alloc_raw(FRAME_KERNEL))) {
-        n++;
-    }
+    while ((hoard[n] = frame_alloc_raw(FRAME_KERNEL))) { n++; }
     while (!(child = as_fork(as)) && n) {
         EXPECT(as->rss == PAGES && books_balance(&as, 1, n) && freelist_count() == left);
         frame_release(hoard[--n]);
         left++;
     }
     EXPECT(child && left >= 2 * PAGES + 1);  // two tables for each page, and the root
-    while (n) {
-        frame_release(hoard[--n]);
-    }
+    while (n) { frame_release(hoard[--n]); }
     expect_untouched(PAGES);
     tear_down();
 }

@@ -9,25 +9,19 @@
 
 enum { PAGES = 16 };
 
-static u64 va_of(u64 page) {
-    return BASE + page * PAGE_SIZE;
-}
+static u64 va_of(u64 page) { return BASE + page * PAGE_SIZE; }
 
 static struct as *filled_space(u64 pages) {
     struct as *as = space_with(pages);
     as_switch(as);
-    for (u64 i = 0; i < pages; i++) {
-        user_put(va_of(i), 100 + i);
-    }
+    for (u64 i = 0; i < pages; i++) { user_put(va_of(i), 100 + i); }
     as_switch(NULL);
     return as;
 }
 
 static void destroy_all(struct as **space, u32 n) {
     as_switch(NULL);
-    for (u32 i = 0; i < n; i++) {
-        as_destroy(space[i]);
-    }
+    for (u32 i = 0; i < n; i++) { as_destroy(space[i]); }
 }
 
 TEST(new_memory_is_zero_and_private) {
@@ -49,13 +43,9 @@ TEST(each_side_keeps_what_it_had) {
     both[1] = as_fork(both[0]);
     EXPECT(both[1] && both[1]->rss == PAGES && books_balance(both, 2, 0));
     as_switch(both[1]);
-    for (u64 i = 0; i < PAGES; i += 2) {
-        user_put(va_of(i), 200 + i);
-    }
+    for (u64 i = 0; i < PAGES; i += 2) { user_put(va_of(i), 200 + i); }
     as_switch(both[0]);
-    for (u64 i = 0; i < PAGES; i += 3) {
-        user_put(va_of(i), 300 + i);
-    }
+    for (u64 i = 0; i < PAGES; i += 3) { user_put(va_of(i), 300 + i); }
     EXPECT(books_balance(both, 2, 0));
     for (u64 i = 0; i < PAGES; i++) {
         as_switch(both[0]);
@@ -70,9 +60,7 @@ TEST(each_side_keeps_what_it_had) {
 TEST(k_sharers_in_turn_make_one_copy_less) {
     for (u32 k = 1; k <= 8; k++) {
         struct as *space[8] = {filled_space(1)};
-        for (u32 i = 1; i < k; i++) {
-            space[i] = as_fork(space[i / 2]);
-        }
+        for (u32 i = 1; i < k; i++) { space[i] = as_fork(space[i / 2]); }
         u64 copies = counted_cow_copies(), flips = counted_cow_flips();
         for (u32 i = 0; i < k; i++) {
             as_switch(space[i]);
@@ -102,9 +90,7 @@ static void write_all_pages(void *arg) {
     }
     for (u64 i = 0; i < pages; i++) {
         u64 sum = 0;
-        for (u64 k = 0; k < HARTS; k++) {
-            sum += user_get(va_of(i) + 8 + 8 * k);
-        }
+        for (u64 k = 0; k < HARTS; k++) { sum += user_get(va_of(i) + 8 + 8 * k); }
         EXPECT(sum == self + 1);
     }
     as_switch(NULL);
@@ -115,9 +101,7 @@ TEST(k_sharers_at_once_copy_no_more_than_once_each) {
     for (u32 round = 0; round < 10; round++) {
         u64 pages = 64;
         mine[0] = filled_space(pages);
-        for (u32 i = 1; i < HARTS; i++) {
-            mine[i] = as_fork(mine[0]);
-        }
+        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[0]); }
         u64 copies = counted_cow_copies(), flips = counted_cow_flips();
         on_harts(HARTS, write_all_pages, &pages);
         copies = counted_cow_copies() - copies;
@@ -137,9 +121,7 @@ static void write_own_word(void *arg) {
     }
     rendezvous(HARTS);
     for (u64 i = 0; i < 4; i++) {
-        for (u64 k = 0; k < HARTS; k++) {
-            EXPECT(user_get(va_of(i) + 8 * k) == k + 1);
-        }
+        for (u64 k = 0; k < HARTS; k++) { EXPECT(user_get(va_of(i) + 8 * k) == k + 1); }
     }
     as_switch(NULL);
 }
@@ -212,9 +194,7 @@ static void write_or_leave(void *arg) {
 TEST(sharers_leave_while_others_write) {
     for (u32 round = 0; round < 40; round++) {
         mine[0] = filled_space(PAGES);
-        for (u32 i = 1; i < HARTS; i++) {
-            mine[i] = as_fork(mine[i - 1]);
-        }
+        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[i - 1]); }
         on_harts(HARTS, write_or_leave, NULL);
         EXPECT(books_balance(NULL, 0, 0));
     }
@@ -239,9 +219,7 @@ TEST(generations_with_gaps) {
         }
     }
     as_switch(NULL);
-    for (u32 i = 0; i < 10; i += 2) {
-        as_destroy(space[i]);
-    }
+    for (u32 i = 0; i < 10; i += 2) { as_destroy(space[i]); }
 }
 
 TEST(what_may_not_be_written_is_shared_as_it_is) {
@@ -263,9 +241,7 @@ TEST(what_may_not_be_written_is_shared_as_it_is) {
 
 static long read_pattern(struct backing *b, u64 off, void *buf, usize n) {
     (void)b;
-    for (usize i = 0; i < n; i++) {
-        ((u8 *)buf)[i] = (off + i) % 251 + 1;
-    }
+    for (usize i = 0; i < n; i++) { ((u8 *)buf)[i] = (off + i) % 251 + 1; }
     return n;
 }
 

@@ -12,9 +12,7 @@ TEST(all_can_be_taken_once_and_given_back) {
         u32 n = take_all(list);
         EXPECT(n == before && freelist_count() == 0 && each_is_free_once(n));
         EXPECT(!freelist_take() && !freelist_take_zeroed());
-        while (n) {
-            give(list[--n]);
-        }
+        while (n) { give(list[--n]); }
         EXPECT(freelist_count() == before && each_is_free_once(0));
     }
 }
@@ -54,9 +52,7 @@ TEST(zeroed_frames_come_back_zeroed_and_are_counted) {
         list[n] = f;
     }
     EXPECT(freelist_count() == before - n);
-    while (n) {
-        freelist_give_zeroed(list[--n]);
-    }
+    while (n) { freelist_give_zeroed(list[--n]); }
 }
 
 // ---- many harts ----
@@ -81,9 +77,7 @@ static void take_and_give_at_random(void *arg) {
             }
         }
     }
-    while (n) {
-        give(mine[--n]);
-    }
+    while (n) { give(mine[--n]); }
 }
 
 TEST(many_harts_lose_nothing_and_share_nothing) {

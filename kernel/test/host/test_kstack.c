@@ -37,24 +37,18 @@ static void take_n(void) {
     for (u32 i = 0; i < N; i++) {
         stack[i] = kstack_alloc();
         EXPECT(stack[i] && reaches_all_of(stack[i]));
-        for (u32 k = 0; k < i; k++) {
-            EXPECT(stack[k] != stack[i]);
-        }
+        for (u32 k = 0; k < i; k++) { EXPECT(stack[k] != stack[i]); }
     }
 }
 
 static void give_n(void) {
-    for (u32 i = 0; i < N; i++) {
-        kstack_free(stack[i]);
-    }
+    for (u32 i = 0; i < N; i++) { kstack_free(stack[i]); }
 }
 
 TEST(a_full_pool_unmaps_and_the_addresses_come_back) {
     take_n();
     u64 highest = 0, most = kstack_frames(), mapped = 0;
-    for (u32 i = 0; i < N; i++) {
-        highest = MAX(highest, stack[i]);
-    }
+    for (u32 i = 0; i < N; i++) { highest = MAX(highest, stack[i]); }
     give_n();
     for (u32 i = 0; i < N; i++) {
         mapped += is_mapped(stack[i]);
@@ -62,31 +56,23 @@ TEST(a_full_pool_unmaps_and_the_addresses_come_back) {
     }
     EXPECT(mapped < N && kstack_frames() < most);
     take_n();
-    for (u32 i = 0; i < N; i++) {
-        EXPECT(stack[i] <= highest);
-    }
+    for (u32 i = 0; i < N; i++) { EXPECT(stack[i] <= highest); }
     give_n();
 }
 
 static void see_them_go(void *arg) {
     u32 *seen = arg;
-    if (this_hart()->index == 0) {
-        take_n();
-    }
+    if (this_hart()->index == 0) { take_n(); }
     rendezvous(2);
     for (u32 i = 0; i < N; i++) {
         kstack_fence(stack[i]);
         EXPECT(reaches_all_of(stack[i]));
     }
     rendezvous(2);
-    if (this_hart()->index == 0) {
-        give_n();
-    }
+    if (this_hart()->index == 0) { give_n(); }
     rendezvous(2);
     for (u32 i = 0; i < N; i++) {
-        if (this_hart()->index) {
-            *seen += !is_mapped(stack[i]);
-        }
+        if (this_hart()->index) { *seen += !is_mapped(stack[i]); }
         EXPECT(kernel_reaches(stack[i] - PAGE_SIZE) == is_mapped(stack[i]));
     }
 }
@@ -100,9 +86,7 @@ TEST(unmapping_reaches_every_hart) {
 // A hart that looked while the address was not mapped has kept that, until it fences.
 static void look_too_early(void *arg) {
     u64 top = *(u64 *)arg;
-    if (this_hart()->index == 1) {
-        EXPECT(!kernel_reaches(top - PAGE_SIZE));
-    }
+    if (this_hart()->index == 1) { EXPECT(!kernel_reaches(top - PAGE_SIZE)); }
     rendezvous(2);
     if (this_hart()->index == 0) {
         EXPECT(!kernel_reaches(top - PAGE_SIZE));
@@ -121,9 +105,7 @@ TEST(who_begins_to_run_on_a_stack_fences_it) {
     take_n();
     give_n();
     u64 gone = 0;
-    for (u32 i = 0; i < N; i++) {
-        gone = is_mapped(stack[i]) ? gone : stack[i];
-    }
+    for (u32 i = 0; i < N; i++) { gone = is_mapped(stack[i]) ? gone : stack[i]; }
     EXPECT(gone);
     on_harts(2, look_too_early, &gone);
     give_n();

@@ -9,9 +9,7 @@ enum { SPACES = 10 };
 
 static void audit(struct model **family, u32 n) {
     struct as *all[SPACES];
-    for (u32 i = 0; i < n; i++) {
-        all[i] = family[i]->as;
-    }
+    for (u32 i = 0; i < n; i++) { all[i] = family[i]->as; }
     EXPECT(books_balance(all, n, 0));
 }
 
@@ -27,12 +25,8 @@ TEST(one_hart_follows_the_model) {
     for (u32 i = 1; i <= 6000; i++) {
         u32 which = pick(n);
         struct model *child = model_step(family[which]);
-        if (child) {
-            family[n++] = child;
-        }
-        if (n > 1 && (n == SPACES || pick(20) == 0)) {
-            n = leave(family, n, pick(n));
-        }
+        if (child) { family[n++] = child; }
+        if (n > 1 && (n == SPACES || pick(20) == 0)) { n = leave(family, n, pick(n)); }
         if (i % 100 == 0) {
             audit(family, n);
             model_expect(family[pick(n)]);
@@ -61,14 +55,10 @@ static void live_in_spaces(void *arg) {
         struct model *m = atomic_swap_acq_rel(&square[pick(ARRAY_LEN(square))], (struct model *)NULL);
         for (u32 k = 0; m && k < 10; k++) {
             struct model *child = model_step(m);
-            if (child) {
-                put_somewhere(child);
-            }
+            if (child) { put_somewhere(child); }
         }
         as_switch(NULL);
-        if (m) {
-            put_somewhere(m);
-        }
+        if (m) { put_somewhere(m); }
     }
 }
 

@@ -44,9 +44,7 @@ static void sleep_and_be_woken(void *arg) {
     if (self == 0) {
         mutex_lock(&lock);
         rendezvous(2);
-        while (!hart_parked(1)) {
-            cpu_pause();
-        }
+        while (!hart_parked(1)) { cpu_pause(); }
         EXPECT(atomic_load_relaxed(&lock.state) == 2);
         *order = 1;
         mutex_unlock(&lock);
@@ -71,9 +69,7 @@ static void queue_up(void *arg) {
         mutex_lock(&lock);
         rendezvous(HARTS);
         for (u32 i = 1; i < HARTS; i++) {
-            while (!hart_parked(i)) {
-                cpu_pause();
-            }
+            while (!hart_parked(i)) { cpu_pause(); }
         }
         mutex_unlock(&lock);
     } else {
@@ -98,9 +94,7 @@ static void shoot_at_sleeper(void *arg) {
     if (this_hart()->index == 0) {
         mutex_lock(&as->lock);
         rendezvous(2);
-        while (!hart_parked(1)) {
-            cpu_pause();
-        }
+        while (!hart_parked(1)) { cpu_pause(); }
         tlb_shootdown(as, BASE, 1);
         mutex_unlock(&as->lock);
     } else {

@@ -9,9 +9,7 @@
 #define MIB2 (1ul << 21)
 #define GIB (1ul << 30)
 
-static u64 frames_taken_since(u64 free) {
-    return free - freelist_count();
-}
+static u64 frames_taken_since(u64 free) { return free - freelist_count(); }
 
 static void map_page(struct as *as, u64 va) {
     pte_t *e = pt_make(as, va);
@@ -38,9 +36,7 @@ TEST(entry_is_found_after_it_was_made) {
 
 TEST(live_counts_follow_leaves) {
     struct as *as = as_create();
-    for (u64 i = 0; i < 10; i++) {
-        map_page(as, MIB2 + i * PAGE_SIZE);
-    }
+    for (u64 i = 0; i < 10; i++) { map_page(as, MIB2 + i * PAGE_SIZE); }
     struct frame *table = frame_record(pt_table_of(pt_find(as, MIB2)));
     EXPECT(table->live == 10 && as->rss == 10);
     pt_clear(as, MIB2 + 2 * PAGE_SIZE, MIB2 + 5 * PAGE_SIZE, true);
@@ -59,9 +55,7 @@ TEST(clear_takes_exactly_its_range) {
     for (u32 from = 0; from < ARRAY_LEN(far_apart); from++) {
         for (u32 to = from; to < ARRAY_LEN(far_apart); to++) {
             struct as *as = as_create();
-            for (u32 i = 0; i < ARRAY_LEN(far_apart); i++) {
-                map_page(as, far_apart[i]);
-            }
+            for (u32 i = 0; i < ARRAY_LEN(far_apart); i++) { map_page(as, far_apart[i]); }
             pt_clear(as, far_apart[from], far_apart[to] + PAGE_SIZE, to & 1);
             EXPECT(as->rss == ARRAY_LEN(far_apart) - (to - from + 1));
             for (u32 i = 0; i < ARRAY_LEN(far_apart); i++) {
@@ -79,12 +73,8 @@ TEST(clear_frees_more_than_it_gathers) {
     for (u32 quiet = 0; quiet < 2; quiet++) {
         struct as *as = as_create();
         u64 free = freelist_count();
-        for (u64 i = 0; i < 1000; i++) {
-            map_page(as, MIB2 + i * PAGE_SIZE);
-        }
-        for (u64 i = 1; i < 30; i++) {
-            map_page(as, i * GIB);
-        }
+        for (u64 i = 0; i < 1000; i++) { map_page(as, MIB2 + i * PAGE_SIZE); }
+        for (u64 i = 1; i < 30; i++) { map_page(as, i * GIB); }
         EXPECT(as->rss == 1029);
         pt_clear(as, 0, USER_TOP, quiet);
         EXPECT(as->rss == 0 && freelist_count() == free);

@@ -8,9 +8,7 @@
 enum { PAGES = 64 };
 static u32 model[PAGES];  // 0: nothing there
 
-static u64 page_va(u64 page) {
-    return BASE + page * PAGE_SIZE;
-}
+static u64 page_va(u64 page) { return BASE + page * PAGE_SIZE; }
 
 // Sorted, apart, not empty; what each page's region says is what the model says.
 static void expect_model(struct as *as) {
@@ -27,9 +25,7 @@ static void expect_model(struct as *as) {
 }
 
 static void change_model(u64 page, u64 n, u32 prot) {
-    for (u64 i = page; i < page + n; i++) {
-        model[i] = prot;
-    }
+    for (u64 i = page; i < page + n; i++) { model[i] = prot; }
 }
 
 static void change_at_random(struct as *as) {

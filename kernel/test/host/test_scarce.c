@@ -12,15 +12,11 @@ static u32 nhoard;
 
 static void leave_only(u32 left) {
     nhoard = take_all(hoard);
-    for (u32 i = 0; i < left; i++) {
-        give(hoard[--nhoard]);
-    }
+    for (u32 i = 0; i < left; i++) { give(hoard[--nhoard]); }
 }
 
 static void end_scarcity(void) {
-    while (nhoard) {
-        give(hoard[--nhoard]);
-    }
+    while (nhoard) { give(hoard[--nhoard]); }
 }
 
 // As many frames as harts, and each hart holds at most one: there is always one for who asks.
@@ -31,9 +27,7 @@ static void take_the_last(void *arg) {
         if (f) {
             *(u64 *)frame_kva(f) = i;
             ((u64 *)frame_kva(f))[1] = this_hart()->index;
-            if (pick(4) == 0) {
-                cpu_pause();
-            }
+            if (pick(4) == 0) { cpu_pause(); }
             EXPECT(*(u64 *)frame_kva(f) == i);
             give(f);
         }
@@ -78,19 +72,13 @@ static void look_for_a_frame(void) {
 
 static void take_turns(u32 self, u32 rounds) {
     while (rounds--) {
-        while (atomic_load_relaxed(&turn) != self) {
-            cpu_pause();
-        }
+        while (atomic_load_relaxed(&turn) != self) { cpu_pause(); }
         frame_t back = atomic_swap_acquire(&returned, FRAME_NONE);
-        if (back) {
-            give(back);
-        }
+        if (back) { give(back); }
         frame_t f = take();
         atomic_add_relaxed(&refused, !f);
         cpu_pause();
-        if (f) {
-            give(f);
-        }
+        if (f) { give(f); }
         atomic_store_relaxed(&turn, 2 - self);
     }
 }
@@ -124,9 +112,7 @@ TEST(a_frame_that_is_always_somewhere_is_found) {
 enum { GIVEN = 70 };
 
 static u32 leave_a_batch(void) {
-    for (u32 i = 0; i < GIVEN; i++) {
-        give(hoard[--nhoard]);
-    }
+    for (u32 i = 0; i < GIVEN; i++) { give(hoard[--nhoard]); }
     u64 refills = this_hart()->count.refills;
     u32 left = GIVEN;
     while (left > FREELIST_BATCH && this_hart()->count.refills == refills) {
@@ -142,15 +128,11 @@ static void share_a_batch(void *arg) {
     for (u32 round = *(u32 *)arg; round; round--) {
         u32 left = self ? 0 : leave_a_batch();
         rendezvous(3);
-        for (u64 pause = self == 1 ? pick(20) : 0; pause; pause--) {
-            cpu_pause();
-        }
+        for (u64 pause = self == 1 ? pick(20) : 0; pause; pause--) { cpu_pause(); }
         frame_t mine = self ? take() : FRAME_NONE;
         atomic_add_relaxed(&refused, self && !mine);
         rendezvous(3);
-        if (mine) {
-            give(mine);
-        }
+        if (mine) { give(mine); }
         rendezvous(3);
         if (self == 0) {
             u32 found = take_all(hoard + nhoard);
@@ -174,9 +156,7 @@ TEST(nobody_is_refused_while_a_batch_moves) {
 static void free_all_then_one_takes(void *arg) {
     static frame_t list[FRAMES];
     u32 taker = *(u32 *)arg, self = this_hart()->index;
-    for (u32 i = self; i < nhoard; i += HARTS) {
-        give(hoard[i]);
-    }
+    for (u32 i = self; i < nhoard; i += HARTS) { give(hoard[i]); }
     rendezvous(HARTS);
     if (self == taker) {
         u32 n = take_all(list);

@@ -88,9 +88,7 @@ static void answer_while_waiting(void *arg) {
         spin_lock(&lock);
         rendezvous(2);
         ipi_send(harts[1]);
-        while (interrupts_taken(1) == before) {
-            cpu_pause();
-        }
+        while (interrupts_taken(1) == before) { cpu_pause(); }
         spin_unlock(&lock);
     } else {
         rendezvous(2);

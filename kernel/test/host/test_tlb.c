@@ -12,20 +12,14 @@
 
 enum { PAGES = 24 };
 
-static u64 va_of(u64 page) {
-    return BASE + page * PAGE_SIZE;
-}
+static u64 va_of(u64 page) { return BASE + page * PAGE_SIZE; }
 
-static u64 ipis(void) {
-    return this_hart()->count.ipis;
-}
+static u64 ipis(void) { return this_hart()->count.ipis; }
 
 TEST(alone_it_rings_nobody) {
     struct as *as = space_with(PAGES);
     as_switch(as);
-    for (u32 i = 0; i < PAGES; i++) {
-        user_put(va_of(i), i);
-    }
+    for (u32 i = 0; i < PAGES; i++) { user_put(va_of(i), i); }
     u64 before = ipis();
     EXPECT(translations_kept() == PAGES && as->harts == 1);
     tlb_shootdown(as, va_of(0), 2);
@@ -46,9 +40,7 @@ static void ask_who_is_there(void *arg) {
         as_switch(as);
         user_put(va_of(self), self);
     }
-    if (self == 2) {
-        as_switch(NULL);
-    }
+    if (self == 2) { as_switch(NULL); }
     rendezvous(4);
     if (self == 0) {
         u64 before = ipis();
@@ -63,9 +55,7 @@ static void ask_who_is_there(void *arg) {
 TEST(only_harts_in_the_space_are_asked) {
     struct as *as = space_with(PAGES);
     u64 before[4];
-    for (u32 i = 0; i < 4; i++) {
-        before[i] = interrupts_taken(i);
-    }
+    for (u32 i = 0; i < 4; i++) { before[i] = interrupts_taken(i); }
     on_harts(4, ask_who_is_there, as);
     EXPECT(interrupts_taken(1) == before[1] + 1);
     EXPECT(interrupts_taken(2) == before[2] && interrupts_taken(3) == before[3]);
@@ -77,9 +67,7 @@ static void lose_pages(void *arg) {
     struct as *as = arg;
     u64 value;
     as_switch(as);
-    for (u32 i = 0; i < PAGES; i++) {
-        (void)user_get(va_of(i));
-    }
+    for (u32 i = 0; i < PAGES; i++) { (void)user_get(va_of(i)); }
     rendezvous(HARTS);
     if (this_hart()->index == 0) {
         EXPECT(as_unmap(as, va_of(2), 3 * PAGE_SIZE) == 0);
@@ -138,9 +126,7 @@ static u32 stop;
 static void replace_pages(struct as *as) {
     for (u64 g = 1; g <= 150; g++) {
         EXPECT(as_map_fixed(as, BASE, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE) == (long)BASE);
-        for (u32 i = 0; i < PAGES; i++) {
-            user_put(va_of(i), g);
-        }
+        for (u32 i = 0; i < PAGES; i++) { user_put(va_of(i), g); }
         atomic_store_release(&generation, g);
     }
     atomic_store_relaxed(&stop, 1u);
@@ -149,9 +135,7 @@ static void replace_pages(struct as *as) {
 static void read_or_replace(void *arg) {
     struct as *as = arg;
     as_switch(as);
-    if (this_hart()->index == 0) {
-        replace_pages(as);
-    }
+    if (this_hart()->index == 0) { replace_pages(as); }
     while (!atomic_load_relaxed(&stop)) {
         u64 g = atomic_load_acquire(&generation), value;
         int error = user_load(va_of(pick(PAGES)), &value);
@@ -252,9 +236,7 @@ TEST(harts_change_spaces_while_they_are_forked) {
 
 TEST(kernel_shootdown_rings_every_other_hart) {
     u64 before = ipis(), taken[HARTS];
-    for (u32 i = 0; i < HARTS; i++) {
-        taken[i] = interrupts_taken(i);
-    }
+    for (u32 i = 0; i < HARTS; i++) { taken[i] = interrupts_taken(i); }
     tlb_shootdown_kernel(KSTACK_BASE, 4);
     EXPECT(ipis() == before + HARTS - 1);
     for (u32 i = 1; i < HARTS; i++) {

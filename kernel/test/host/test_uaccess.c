@@ -22,9 +22,7 @@ static void leave_space(struct as *as) {
 TEST(bytes_arrive_whatever_the_alignment) {
     struct as *as = enter_space();
     u8 from[48], to[48];
-    for (u32 i = 0; i < sizeof(from); i++) {
-        from[i] = i + 1;
-    }
+    for (u32 i = 0; i < sizeof(from); i++) { from[i] = i + 1; }
     for (u64 at = BASE + PAGE_SIZE - 24; at < BASE + PAGE_SIZE; at++) {
         for (u32 n = 0; n <= sizeof(from); n += 1 + pick(5)) {
             memset(to, 0xee, sizeof(to));
@@ -78,9 +76,7 @@ TEST(copy_out_breaks_sharing) {
 
 TEST(zeros_over_pages_and_no_further) {
     struct as *as = enter_space();
-    for (u64 va = BASE; va < END; va += 8) {
-        user_put(va, ~0ul);
-    }
+    for (u64 va = BASE; va < END; va += 8) { user_put(va, ~0ul); }
     EXPECT(zero_out(BASE + 3, 2 * PAGE_SIZE + 1) == 0);
     EXPECT(user_get(BASE) == 0xffffff && user_get(BASE + 8) == 0);
     EXPECT(user_get(BASE + 2 * PAGE_SIZE) == ~0ul << 32 && user_get(BASE + 2 * PAGE_SIZE - 8) == 0);
@@ -118,9 +114,7 @@ static void copy_out_in_own_space(void *arg) {
     as_switch(mine[self]);
     rendezvous(HARTS);
     for (u64 i = 0; i < PAGES; i++) {
-        for (u32 k = 0; k < 64; k++) {
-            want[k] = self << 32 | i << 16 | k;
-        }
+        for (u32 k = 0; k < 64; k++) { want[k] = self << 32 | i << 16 | k; }
         EXPECT(copy_out(BASE + i * PAGE_SIZE + 100, want, sizeof(want)) == 0);
         EXPECT(copy_in(got, BASE + i * PAGE_SIZE + 100, sizeof(got)) == 0);
         EXPECT(!memcmp(got, want, sizeof(got)));
@@ -133,13 +127,9 @@ TEST(harts_copy_out_into_what_they_share) {
         mine[0] = enter_space();
         EXPECT(zero_out(BASE, PAGES * PAGE_SIZE) == 0);
         as_switch(NULL);
-        for (u32 i = 1; i < HARTS; i++) {
-            mine[i] = as_fork(mine[0]);
-        }
+        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[0]); }
         on_harts(HARTS, copy_out_in_own_space, NULL);
         EXPECT(books_balance(mine, HARTS, 0));
-        for (u32 i = 0; i < HARTS; i++) {
-            as_destroy(mine[i]);
-        }
+        for (u32 i = 0; i < HARTS; i++) { as_destroy(mine[i]); }
     }
 }

@@ -45,23 +45,17 @@ static void wake_in_order(void *arg) {
     u32 self = this_hart()->index;
     if (self == 0) {
         for (u32 i = 1; i < HARTS; i++) {
-            while (!hart_parked(i)) {
-                cpu_pause();
-            }
+            while (!hart_parked(i)) { cpu_pause(); }
             atomic_store_relaxed(&turn, i + 1);
         }
         for (u32 i = 1; i < HARTS; i++) {
             waitq_wake_one(&q);
-            while (atomic_load_acquire(&nwoken) < i) {
-                cpu_pause();
-            }
+            while (atomic_load_acquire(&nwoken) < i) { cpu_pause(); }
         }
         return;
     }
     struct waiter w;
-    while (atomic_load_relaxed(&turn) != self) {
-        cpu_pause();
-    }
+    while (atomic_load_relaxed(&turn) != self) { cpu_pause(); }
     waitq_add(&q, &w);
     park();
     u32 place = atomic_load_acquire(&nwoken);  // of those that were woken before
@@ -74,9 +68,7 @@ TEST(wakes_first_in_first_out) {
     turn = 1;
     nwoken = 0;
     on_harts(HARTS, wake_in_order, NULL);
-    for (u32 i = 1; i < HARTS; i++) {
-        EXPECT(woken[i - 1] == i);
-    }
+    for (u32 i = 1; i < HARTS; i++) { EXPECT(woken[i - 1] == i); }
 }
 
 static u32 open;
@@ -85,9 +77,7 @@ static void wait_at_gate(void *arg) {
     (void)arg;
     if (this_hart()->index == 0) {
         for (u32 i = 1; i < HARTS; i++) {
-            while (!hart_parked(i)) {
-                cpu_pause();
-            }
+            while (!hart_parked(i)) { cpu_pause(); }
         }
         atomic_store_relaxed(&open, 1u);
         waitq_wake_all(&q);
@@ -120,9 +110,7 @@ static struct {
 static bool try_make(u64 word) {
     spin_lock(&ring.lock);
     bool ok = ring.made - ring.taken < ROOM;
-    if (ok) {
-        ring.word[ring.made++ % ROOM] = word;
-    }
+    if (ok) { ring.word[ring.made++ % ROOM] = word; }
     spin_unlock(&ring.lock);
     return ok;
 }
@@ -130,9 +118,7 @@ static bool try_make(u64 word) {
 static bool try_take(u64 *word) {
     spin_lock(&ring.lock);
     bool ok = ring.made != ring.taken;
-    if (ok) {
-        *word = ring.word[ring.taken++ % ROOM];
-    }
+    if (ok) { *word = ring.word[ring.taken++ % ROOM]; }
     spin_unlock(&ring.lock);
     return ok;
 }
@@ -151,9 +137,7 @@ static void make_and_take(void *arg) {
         }
         waitq_del(mine, &w);
         waitq_wake_all(theirs);
-        if (!maker) {
-            atomic_add_relaxed(sum, word);
-        }
+        if (!maker) { atomic_add_relaxed(sum, word); }
     }
 }
 

@@ -9,9 +9,7 @@ uint64_t calls_spin(const struct job *job, uint64_t rounds)
 {
     (void)job;
     for (; rounds > 0; rounds--) {
-        for (int i = 0; i < 1000; i++) {
-            __asm__ volatile("" ::"r"(i));
-        }
+        for (int i = 0; i < 1000; i++) { __asm__ volatile("" ::"r"(i)); }
     }
     return 0;
 }
@@ -20,18 +18,14 @@ uint64_t calls_spin(const struct job *job, uint64_t rounds)
 uint64_t calls_null(const struct job *job, uint64_t rounds)
 {
     (void)job;
-    for (; rounds > 0; rounds--) {
-        sys_getppid();
-    }
+    for (; rounds > 0; rounds--) { sys_getppid(); }
     return 0;
 }
 
 uint64_t calls_yield(const struct job *job, uint64_t rounds)
 {
     (void)job;
-    for (; rounds > 0; rounds--) {
-        sys_sched_yield();
-    }
+    for (; rounds > 0; rounds--) { sys_sched_yield(); }
     return 0;
 }
 
@@ -56,9 +50,7 @@ uint64_t calls_pipe_self(const struct job *job, uint64_t rounds)
 static void __attribute__((noreturn)) echo(int from, int to)
 {
     char byte;
-    while (sys_read(from, (uaddr)&byte, 1) == 1) {
-        sys_write(to, (uaddr)&byte, 1);
-    }
+    while (sys_read(from, (uaddr)&byte, 1) == 1) { sys_write(to, (uaddr)&byte, 1); }
     sys_leave(0);
 }
 
@@ -81,9 +73,7 @@ uint64_t calls_pingpong(const struct job *job, uint64_t rounds)
     setup_pipe(there);
     setup_pipe(back);
     long pid = sys_fork();
-    if (pid < 0) {
-        line_die("fork", pid);
-    }
+    if (pid < 0) { line_die("fork", pid); }
     if (pid == 0) {
         sys_close(there[1]);
         sys_close(back[0]);

@@ -13,9 +13,7 @@ SYS_INLINE char *map_or_die(uint64_t bytes)
 {
     enum { READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22 };
     long at = sys_mmap(0, bytes, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0);
-    if (at < 0) {
-        line_die("mmap", at);
-    }
+    if (at < 0) { line_die("mmap", at); }
     return (char *)at;
 }
 
@@ -50,9 +48,7 @@ uint64_t faults_cow_copy(const struct job *job, uint64_t rounds)
     setup_pipe(gate);
     for (; rounds > 0; rounds--) {
         long pid = sys_fork();
-        if (pid < 0) {
-            line_die("fork", pid);
-        }
+        if (pid < 0) { line_die("fork", pid); }
         if (pid == 0) {
             sys_read(gate[0], (uaddr)&byte, 1);
             sys_leave(0);
@@ -72,12 +68,8 @@ uint64_t faults_cow_reuse(const struct job *job, uint64_t rounds)
     uint64_t timed = 0;
     for (; rounds > 0; rounds--) {
         long pid = sys_fork();
-        if (pid < 0) {
-            line_die("fork", pid);
-        }
-        if (pid == 0) {
-            sys_leave(0);
-        }
+        if (pid < 0) { line_die("fork", pid); }
+        if (pid == 0) { sys_leave(0); }
         sys_reap(pid);
         timed += timed_touch(job->heap, BATCH, (char)rounds);
     }
@@ -105,9 +97,7 @@ uint64_t faults_read(const struct job *job, uint64_t rounds)
     for (; rounds > 0; rounds--) {
         volatile char *pages = map_or_die(BATCH * PAGE);
         uint64_t start = clock_now();
-        for (uint64_t i = 0; i < BATCH; i++) {
-            (void)pages[i * PAGE];
-        }
+        for (uint64_t i = 0; i < BATCH; i++) { (void)pages[i * PAGE]; }
         timed += clock_now() - start;
         sys_munmap((uaddr)pages, BATCH * PAGE);
     }

@@ -11,9 +11,7 @@
 SYS_INLINE long fork_or_die(void)
 {
     long pid = sys_fork();
-    if (pid < 0) {
-        line_die("fork", pid);
-    }
+    if (pid < 0) { line_die("fork", pid); }
     return pid;
 }
 
@@ -23,9 +21,7 @@ uint64_t forks_exit(const struct job *job, uint64_t rounds)
     (void)job;
     for (; rounds > 0; rounds--) {
         long pid = fork_or_die();
-        if (pid == 0) {
-            sys_leave(0);
-        }
+        if (pid == 0) { sys_leave(0); }
         sys_reap(pid);
     }
     return 0;
@@ -54,9 +50,7 @@ uint64_t forks_sole_owner(const struct job *job, uint64_t rounds)
     uint64_t count = job->pages;
     for (; rounds > 0; rounds--) {
         long pid = fork_or_die();
-        if (pid == 0) {
-            sys_leave(0);
-        }
+        if (pid == 0) { sys_leave(0); }
         sys_reap(pid);
         heap_touch(heap, count, PAGE, (char)rounds);
     }
@@ -77,9 +71,7 @@ uint64_t forks_exec(const struct job *job, uint64_t rounds)
         }
         int status = 0;
         sys_wait4((int)pid, (uaddr)&status, 0, 0);
-        if (status != 0) {
-            line_die("exec", 0);
-        }
+        if (status != 0) { line_die("exec", 0); }
     }
     return 0;
 }

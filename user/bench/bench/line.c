@@ -36,9 +36,7 @@ void line_send(struct line *line)
     const char *at = line->text;
     while (line->length > 0) {
         long sent = sys_write(1, (uaddr)at, line->length);
-        if (sent <= 0) {
-            return;
-        }
+        if (sent <= 0) { return; }
         at += sent;
         line->length -= (uint32_t)sent;
     }

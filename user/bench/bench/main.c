@@ -41,9 +41,7 @@ static void usage(void)
 static bool has_key(const char *word, const char *key, const char **value)
 {
     size_t length = strlen(key);
-    if (strncmp(word, key, length) != 0) {
-        return false;
-    }
+    if (strncmp(word, key, length) != 0) { return false; }
     *value = word + length;
     return true;
 }
@@ -66,9 +64,7 @@ static bool parse_option(const char *word, struct options *options)
         options->total = strtoull(value, NULL, 10);
         return options->total > 0;
     }
-    if (has_key(word, "clock=", &value)) {
-        return parse_clock(value);
-    }
+    if (has_key(word, "clock=", &value)) { return parse_clock(value); }
     return has_key(word, "workers=", &options->workers) || has_key(word, "size=", &options->sizes)
            || has_key(word, "exec=", &options->program);
 }
@@ -77,13 +73,9 @@ static bool parse_option(const char *word, struct options *options)
 static bool next_number(const char **list, uint64_t *number)
 {
     char *end;
-    if (**list == '\0') {
-        return false;
-    }
+    if (**list == '\0') { return false; }
     *number = strtoull(*list, &end, 10);
-    if (end == *list || (*end != ',' && *end != '\0')) {
-        usage();
-    }
+    if (end == *list || (*end != ',' && *end != '\0')) { usage(); }
     *list = *end == ',' ? end + 1 : end;
     return true;
 }
@@ -93,9 +85,7 @@ static uint64_t ops_per_worker(const struct point *point, const struct options *
 {
     uint64_t batch = point->bench->batch;
     uint64_t ops = options->ops > 0 ? options->ops : point->bench->ops;
-    if (options->total > 0) {
-        ops = options->total / point->workers;
-    }
+    if (options->total > 0) { ops = options->total / point->workers; }
     return ops > batch ? (ops + batch - 1) / batch * batch : batch;
 }
 
@@ -104,9 +94,7 @@ static void measure_workers(struct point *point, const struct options *options)
     const char *workers = options->workers;
     uint64_t count;
     while (next_number(&workers, &count)) {
-        if (count < 1 || count > MAX_WORKERS) {
-            usage();
-        }
+        if (count < 1 || count > MAX_WORKERS) { usage(); }
         point->workers = (uint32_t)count;
         point->ops = ops_per_worker(point, options);
         workers_measure(point);
@@ -149,20 +137,14 @@ int main(int argc, char **argv)
     int at = 1;
     disable_huge_pages();
     for (; at < argc && table_find(argv[at]) == NULL; at++) {
-        if (!parse_option(argv[at], &common)) {
-            usage();
-        }
+        if (!parse_option(argv[at], &common)) { usage(); }
     }
-    if (at == argc) {
-        usage();
-    }
+    if (at == argc) { usage(); }
     while (at < argc) {
         const struct bench *bench = table_find(argv[at++]);
         struct options options = common;
         for (; at < argc && table_find(argv[at]) == NULL; at++) {
-            if (!parse_option(argv[at], &options)) {
-                usage();
-            }
+            if (!parse_option(argv[at], &options)) { usage(); }
         }
         measure(bench, &options);
     }

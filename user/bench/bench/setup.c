@@ -8,16 +8,12 @@ char *setup_heap(uint64_t bytes)
 {
     uint64_t start = ((uint64_t)sys_brk(0) + PAGE - 1) & ~(PAGE - 1);
     uint64_t end = start + bytes;
-    if ((uint64_t)sys_brk(end) != end) {
-        line_die("brk", 0);
-    }
+    if ((uint64_t)sys_brk(end) != end) { line_die("brk", 0); }
     return (char *)start;
 }
 
 void setup_pipe(int ends[2])
 {
     long result = sys_pipe2((uaddr)ends, 0);
-    if (result < 0) {
-        line_die("pipe2", result);
-    }
+    if (result < 0) { line_die("pipe2", result); }
 }

@@ -29,9 +29,7 @@ const struct bench bench_table[] = {
 const struct bench *table_find(const char *name)
 {
     for (const struct bench *bench = bench_table; bench->name != NULL; bench++) {
-        if (strcmp(bench->name, name) == 0) {
-            return bench;
-        }
+        if (strcmp(bench->name, name) == 0) { return bench; }
     }
     return NULL;
 }

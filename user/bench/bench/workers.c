@@ -58,9 +58,7 @@ static void find_harts(struct harts *harts)
             harts->id[harts->count++] = (uint16_t)bit;
         }
     }
-    if (harts->count == 0) {
-        line_die("sched_getaffinity", bytes);
-    }
+    if (harts->count == 0) { line_die("sched_getaffinity", bytes); }
 }
 
 static void pin(uint32_t hart)
@@ -68,9 +66,7 @@ static void pin(uint32_t hart)
     static uint64_t mask[16];
     mask[hart / 64] = 1ull << (hart % 64);
     long result = sys_sched_setaffinity(0, sizeof(mask), (uaddr)mask);
-    if (result < 0) {
-        line_die("sched_setaffinity", result);
-    }
+    if (result < 0) { line_die("sched_setaffinity", result); }
 }
 
 static bool read_counters(uint32_t hart, uint64_t *into)
@@ -81,9 +77,7 @@ static bool read_counters(uint32_t hart, uint64_t *into)
 static void make_pipes(struct pipes *pipes)
 {
     int *const each[] = {pipes->ready, pipes->go, pipes->results};
-    for (int i = 0; i < 3; i++) {
-        setup_pipe(each[i]);
-    }
+    for (int i = 0; i < 3; i++) { setup_pipe(each[i]); }
 }
 
 static void read_all(int fd, void *into, uint64_t length, const char *what)
@@ -91,9 +85,7 @@ static void read_all(int fd, void *into, uint64_t length, const char *what)
     char *at = into;
     while (length > 0) {
         long got = sys_read(fd, (uaddr)at, length);
-        if (got <= 0) {
-            line_die(what, got);
-        }
+        if (got <= 0) { line_die(what, got); }
         at += got;
         length -= (uint64_t)got;
     }
@@ -115,9 +107,7 @@ static void run_loop(const struct point *point, const struct job *job, uint32_t 
     result->counted &= read_counters(hart, result->counters);
     result->timed = timed;
     result->end = end;
-    for (int i = 0; i < COUNTERS; i++) {
-        result->counters[i] -= before[i];
-    }
+    for (int i = 0; i < COUNTERS; i++) { result->counters[i] -= before[i]; }
 }
 
 static void __attribute__((noreturn)) worker(const struct point *point, struct job job,
@@ -149,12 +139,8 @@ static void start_workers(const struct point *point, const struct job *job, stru
     char bytes[MAX_WORKERS] = {0};
     for (uint32_t i = 0; i < point->workers; i++) {
         long pid = sys_fork();
-        if (pid < 0) {
-            line_die("fork", pid);
-        }
-        if (pid == 0) {
-            worker(point, *job, pipes, harts->id[i % harts->count]);
-        }
+        if (pid < 0) { line_die("fork", pid); }
+        if (pid == 0) { worker(point, *job, pipes, harts->id[i % harts->count]); }
     }
     sys_close(pipes->ready[1]);
     sys_close(pipes->go[0]);
@@ -174,13 +160,9 @@ static void gather(const struct point *point, struct pipes *pipes, struct result
         sum->end = one.end > sum->end ? one.end : sum->end;
         sum->timed += one.timed;
         sum->counted &= one.counted;
-        for (int k = 0; k < COUNTERS; k++) {
-            sum->counters[k] += one.counters[k];
-        }
+        for (int k = 0; k < COUNTERS; k++) { sum->counters[k] += one.counters[k]; }
     }
-    for (uint32_t i = 0; i < point->workers; i++) {
-        sys_reap(-1);
-    }
+    for (uint32_t i = 0; i < point->workers; i++) { sys_reap(-1); }
 }
 
 static void print_point(const struct point *point, uint32_t harts, const struct result *sum)

@@ -29,22 +29,16 @@ static int code_of(int status) {
         SIGNAL_LIST(X)
 #undef X
     };
-    if (!WIFSIGNALED(status)) {
-        return WEXITSTATUS(status);
-    }
+    if (!WIFSIGNALED(status)) { return WEXITSTATUS(status); }
     int sig = WTERMSIG(status);
     bool known = sig < (int)(sizeof(words) / sizeof(words[0])) && words[sig];
-    if (interactive && known && sig != SIGPIPE) {
-        complain("ended", words[sig], 0);
-    }
+    if (interactive && known && sig != SIGPIPE) { complain("ended", words[sig], 0); }
     return STATUS_SIGNAL + sig;
 }
 
 int await(pid_t pid) {
     int status;
-    if (pid > 0 && pid == ended.pid) {
-        return ended.code;
-    }
+    if (pid > 0 && pid == ended.pid) { return ended.code; }
     return waitpid(pid, &status, 0) < 0 ? STATUS_NOT_FOUND : code_of(status);
 }
 
@@ -105,9 +99,7 @@ builtin *builtin_of(const struct command *c) {
         const char *name;
         builtin *run;
     } builtins[] = {{"cd", change_folder}, {"exit", leave}, {"unset", forget}, {"wait", wait_for}};
-    if (c->argc == c->assignments) {
-        return nothing;
-    }
+    if (c->argc == c->assignments) { return nothing; }
     for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
         if (strcmp(c->argv[c->assignments], builtins[i].name) == 0) {
             return builtins[i].run;
@@ -120,12 +112,8 @@ int run_text(const char *from) {
     at = from;
     wrong = NULL;
     run_list(false);
-    if (!wrong && *at) {
-        wrong = "a ) was not expected";
-    }
-    if (wrong) {
-        return last = complain("syntax", wrong, STATUS_SYNTAX);
-    }
+    if (!wrong && *at) { wrong = "a ) was not expected"; }
+    if (wrong) { return last = complain("syntax", wrong, STATUS_SYNTAX); }
     at = from;
     run_list(true);
     return wrong ? last = complain("syntax", wrong, STATUS_SYNTAX) : last;
@@ -148,13 +136,9 @@ static int run_lines(void) {
     interactive = isatty(0) && isatty(1);
     for (;;) {
         bury();
-        if (interactive) {
-            write(1, "$ ", 2);
-        }
+        if (interactive) { write(1, "$ ", 2); }
         size_t n = read_line();
-        if (n == 0) {
-            return last;
-        }
+        if (n == 0) { return last; }
         last = n < sizeof(text) - 1 ? run_text(text)
                                     : complain("input", "a line is too long", STATUS_SYNTAX);
     }
@@ -167,21 +151,13 @@ static int run_file(const char *path) {
     while (fd >= 0 && used < sizeof(text) && (n = read(fd, text + used, sizeof(text) - used)) > 0) {
         used += (size_t)n;
     }
-    if (n < 0) {
-        return complain(path, strerror(errno), STATUS_NOT_FOUND);
-    }
-    if (used == sizeof(text)) {
-        return complain(path, "too long", STATUS_CANNOT);
-    }
+    if (n < 0) { return complain(path, strerror(errno), STATUS_NOT_FOUND); }
+    if (used == sizeof(text)) { return complain(path, "too long", STATUS_CANNOT); }
     return run_text(text);
 }
 
 int main(int argc, char **argv) {
-    if (argc == 1) {
-        return run_lines();
-    }
-    if (strcmp(argv[1], "-c") != 0) {
-        return run_file(argv[1]);
-    }
+    if (argc == 1) { return run_lines(); }
+    if (strcmp(argv[1], "-c") != 0) { return run_file(argv[1]); }
     return argc > 2 ? run_text(argv[2]) : complain("usage", "sh [-c TEXT | FILE]", STATUS_SYNTAX);
 }

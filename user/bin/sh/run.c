@@ -27,17 +27,13 @@ static bool redirect(const struct redirection *r) {
         return false;
     }
     dup2(from, r->fd);
-    if (r->path && from != r->fd) {
-        close(from);
-    }
+    if (r->path && from != r->fd) { close(from); }
     return true;
 }
 
 static bool redirect_all(const struct command *c) {
     for (int i = 0; i < c->redirections; i++) {
-        if (!redirect(&c->redirection[i])) {
-            return false;
-        }
+        if (!redirect(&c->redirection[i])) { return false; }
     }
     return true;
 }
@@ -62,9 +58,7 @@ static int run_builtin(const struct command *c, builtin *run) {
 // The same, in the shell's own process: the redirections are undone afterwards.
 static void run_here(const struct command *c, builtin *run) {
     int kept[3];
-    for (int fd = 0; fd < 3; fd++) {
-        kept[fd] = dup(fd);
-    }
+    for (int fd = 0; fd < 3; fd++) { kept[fd] = dup(fd); }
     last = run_builtin(c, run);
     for (int fd = 0; fd < 3; fd++) {
         dup2(kept[fd], fd);
@@ -75,9 +69,7 @@ static void run_here(const struct command *c, builtin *run) {
 static __attribute__((noreturn)) void run_program(const struct command *c) {
     char *const *argv = c->argv + c->assignments;
     assign_all(c);
-    if (!redirect_all(c)) {
-        exit(1);
-    }
+    if (!redirect_all(c)) { exit(1); }
     execvp(argv[0], argv);
     bool found = errno != ENOENT && errno != ENOTDIR;
     exit(complain(argv[0], found ? strerror(errno) : "not found",
@@ -94,15 +86,9 @@ static __attribute__((noreturn)) void run_part(const char *text, void (*part)(bo
 // One stage, in a child of its own: `group` is the text of a ( list ).
 static __attribute__((noreturn)) void run_stage(const struct command *c, const char *group) {
     builtin *run = builtin_of(c);
-    if (!group && run) {
-        exit(run_builtin(c, run));
-    }
-    if (!group) {
-        run_program(c);
-    }
-    if (!redirect_all(c)) {
-        exit(1);
-    }
+    if (!group && run) { exit(run_builtin(c, run)); }
+    if (!group) { run_program(c); }
+    if (!redirect_all(c)) { exit(1); }
     run_part(group, run_list);
 }
 
@@ -149,9 +135,7 @@ static const char *read_stage(struct command *c) {
         skip_lines();
         nothing = *at == ')';
         run_list(false);
-        if (!take(")")) {
-            wrong = wrong ? wrong : "a ( is not closed";
-        }
+        if (!take(")")) { wrong = wrong ? wrong : "a ( is not closed"; }
     }
     read_command(c);
     if (!wrong && (group ? nothing || c->argc > 0 : c->empty)) {
@@ -170,9 +154,7 @@ static void run_pipeline(bool run) {
             wrong = stage == STAGES_MAX - 1 ? "too many stages" : wrong;
             skip_lines();
         }
-        if (!run || wrong) {
-            continue;
-        }
+        if (!run || wrong) { continue; }
         builtin *here = p.stages == 0 && !more && !group ? builtin_of(&c) : NULL;
         if (here) {
             run_here(&c, here);
@@ -211,25 +193,19 @@ static __attribute__((noreturn)) void become_background(const char *text, const 
     at = text;
     const char *group = read_stage(&c);
     skip_blanks();
-    if (at == end) {
-        run_stage(&c, group);
-    }
+    if (at == end) { run_stage(&c, group); }
     run_part(text, run_and_or);
 }
 
 static void start_background(const char *text, const char *end) {
     background = fork();
-    if (background == 0) {
-        become_background(text, end);
-    }
+    if (background == 0) { become_background(text, end); }
     last = background < 0 ? complain("fork", strerror(errno), 1) : 0;
 }
 
 void run_list(bool run) {
     static int depth;
-    if (++depth > DEPTH_MAX) {
-        wrong = "too many ( inside each other";
-    }
+    if (++depth > DEPTH_MAX) { wrong = "too many ( inside each other"; }
     for (skip_lines(); *at && *at != ')' && !wrong; skip_lines()) {
         const char *start = at;
         run_and_or(false);

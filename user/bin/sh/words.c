@@ -15,9 +15,7 @@ void skip_blanks(void) {
     while (*at == ' ' || *at == '\t' || (at[0] == '\\' && at[1] == '\n')) {
         at += *at == '\\' ? 2 : 1;
     }
-    if (*at == '#') {
-        at += strcspn(at, "\n");
-    }
+    if (*at == '#') { at += strcspn(at, "\n"); }
 }
 
 void skip_lines(void) {
@@ -47,9 +45,7 @@ static void put(struct command *c, char byte) {
 }
 
 static void put_text(struct command *c, const char *text) {
-    while (*text) {
-        put(c, *text++);
-    }
+    while (*text) { put(c, *text++); }
 }
 
 // How long the name is that `text` begins with, or 0.
@@ -57,9 +53,7 @@ static size_t name_length(const char *text) {
     size_t n = 0;
     for (;; n++) {
         unsigned char c = (unsigned char)text[n];
-        if (!isalpha(c) && c != '_' && (n == 0 || !isdigit(c))) {
-            return n;
-        }
+        if (!isalpha(c) && c != '_' && (n == 0 || !isdigit(c))) { return n; }
     }
 }
 
@@ -105,13 +99,9 @@ static char *word(struct command *c, bool *values) {
     char *start = c->free, quote = 0;
     *values = true;
     skip_blanks();
-    if (!*at || strchr(OPERATORS, *at)) {
-        return NULL;
-    }
+    if (!*at || strchr(OPERATORS, *at)) { return NULL; }
     while (*at && (quote || !strchr(" \t" OPERATORS, *at))) {
-        if (*at == '$' && quote != '\'' && put_value(c)) {
-            continue;
-        }
+        if (*at == '$' && quote != '\'' && put_value(c)) { continue; }
         *values = false;
         if (quote ? *at == quote : *at == '"' || *at == '\'') {
             quote = quote ? 0 : *at;
@@ -121,9 +111,7 @@ static char *word(struct command *c, bool *values) {
         }
     }
     put(c, 0);
-    if (quote) {
-        wrong = "a quote is not closed";
-    }
+    if (quote) { wrong = "a quote is not closed"; }
     return start;
 }
 
@@ -168,17 +156,11 @@ void read_command(struct command *c) {
     c->free = c->text;
     for (c->empty = true; !wrong; c->empty = false) {
         bool values;
-        if (redirection(c)) {
-            continue;
-        }
+        if (redirection(c)) { continue; }
         bool assigns = assignment(c);
         char *next = word(c, &values);
-        if (!next) {
-            break;
-        }
-        if (!*next && values) {
-            continue;
-        }
+        if (!next) { break; }
+        if (!*next && values) { continue; }
         if (c->argc == WORDS_MAX) {
             wrong = "too many words in a command";
         } else {

@@ -24,9 +24,7 @@ char *pages_new(int n) {
     return p == MAP_FAILED ? NULL : p;
 }
 
-void pages_drop(char *base, int n) {
-    munmap(base, n * PAGE);
-}
+void pages_drop(char *base, int n) { munmap(base, n * PAGE); }
 
 static volatile uint64_t *words(const char *base, int page) {
     return (volatile uint64_t *)(base + page * PAGE);
@@ -50,14 +48,10 @@ int tag_check(const char *base, int page, uint32_t writer, uint32_t sequence) {
     return 0;
 }
 
-pid_t spawn_child(void) {
-    return fork();
-}
+pid_t spawn_child(void) { return fork(); }
 
 int reap_child(pid_t pid) {
     int status;
-    if (waitpid(pid, &status, 0) != pid) {
-        return 2000;
-    }
+    if (waitpid(pid, &status, 0) != pid) { return 2000; }
     return WIFSIGNALED(status) ? KILLED(WTERMSIG(status)) : WEXITSTATUS(status);
 }

@@ -91,24 +91,16 @@ static void run_one(const struct workload *w, const struct params *p) {
     int n = snprintf(line, sizeof(line), "%sok %d - %s seed=%lu workers=%d rounds=%d pages=%d\n",
                      bad ? "not " : "", tests, w->name, (unsigned long)p->seed, p->workers, p->rounds,
                      p->pages);
-    if (write(1, line, n) != n) {
-        _exit(1);
-    }
+    if (write(1, line, n) != n) { _exit(1); }
 }
 
 // What is injected: how often, or how long one occasion in eight has to wait.
 static uint64_t spurious, late, slow;
 
 static void inject(uint64_t seed) {
-    if (spurious) {
-        kine_ctl(KINE_INJECT, KINE_SPURIOUS_FAULT | seed << 8, spurious);
-    }
-    if (late) {
-        kine_ctl(KINE_INJECT, KINE_LATE_IPI | seed << 8, 8 | late << 32);
-    }
-    if (slow) {
-        kine_ctl(KINE_INJECT, KINE_SLOW_HART | seed << 8, 8 | slow << 32);
-    }
+    if (spurious) { kine_ctl(KINE_INJECT, KINE_SPURIOUS_FAULT | seed << 8, spurious); }
+    if (late) { kine_ctl(KINE_INJECT, KINE_LATE_IPI | seed << 8, 8 | late << 32); }
+    if (slow) { kine_ctl(KINE_INJECT, KINE_SLOW_HART | seed << 8, 8 | slow << 32); }
 }
 
 static void tell_injected(void) {
@@ -143,9 +135,7 @@ int main(int argc, char **argv) {
     slow = option(argc, argv, "slow", 0);
     write(1, "KTAP version 1\n", 15);
     do {
-        if (delay) {
-            kine_ctl(KINE_DELAY, p.seed, delay);
-        }
+        if (delay) { kine_ctl(KINE_DELAY, p.seed, delay); }
         inject(p.seed);
         for (int i = 0; i < nworkloads; i++) {
             if (!strcmp(which, "all") || !strcmp(which, workloads[i].name)) {

@@ -9,16 +9,12 @@
 #include <unistd.h>
 
 static void fill(char *base, int n, uint32_t writer, uint32_t sequence) {
-    for (int i = 0; i < n; i++) {
-        tag_write(base, i, writer, sequence);
-    }
+    for (int i = 0; i < n; i++) { tag_write(base, i, writer, sequence); }
 }
 
 static int check(const char *base, int n, uint32_t writer, uint32_t sequence) {
     int bad = 0;
-    for (int i = 0; i < n; i++) {
-        bad += tag_check(base, i, writer, sequence);
-    }
+    for (int i = 0; i < n; i++) { bad += tag_check(base, i, writer, sequence); }
     return bad;
 }
 
@@ -38,9 +34,7 @@ int run_forkstorm(const struct params *p, int worker) {
                 _exit(wrong + tag_check(base, page, 1000 + worker, r));
             }
         }
-        for (int i = 0; i < n; i++) {
-            bad += pids[i] > 0 && reap_child(pids[i]) != 0;
-        }
+        for (int i = 0; i < n; i++) { bad += pids[i] > 0 && reap_child(pids[i]) != 0; }
     }
     bad += check(base, p->pages, worker, 0);
     pages_drop(base, p->pages);
@@ -67,15 +61,9 @@ int run_writers(const struct params *p, int worker) {
                 _exit(wrong != 0);
             }
         }
-        for (int k = p->pages - 1; k >= 0; k--) {
-            tag_write(base, k, 50, r + k);
-        }
-        for (int i = 0; i < 3; i++) {
-            bad += pids[i] > 0 && reap_child(pids[i]) != 0;
-        }
-        for (int k = 0; k < p->pages; k++) {
-            bad += tag_check(base, k, 50, r + k);
-        }
+        for (int k = p->pages - 1; k >= 0; k--) { tag_write(base, k, 50, r + k); }
+        for (int i = 0; i < 3; i++) { bad += pids[i] > 0 && reap_child(pids[i]) != 0; }
+        for (int k = 0; k < p->pages; k++) { bad += tag_check(base, k, 50, r + k); }
     }
     pages_drop(base, p->pages);
     return bad;
@@ -84,22 +72,14 @@ int run_writers(const struct params *p, int worker) {
 // Generations: each process forks the next and exits before it; the last one must see every tag.
 static _Noreturn void generations(char *base, int pages, int depth, int fd, uint32_t writer) {
     for (; depth >= 0; depth--) {
-        if (below(2)) {
-            (void)*(volatile char *)(base + (depth % pages) * PAGE);
-        }
+        if (below(2)) { (void)*(volatile char *)(base + (depth % pages) * PAGE); }
         tag_write(base, depth % pages, writer, depth);
         pid_t pid = depth ? spawn_child() : 0;
-        if (pid < 0) {
-            _exit(write(fd, "-", 1) != 1);
-        }
-        if (pid > 0) {
-            _exit(0);
-        }
+        if (pid < 0) { _exit(write(fd, "-", 1) != 1); }
+        if (pid > 0) { _exit(0); }
     }
     int wrong = 0;
-    for (int i = 0; i < 8; i++) {
-        wrong += tag_check(base, i, writer, i);
-    }
+    for (int i = 0; i < 8; i++) { wrong += tag_check(base, i, writer, i); }
     _exit(write(fd, wrong ? "x" : "o", 1) != 1);
 }
 
@@ -109,19 +89,13 @@ int run_chain(const struct params *p, int worker) {
     for (int r = 0; r < p->rounds; r++) {
         int fd[2];
         char result = 'x';
-        if (pipe(fd) < 0) {
-            continue;
-        }
+        if (pipe(fd) < 0) { continue; }
         pid_t pid = spawn_child();
-        if (pid == 0) {
-            generations(base, pages, 7, fd[1], 10 + worker);
-        }
+        if (pid == 0) { generations(base, pages, 7, fd[1], 10 + worker); }
         close(fd[1]);
         bad += pid > 0 && (read(fd[0], &result, 1) != 1 || result == 'x');
         close(fd[0]);
-        if (pid > 0) {
-            reap_child(pid);
-        }
+        if (pid > 0) { reap_child(pid); }
     }
     pages_drop(base, pages);
     return bad;
@@ -131,13 +105,9 @@ int run_chain(const struct params *p, int worker) {
 static int tree(char *base, int pages, int depth, uint32_t me) {
     fill(base, pages, me, depth);
     pid_t left = depth ? spawn_child() : -1;
-    if (left == 0) {
-        _exit(tree(base, pages, depth - 1, me * 2));
-    }
+    if (left == 0) { _exit(tree(base, pages, depth - 1, me * 2)); }
     pid_t right = depth ? spawn_child() : -1;
-    if (right == 0) {
-        _exit(tree(base, pages, depth - 1, me * 2 + 1));
-    }
+    if (right == 0) { _exit(tree(base, pages, depth - 1, me * 2 + 1)); }
     int bad = check(base, pages, me, depth);
     bad += left > 0 && reap_child(left) != 0;
     bad += right > 0 && reap_child(right) != 0;
@@ -168,9 +138,7 @@ int run_exitorder(const struct params *p, int worker) {
             pids[i] = pipe(go[i]) < 0 ? -1 : spawn_child();
             if (pids[i] == 0) {
                 char c;
-                if (read(go[i][0], &c, 1) != 1) {
-                    _exit(2);
-                }
+                if (read(go[i][0], &c, 1) != 1) { _exit(2); }
                 int wrong = check(base, p->pages, worker, r);
                 fill(base, p->pages, 7, r);
                 _exit(wrong != 0);
@@ -199,12 +167,8 @@ int run_soleowner(const struct params *p, int worker) {
     fill(base, p->pages, worker, 0);
     for (int r = 1; r <= p->rounds; r++) {
         pid_t pid = spawn_child();
-        if (pid == 0) {
-            _exit(0);
-        }
-        if (pid > 0) {
-            reap_child(pid);
-        }
+        if (pid == 0) { _exit(0); }
+        if (pid > 0) { reap_child(pid); }
         bool counted = p->workers == 1 && pid > 0 && kine_counters(-1, &before) == 0;
         fill(base, p->pages, worker, r);
         if (counted && kine_counters(-1, &after) == 0) {
@@ -227,9 +191,7 @@ int run_kernelwrite(const struct params *p, int worker) {
     for (int r = 0; r < p->rounds; r++) {
         int fd[2];
         fill(base, p->pages, worker, r);
-        if (pipe(fd) < 0) {
-            continue;
-        }
+        if (pipe(fd) < 0) { continue; }
         pid_t pid = spawn_child();
         if (pid == 0) {
             int page = below(p->pages);
@@ -255,9 +217,7 @@ int run_brk(const struct params *p, int worker) {
     int bad = 0;
     for (int r = 0; r < p->rounds; r++) {
         char *heap = sbrk(p->pages * PAGE + PAGE);
-        if (heap == (char *)-1) {
-            continue;
-        }
+        if (heap == (char *)-1) { continue; }
         char *base = (char *)(((uintptr_t)heap + PAGE - 1) & ~(PAGE - 1));
         fill(base, p->pages, worker, r);
         pid_t pid = spawn_child();
@@ -274,9 +234,7 @@ int run_brk(const struct params *p, int worker) {
             }
             _exit(wrong != 0);
         }
-        if (below(2)) {
-            bad += check(base, p->pages, worker, r);
-        }
+        if (below(2)) { bad += check(base, p->pages, worker, r); }
         bad += pid > 0 && reap_child(pid) != 0;
         bad += check(base, p->pages, worker, r);
         sbrk(-(long)(p->pages * PAGE + PAGE));

@@ -34,9 +34,7 @@ static void live_until_killed(char *base, int pages) {
             execve("/bin/true", argv, envp);
             _exit(0);
         }
-        if (pid > 0) {
-            reap_child(pid);
-        }
+        if (pid > 0) { reap_child(pid); }
     }
 }
 
@@ -44,25 +42,17 @@ static void live_until_killed(char *base, int pages) {
 int run_killstorm(const struct params *p, int worker) {
     int bad = 0;
     char *base = pages_new(p->pages);
-    for (int i = 0; i < p->pages; i++) {
-        tag_write(base, i, worker, i);
-    }
+    for (int i = 0; i < p->pages; i++) { tag_write(base, i, worker, i); }
     for (int r = 0; r < p->rounds; r++) {
         pid_t pid = spawn_child();
-        if (pid == 0) {
-            live_until_killed(base, p->pages);
-        }
-        if (pid < 0) {
-            continue;
-        }
+        if (pid == 0) { live_until_killed(base, p->pages); }
+        if (pid < 0) { continue; }
         struct timespec wait = {0, below(3000000)};
         nanosleep(&wait, NULL);
         bad += kill(pid, SIGKILL) != 0;
         bad += reap_child(pid) != KILLED(SIGKILL);
     }
-    for (int i = 0; i < p->pages; i++) {
-        bad += tag_check(base, i, worker, i);
-    }
+    for (int i = 0; i < p->pages; i++) { bad += tag_check(base, i, worker, i); }
     pages_drop(base, p->pages);
     return bad;
 }
@@ -75,12 +65,8 @@ int run_oom(const struct params *p, int worker) {
         if (pid == 0) {
             for (uint32_t n = 0;; n++) {
                 char *base = pages_new(256);
-                if (!base) {
-                    _exit(3);
-                }
-                for (int i = 0; i < 256; i++) {
-                    tag_write(base, i, worker, n);
-                }
+                if (!base) { _exit(3); }
+                for (int i = 0; i < 256; i++) { tag_write(base, i, worker, n); }
                 pid_t child = n % 16 ? -1 : spawn_child();
                 if (child == 0) {
                     tag_write(base, 0, 99, n);
@@ -90,9 +76,7 @@ int run_oom(const struct params *p, int worker) {
                     reap_child(child);
                     ktap_comment("beat oom %d.%d %u", worker, r, n);  // the larger it is, the longer fork takes
                 }
-                if (tag_check(base, 0, worker, n)) {
-                    _exit(1);
-                }
+                if (tag_check(base, 0, worker, n)) { _exit(1); }
             }
         }
         int code = pid > 0 ? reap_child(pid) : 3;
@@ -113,9 +97,7 @@ int run_mix(const struct params *p, int worker) {
     for (int r = 0; r < p->rounds; r += 4) {
         cpu_set_t set;
         CPU_ZERO(&set);
-        for (int i = 0; i < 3; i++) {
-            CPU_SET(below(kine_ctl(KINE_NHARTS, 0, 0)), &set);
-        }
+        for (int i = 0; i < 3; i++) { CPU_SET(below(kine_ctl(KINE_NHARTS, 0, 0)), &set); }
         sched_setaffinity(0, sizeof(set), &set);
         one.pages = 1 + below(p->pages);
         bad += parts[below(sizeof(parts) / sizeof(parts[0]))](&one, worker);

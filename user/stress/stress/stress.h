@@ -23,9 +23,7 @@ extern const int nworkloads;
 
 uint64_t next_random(void);
 void seed_random(uint64_t seed, int worker);
-static inline uint64_t below(uint64_t n) {
-    return next_random() % n;
-}
+static inline uint64_t below(uint64_t n) { return next_random() % n; }
 
 #define PAGE 4096ul
 // Pages carry (writer, sequence) at both ends and in the middle.

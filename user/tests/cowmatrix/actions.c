@@ -101,13 +101,9 @@ static void four_generations(struct pages p) {
         depth++;
         write_both(p, NEW + 2 * depth);
     }
-    if (depth < 4) {
-        CHECK_EQ(reap(pid), 0);
-    }
+    if (depth < 4) { CHECK_EQ(reap(pid), 0); }
     CHECK(depth == 0 ? untouched(p) : wrote_both(p, NEW + 2 * depth));
-    if (depth > 0) {
-        leave();
-    }
+    if (depth > 0) { leave(); }
 }
 
 static void sole_owner_writes(struct pages p) {
@@ -132,12 +128,8 @@ static void snapshots(struct pages p) {
         }
     }
     write_both(p, OLD + 500);
-    for (int i = 0; i < CHILDREN; i++) {
-        gate_post(&go);
-    }
-    for (int i = 0; i < CHILDREN; i++) {
-        CHECK_EQ(reap(pid[i]), 0);
-    }
+    for (int i = 0; i < CHILDREN; i++) { gate_post(&go); }
+    for (int i = 0; i < CHILDREN; i++) { CHECK_EQ(reap(pid[i]), 0); }
     CHECK(wrote_both(p, OLD + 500));
 }
 
@@ -155,9 +147,7 @@ static void siblings_all_write(struct pages p) {
             leave();
         }
     }
-    for (int i = 0; i < CHILDREN; i++) {
-        CHECK_EQ(reap(pid[i]), 0);
-    }
+    for (int i = 0; i < CHILDREN; i++) { CHECK_EQ(reap(pid[i]), 0); }
     CHECK(untouched(p));
 }
 

@@ -18,18 +18,14 @@ static __attribute__((noinline)) void run_pair(void) {
 
 static void run_row(const struct action *action, bool kine) {
     row = action;
-    if (kine) {
-        open_books();
-    }
+    if (kine) { open_books(); }
     for (int i = 0; i < state_count; i++) {
         column = &states[i];
         const struct test pair = {action->name, run_pair, false};
         ktap_ok(run_one(&pair, false), "%s, pages %s", action->name, column->name);
     }
     checks_failed = 0;
-    if (kine) {
-        close_books();
-    }
+    if (kine) { close_books(); }
     ktap_ok(checks_failed == 0, "%s, the books", action->name);
 }
 
@@ -46,9 +42,7 @@ int main(int argc, char **argv) {
     status_of(nothing, NULL);
     for (int part = 0; part < COUNT(parts); part++) {
         for (int i = 0; i < parts[part].count; i++, number++) {
-            if (only < 0 || only == number) {
-                run_row(&parts[part].rows[i], kine);
-            }
+            if (only < 0 || only == number) { run_row(&parts[part].rows[i], kine); }
         }
     }
     return ktap_end();

@@ -16,31 +16,23 @@ static void member(struct pages p, int me, const struct gate *turn, const struct
     gate_post(done);
     gate_wait(turn);
     CHECK(wrote_both(p, NEW + 10 * me));
-    if (!checks_failed) {
-        gate_post(done);
-    }
+    if (!checks_failed) { gate_post(done); }
     leave();
 }
 
 // Members 1 and 2 are children of member 0.
 static void family(struct pages p, const struct gate *turn, const struct gate *done) {
     for (int i = 1; i < MEMBERS; i++) {
-        if (spawn() == 0) {
-            member(p, i, &turn[i], done);
-        }
+        if (spawn() == 0) { member(p, i, &turn[i], done); }
     }
     member(p, 0, &turn[0], done);
 }
 
 static void exit_in_order(struct pages p, const int *order, bool write_first) {
     struct gate turn[MEMBERS], done = gate_new();
-    for (int i = 0; i < MEMBERS; i++) {
-        turn[i] = gate_new();
-    }
+    for (int i = 0; i < MEMBERS; i++) { turn[i] = gate_new(); }
     int pid = spawn();
-    if (pid == 0) {
-        family(p, turn, &done);
-    }
+    if (pid == 0) { family(p, turn, &done); }
     ksys_close(done.ends[1]);
     if (write_first) {  // all write, then all end; otherwise each writes and ends at once
         for (int i = 0; i < MEMBERS; i++) {

@@ -3,9 +3,7 @@
 #include "matrix.h"
 
 bool untouched(struct pages p) {
-    if (p.zero) {
-        return all_bytes(p.first, 0, PAGE) && all_bytes(p.second, 0, PAGE);
-    }
+    if (p.zero) { return all_bytes(p.first, 0, PAGE) && all_bytes(p.second, 0, PAGE); }
     return tagged(p.first, OLD) && tagged(p.second, OLD + 1);
 }
 
@@ -74,9 +72,7 @@ static struct pages across_two_tables(char *unused) {
     (void)unused;
     uintptr_t room = (uintptr_t)map(1024, PROT_RW);
     uintptr_t edge = (room + 2 * MIB) & -(2 * MIB);
-    if (edge == room) {
-        edge += 2 * MIB;
-    }
+    if (edge == room) { edge += 2 * MIB; }
     return written((char *)edge - PAGE);
 }
 

@@ -50,9 +50,7 @@ static void floating_store(struct pages p) {
 }
 
 static void narrow_stores(struct pages p) {
-    for (int i = 0; i < 16; i++) {
-        ((volatile char *)p.first)[100 + i] = (char)i;
-    }
+    for (int i = 0; i < 16; i++) { ((volatile char *)p.first)[100 + i] = (char)i; }
     ((volatile uint16_t *)p.second)[50] = 0xbeef;
     CHECK_EQ(((volatile uint16_t *)p.second)[50], 0xbeef);
 }
@@ -85,9 +83,7 @@ static void pipe_read_while_blocked(struct pages p) {
 
 static void wait_status(struct pages p) {
     int pid = spawn();
-    if (pid == 0) {
-        ksys_exit_group(77);
-    }
+    if (pid == 0) { ksys_exit_group(77); }
     CHECK_EQ(ksys_wait4(pid, p.first + 40, 0, NULL), pid);
     CHECK_EQ(*(int *)(p.first + 40), EXITED(77));
 }

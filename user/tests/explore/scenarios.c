@@ -8,36 +8,26 @@
 char *const shared = (char *)0x5000000;
 enum { FRESH = 1, WORDS = PAGE / 8 };  // FRESH: the page behind it, which nobody has touched
 
-static volatile uint64_t *words(void) {
-    return (volatile uint64_t *)shared;
-}
+static volatile uint64_t *words(void) { return (volatile uint64_t *)shared; }
 
 static uint64_t pattern(int i) {
     return 0x1000000ul + (uint64_t)i * 0x9e3779b97f4a7c15ul;
 }
 
-static uint64_t mark(int role) {
-    return ~0ul - (uint64_t)role;
-}
+static uint64_t mark(int role) { return ~0ul - (uint64_t)role; }
 
 void scenario_page(void) {
     long at = ksys_mmap(shared, 3 * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     CHECK_EQ(at, (long)shared);
-    for (int i = 0; i < WORDS; i++) {
-        words()[i] = pattern(i);
-    }
+    for (int i = 0; i < WORDS; i++) { words()[i] = pattern(i); }
     shared[2 * PAGE] = 1;  // so that the tables stay when pages go
 }
 
-void scenario_drop(void) {
-    unmap_pages(shared, 1);
-}
+void scenario_drop(void) { unmap_pages(shared, 1); }
 
 // ---- what is done
 
-static void write_word(int role) {
-    words()[64 * role] = mark(role);
-}
+static void write_word(int role) { words()[64 * role] = mark(role); }
 
 static void just_exit(int role) {
     (void)role;
@@ -51,9 +41,7 @@ static void fork_once(void) {
     if (child == 0) {  // it runs when its parent has left the play
         schedule(KINE_SCHEDULE_OVER);
         CHECK(words()[0] == pattern(0) && words()[WORDS - 1] == pattern(WORDS - 1));
-        for (int i = 0; i < WORDS; i++) {
-            CHECK_EQ(words()[i], pattern(i));
-        }
+        for (int i = 0; i < WORDS; i++) { CHECK_EQ(words()[i], pattern(i)); }
         leave();
     }
 }
@@ -66,9 +54,7 @@ void scenario_pipe(void) {
     CHECK_EQ(ksys_write(mail.ends[1], &message, 8), 8);
 }
 
-void scenario_close(void) {
-    gate_free(&mail);
-}
+void scenario_close(void) { gate_free(&mail); }
 
 int scenario_failures(void) {
     int failed = checks_failed;
@@ -118,15 +104,11 @@ static void check_words(int writer) {
     }
 }
 
-static void check_own(int role) {
-    check_words(role);
-}
+static void check_own(int role) { check_words(role); }
 
 static void check_fork(int role) {
     check_words(role == 1 ? 0 : role);
-    if (role == 1) {
-        CHECK_EQ(reap(child), 0);
-    }
+    if (role == 1) { CHECK_EQ(reap(child), 0); }
 }
 
 static void check_failed_write(int role) {
@@ -142,9 +124,7 @@ static void check_taken(int role) {
     ksys_exit_group(answer ? 7 : checks_failed);
 }
 
-static void nothing_left(int role) {
-    (void)role;
-}
+static void nothing_left(int role) { (void)role; }
 
 // ---- one frame for two
 

@@ -20,9 +20,7 @@ static bool preempts(const struct kine_schedule_step *s, int next) {
 static int choice_after(const struct kine_schedule_step *s, int tried) {
     int first = s->enabled >> s->player & 1 ? s->player : __builtin_ctz(s->enabled);
     for (int p = tried == first ? 1 : tried + 1; p <= KINE_PLAYERS; p++) {
-        if (p != first && s->enabled >> p & 1) {
-            return p;
-        }
+        if (p != first && s->enabled >> p & 1) { return p; }
     }
     return 0;
 }
@@ -130,9 +128,7 @@ static const char *one_line(const char *text, struct kine_schedule_step *line) {
     text += *text != 0;
     text += *text == ':';
     for (size_t n = 0; *text && *text != ',' && *text != '?'; text++) {
-        if (n < sizeof line->at - 1) {
-            line->at[n++] = *text;
-        }
+        if (n < sizeof line->at - 1) { line->at[n++] = *text; }
     }
     line->waits = *text == '?';
     text += *text == '?';
@@ -153,17 +149,13 @@ static void run_script(const char *text) {
     int64_t start = now_ns();
     bool well = perform(s);
     long ms = (now_ns() - start) / MS;
-    if (!well) {
-        trace_print();
-    }
+    if (!well) { trace_print(); }
     ktap_ok(well, "script %.*s: %u lines, %u steps, trace %016lx, %ld ms", (int)(strchr(text, '/') - text), text,
             plan.lines, plan.steps, (unsigned long)trace_hash(), ms);
 }
 
 int run_scripts(int count, char **texts) {
     ktap_plan(count);
-    for (int i = 0; i < count; i++) {
-        run_script(texts[i]);
-    }
+    for (int i = 0; i < count; i++) { run_script(texts[i]); }
     return ktap_end();
 }

@@ -8,9 +8,7 @@
 
 struct kine_schedule plan;
 
-long schedule(int op) {
-    return ksys_kine_ctl(KINE_SCHEDULE, op, (unsigned long)&plan);
-}
+long schedule(int op) { return ksys_kine_ctl(KINE_SCHEDULE, op, (unsigned long)&plan); }
 
 static struct gate turn;  // to leave
 
@@ -28,9 +26,7 @@ static void be_player(const struct scenario *s, int role) {
 
 static bool all_well(const struct scenario *s, const int status[]) {
     bool well = true;
-    for (int role = 1; role <= s->players; role++) {
-        well = well && status[role] == 0;
-    }
+    for (int role = 1; role <= s->players; role++) { well = well && status[role] == 0; }
     return s->judge ? s->judge(status) : well;
 }
 
@@ -58,20 +54,14 @@ static void play(const struct scenario *s) {
     int pids[KINE_PLAYERS + 1], status[KINE_PLAYERS + 1] = {0};
     for (int role = 1; role <= s->players; role++) {
         pids[role] = spawn();
-        if (pids[role] == 0) {
-            be_player(s, role);
-        }
+        if (pids[role] == 0) { be_player(s, role); }
         CHECK_EQ(ksys_kine_ctl(KINE_SCHEDULE, KINE_SCHEDULE_HERE, (unsigned long)role), 0);
     }
     scenario_drop();
-    if (s->before) {
-        s->before();
-    }
+    if (s->before) { s->before(); }
     CHECK_EQ(schedule(KINE_SCHEDULE_BEGIN), 0);
     CHECK_EQ(schedule(KINE_SCHEDULE_OVER), 0);
-    if (s->before) {
-        ksys_kine_ctl(KINE_UNHOARD, 0, 0);
-    }
+    if (s->before) { ksys_kine_ctl(KINE_UNHOARD, 0, 0); }
     reap_all(s->players, pids, status);
     CHECK_EQ(schedule(KINE_SCHEDULE_RECORD), 0);
     if (!all_well(s, status)) {
@@ -89,9 +79,7 @@ bool perform(const struct scenario *s) {
     plan.watch = s->before ? 0 : (uint64_t)shared;
     plan.length = plan.length ? plan.length : 1;
     CHECK_EQ(schedule(KINE_SCHEDULE_PREPARE), 0);
-    if (!checks_failed) {
-        play(s);
-    }
+    if (!checks_failed) { play(s); }
     ksys_munmap(shared, 3 * PAGE);
     close_books();
     scenario_close();
