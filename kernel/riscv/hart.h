@@ -6,6 +6,7 @@
 // interrupt handler uses them too (marked i) or other harts do (marked r: atomics, own line).
 #pragma once
 #include "config.h"
+#include "lib/random.h"
 #include "lib/types.h"
 #include "syscall/abi.h"
 
@@ -89,14 +90,11 @@ static inline u64 harts_all(void) { return ~0ul >> (64 - nharts); }
 // Start every hart's own random numbers anew. Others may be drawing meanwhile.
 static inline void harts_seed(u64 seed) {
     for (u32 i = 0; i < nharts; i++) {
-        write_once(harts[i]->rng, (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1);
+        write_once(harts[i]->rng, random_start(seed, i + 1));
     }
 }
 
 static inline u64 hart_random(void) {
     struct hart *h = this_hart();
-    h->rng ^= h->rng << 13;
-    h->rng ^= h->rng >> 7;
-    h->rng ^= h->rng << 17;
-    return h->rng;
+    return h->rng = random_next(h->rng);
 }

@@ -25,10 +25,7 @@ static struct {
 
 // => interrupts off. Another hart may be seeding it.
 static u64 draw(void) {
-    u64 *rng = &state[this_hart()->index].rng, r = read_once(*rng);
-    r ^= r << 13;
-    r ^= r >> 7;
-    r ^= r << 17;
+    u64 *rng = &state[this_hart()->index].rng, r = random_next(read_once(*rng));
     write_once(*rng, r);
     return r >> 11;
 }
@@ -73,7 +70,7 @@ void inject_slow(void) {
 
 static void set(enum kine_inject kind, u64 seed, i32 only, u32 rate, u32 bound) {
     for (u32 i = 0; i < nharts; i++) {
-        write_once(state[i].rng, (seed + 1) * 0x9e3779b97f4a7c15ul + i + 1);
+        write_once(state[i].rng, random_start(seed, i + 1));
     }
     atomic_store_relaxed(&settings[kind].bound, bound);
     atomic_store_relaxed(&settings[kind].hart, (u32)(seed % nharts));

@@ -48,14 +48,12 @@ static u32 follow(struct kine_schedule *plan, u32 me, u32 mask, u32 out) {
 // ---- a seed ----
 
 static u32 random_below(u32 n) {
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
+    rng = random_next(rng);
     return (rng >> 11) % n;
 }
 
 static void deal(const struct kine_schedule *plan) {
-    rng = (plan->seed + 1) * 0x9e3779b97f4a7c15ul;
+    rng = random_start(plan->seed, 0);
     for (u32 i = 1; i <= plan->players; i++) { priority[i] = KINE_SCHEDULE_DEPTH + i; }
     for (u32 i = plan->players; i > 1; i--) {
         u32 k = 1 + random_below(i), p = priority[i];
