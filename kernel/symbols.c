@@ -2,7 +2,6 @@
 // symbols.c - search in the table that the second link brings; the first link has an empty one.
 #include "symbols.h"
 #include "config.h"
-#include "lib/print.h"
 #include "riscv/stack.h"
 
 extern const u32 symbol_count __attribute__((weak));
@@ -26,11 +25,12 @@ const char *symbol_of(u64 pc, u64 *offset) {
     return symbol_text + symbol_names[lo];
 }
 
-void symbol_stack(char *text, usize n, const u32 *pc, u32 depth) {
-    *text = 0;
-    for (usize i = 0, at = 0; i < depth && pc[i] && at < n; i++) {
+void symbol_say_stack(print_say say, const char *what, const u32 *pc, u32 depth) {
+    char text[PRINT_BYTES - 76] = "";  // one line in one piece, with room for `what`
+    for (usize i = 0, at = 0; i < depth && pc[i] && at < sizeof(text); i++) {
         u64 offset;
         const char *name = symbol_of(stack_pc(pc[i]) - 4, &offset);
-        at += snprintf(text + at, n - at, "%s %s+0x%lx", i ? " <" : "", name, offset + 4);
+        at += snprintf(text + at, sizeof(text) - at, "%s %s+0x%lx", i ? " <" : "", name, offset + 4);
     }
+    say("    %s:%s\n", what, text);
 }

@@ -16,6 +16,9 @@ __attribute__((format(printf, 3, 0))) usize print_line(char *line, usize n, cons
 typedef void (*print_sink)(const char *s, usize n);
 void print_set_sink(print_sink sink);
 
+// How a tool tells what it knows: kprintf, or a panic's own printing.
+typedef void (*print_say)(const char *format, ...);
+
 // Stop the machine: values first, then every hart's backtrace. Takes no lock. (panic.c)
 __attribute__((format(printf, 1, 2))) noreturn void panic(const char *format, ...);
 

@@ -27,7 +27,7 @@
 // Bounds     as many stale entries as memory has frames; if they do not suffice, that is reported.
 // Parts      ghost.c what is held · ghost_check.c the invariants · ghost_report.c what is said
 #pragma once
-#include "lib/types.h"
+#include "lib/print.h"
 
 enum ghost_fence { FENCE_PAGE, FENCE_SPACE, FENCE_ALL, FENCE_TEXT };
 
@@ -101,9 +101,8 @@ enum ghost_problem {
 #undef X
 };
 
-typedef void (*ghost_say)(const char *format, ...);
 void ghost_boot(void);                 // => frames can be named, boot_alloc works, satp has the kernel's root
-void ghost_explain(ghost_say say);     // what is behind the report that has panicked
+void ghost_explain(print_say say);     // what is behind the report that has panicked
 extern u64 ghost_checked;              // changes, fences and looks so far
 // From now on this thread's reports are only recorded, and harts that are not there may act; NULL: no
 // more. Returns what was recorded since the last call: bits of enum ghost_problem.

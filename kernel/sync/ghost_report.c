@@ -26,25 +26,19 @@ static struct {
 static struct thread *recorder;  // the thread that runs the self-test
 static u32 recorded;
 
-static void say_stack(ghost_say say, const char *what, const u32 *pc) {
-    char text[PRINT_BYTES];
-    symbol_stack(text, sizeof(text), pc, GHOST_DEPTH);
-    say("    %s:%s\n", what, text);
-}
-
-static void say_stale(ghost_say say, const struct ghost_stale *s) {
+static void say_stale(print_say say, const struct ghost_stale *s) {
     u64 e = s->old;
     say("    hart %u may hold 0x%lx: level %u, %s frame %u %c%c%c, root %u\n", told.hart, s->va, s->level,
         e & PTE_V ? "to" : "invalid,", e & PTE_V ? frame_of_pte(e) : 0, e & PTE_R ? 'r' : '-',
         e & PTE_W ? 'w' : '-', e & PTE_X ? 'x' : '-', s->root);
-    say_stack(say, "it was changed by", s->pc);
+    symbol_say_stack(say, "it was changed by", s->pc, GHOST_DEPTH);
 }
 
-void ghost_explain(ghost_say say) {
+void ghost_explain(print_say say) {
     if (told.what == GHOST_NONE) { return; }
     say("-- ghost --\n");
     if (told.stale.when) { say_stale(say, &told.stale); }
-    say_stack(say, "it had to fence before", told.pc);
+    symbol_say_stack(say, "it had to fence before", told.pc, GHOST_DEPTH);
 }
 
 void ghost_problem(enum ghost_problem what, u64 harts, u64 va, const struct ghost_stale *stale) {

@@ -16,7 +16,7 @@
 // Limits     Stacks have guard slots but no redzones; user mode and assembly are not seen, except
 //            uaccess_copy's side of the kernel. A page that lies behind a used one is no redzone.
 #pragma once
-#include "lib/types.h"
+#include "lib/print.h"
 
 #ifdef KASAN
 struct mem_range;
@@ -25,8 +25,7 @@ struct cache;
 void kasan_reserve(struct mem_range *usable, u32 n);  // take memory away before anybody has it
 void kasan_boot(void);                                // => frame_table is there; checks from now on
 void kasan_stop(void);                                // and no more: the end has come
-typedef void (*kasan_say)(const char *format, ...);
-void kasan_explain(kasan_say say);  // the stacks behind the report that has panicked
+void kasan_explain(print_say say);  // the stacks behind the report that has panicked
 
 // ---- implementation ----
 

@@ -78,18 +78,11 @@ void kasan_report_free(const char *wrong, const void *p) {
     panic("kasan: %s: %p: %s", wrong, p, what);
 }
 
-static void say_stack(kasan_say say, const char *what, const struct kasan_stack *s) {
-    char text[PRINT_BYTES];
-    symbol_stack(text, sizeof(text), s->pc, KASAN_DEPTH);
-    say("    %s:", what);
-    say("%s\n", text);
-}
-
-void kasan_explain(kasan_say say) {
+void kasan_explain(print_say say) {
     if (atomic_load_relaxed(&claimed) && stacks) {
         say("-- kasan --\n");
-        say_stack(say, "allocated by", &stacks[0]);
-        say_stack(say, "freed by", &stacks[1]);
+        symbol_say_stack(say, "allocated by", stacks[0].pc, KASAN_DEPTH);
+        symbol_say_stack(say, "freed by", stacks[1].pc, KASAN_DEPTH);
     }
     atomic_store_release(&claimed, 0u);
 }

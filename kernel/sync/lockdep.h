@@ -21,7 +21,7 @@
 enum lockdep_how { LOCKDEP_SPIN, LOCKDEP_MUTEX, LOCKDEP_TRY };
 
 #ifdef LOCKDEP
-#include "lib/types.h"
+#include "lib/print.h"
 #define LOCKDEP_ONLY(...) __VA_ARGS__
 #define LOCKDEP_DEPTH 4
 #define LOCKDEP_HELD_MAX 16
@@ -97,8 +97,7 @@ enum lockdep_problem {
 #undef X
 };
 
-typedef void (*lockdep_say)(const char *format, ...);
-void lockdep_explain(lockdep_say say);  // the stacks behind the report that has panicked
+void lockdep_explain(print_say say);  // the stacks behind the report that has panicked
 void lockdep_summary(void);             // one line
 // From now on this thread's reports are only recorded; NULL: no more. Test classes are as new.
 // Returns what was recorded since the last call: bits of enum lockdep_problem.

@@ -26,32 +26,31 @@ static u32 claimed;              // (a) somebody tells
 static struct thread *recorder;  // the thread that runs the self-test
 static u32 recorded;
 
-static void say_stack(lockdep_say say, const char *what, u32 class, struct lockdep_stack *at) {
-    char text[PRINT_BYTES];
-    symbol_stack(text, sizeof(text), at->pc, LOCKDEP_DEPTH);
-    say("    %s %s:", lock_rank_name[class], what);
-    say("%s\n", text);
+static void say_stack(print_say say, const char *what, u32 class, struct lockdep_stack *at) {
+    char where[80];
+    snprintf(where, sizeof(where), "%s %s", lock_rank_name[class], what);
+    symbol_say_stack(say, where, at->pc, LOCKDEP_DEPTH);
 }
 
-static void say_list(lockdep_say say, struct lockdep_list *l) {
+static void say_list(print_say say, struct lockdep_list *l) {
     for (u32 i = 0; l && i < l->n; i++) {
         say_stack(say, "is listed here, since", l->held[i].class, &l->held[i].stack);
     }
 }
 
 // The edges by which `from` is known to lead to `to`, if it is.
-static void say_way(lockdep_say say, u32 from, u32 to) {
+static void say_way(print_say say, u32 from, u32 to) {
     for (u32 next; from != to && (next = lockdep_next(from, to)) != RANK_NONE; from = next) {
         say_stack(say, "was taken before, at", from, &lockdep_order_stacks[from][next][0]);
         say_stack(say, "then inside it, at", next, &lockdep_order_stacks[from][next][1]);
     }
 }
 
-static void say_use(lockdep_say say, u32 class, u32 use) {
+static void say_use(print_say say, u32 class, u32 use) {
     say_stack(say, use_names[use], class, &lockdep_use_stacks[class][use]);
 }
 
-void lockdep_explain(lockdep_say say) {
+void lockdep_explain(print_say say) {
     struct lockdep_report *r = &told;
     if (r->what == LOCKDEP_NONE) { return; }
     say("-- lockdep --\n");

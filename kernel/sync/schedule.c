@@ -212,7 +212,7 @@ bool schedule_over(void) {
     return atomic_load_acquire(&here) == 0 && atomic_load_acquire(&baton) == 0;
 }
 
-void schedule_explain(void (*say)(const char *format, ...)) {
+void schedule_explain(print_say say) {
     say("schedule: play %u, choices ", plays);
     for (u32 i = 0; i < MIN(plan.steps, KINE_SCHEDULE_STEPS); i++) {
         if (plan.step[i].enabled & (plan.step[i].enabled - 1)) {

@@ -17,7 +17,7 @@
 //            P2 a player's state is READY, SPINS or PARKED by its own hand; unpark makes PARKED READY.
 // => nobody asks for an audit during a play: the players would not stand still for it.
 #pragma once
-#include "lib/types.h"
+#include "lib/print.h"
 
 #ifdef SCHED
 struct thread;
@@ -32,7 +32,7 @@ void schedule_park(void);      // => announced, about to switch away
 void schedule_parked(void);    // runs again
 void schedule_unparked(struct thread *t);
 void schedule_leave(void);     // the play, if the caller is in one
-void schedule_explain(void (*say)(const char *format, ...));  // panic: how it came so far
+void schedule_explain(print_say say);  // panic: how it came so far
 
 // ---- the stage manager (test/schedule.c) ----
 

@@ -31,15 +31,13 @@ void track_lowered(frame_t f) {
 
 void track_suspect(frame_t f) { suspect = f; }
 
-static void say_path(track_say say, const char *what, const u32 *pc) {
-    char text[PRINT_BYTES];
-    if (*pc) {
-        symbol_stack(text, sizeof(text), pc, DEPTH);
-        say("    frame %u was %s:%s\n", suspect, what, text);
-    }
+static void say_path(print_say say, const char *what, const u32 *pc) {
+    char who[48];
+    snprintf(who, sizeof(who), "frame %u was %s", suspect, what);
+    if (*pc) { symbol_say_stack(say, who, pc, DEPTH); }
 }
 
-void track_explain(track_say say) {
+void track_explain(print_say say) {
     if (suspect) {
         say_path(say, "allocated by", paths[suspect].allocated);
         say_path(say, "last raised by", paths[suspect].raised);

@@ -7,16 +7,15 @@
 //            it the suspect; whoever reports the error then tells the suspect's paths.
 // Limits     only the last of each kind; two harts that change a count at once may mix their paths.
 #pragma once
-#include "lib/types.h"
+#include "lib/print.h"
 
 #ifdef TRACK
-typedef void (*track_say)(const char *format, ...);
 void track_boot(void);             // => frame_table is there
 void track_allocated(u32 frame);
 void track_raised(u32 frame);
 void track_lowered(u32 frame);
 void track_suspect(u32 frame);     // 0: nobody
-void track_explain(track_say say);  // and forget the suspect
+void track_explain(print_say say);  // and forget the suspect
 #else
 #define track_boot() ((void)0)
 #define track_allocated(frame) ((void)0)
