@@ -148,7 +148,8 @@ static noinline void spill(struct freelist *l) {
 
 // Fill the own, empty magazine with a chain, keeping the first frame for the caller.
 static frame_t unload(struct freelist *l, frame_t chain) {
-    for (frame_t f = frame_record(chain)->next; f; f = frame_record(f)->next) {
+    for (frame_t f = frame_record(chain)->next, next; f; f = next) {
+        next = frame_record(f)->next;  // as long as f is ours: a thief may take it out of its slot
         atomic_store_release(&l->slot[l->top++], f);  // A1
     }
     return chain;
