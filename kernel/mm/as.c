@@ -6,8 +6,6 @@
 #include "mm/cache.h"
 #include "mm/kvm.h"
 #include "mm/pagetable.h"
-#include "mm/refs.h"
-#include "mm/tlb.h"
 #include "riscv/hart.h"
 
 struct cache as_cache, region_cache;
@@ -99,26 +97,23 @@ static bool range_free(struct as *as, u64 start, u64 end) {
 // => lock held
 static long unmap_locked(struct as *as, u64 start, u64 end) {
     if (!region_split(as, start) || !region_split(as, end)) { return -ENOMEM; }
-    struct region *r = region_first(as, start);
-    while (r && r->start < end) {
-        struct region *next = region_next(as, r);
+    for (struct region *r = region_first(as, start), *next; r && r->start < end; r = next) {
+        next = region_next(as, r);
         if (r->lo < r->hi) { pt_clear(as, r->lo, r->hi, false); }
         region_remove(as, r);
-        r = next;
     }
     return 0;
 }
 
 // Anonymous memory that touches a region alike on its upper or lower side joins it.
+// => there is nothing in [start, end)
 static bool merge(struct as *as, u64 start, u64 end, u32 prot) {
-    struct region *above = region_first(as, start);
-    struct list *prev = above ? above->link.prev : as->regions.prev;
-    struct region *below = prev == &as->regions ? NULL : list_entry(prev, struct region, link);
-    if (above && above->start == end && above->prot == prot && !above->backing) {
+    struct region *below = region_find(as, start - 1), *above = region_find(as, end);
+    if (above && above->prot == prot && !above->backing) {
         above->start = start;
         return true;
     }
-    if (below && below->end == start && below->prot == prot && !below->backing) {
+    if (below && below->prot == prot && !below->backing) {
         below->end = end;
         return true;
     }

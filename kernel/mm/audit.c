@@ -44,12 +44,9 @@ static frame_t skip_virgin(frame_t f) {
 static void note_range(frame_t first, frame_t end) {
     virgin[nvirgin].first = first;
     virgin[nvirgin++].end = end;
+    report->frames += end - first;
     report->free += end - first;
 }
-
-static void ignore(frame_t f) { (void)f; }
-
-static void ignore_range(frame_t first, frame_t end) { (void)first, (void)end; }
 
 static void visit_free(frame_t f) {
     struct frame *r = frame_record(f);
@@ -64,9 +61,7 @@ void audit_begin(struct kine_audit *to) {
     report = to;
     memset(report, 0, sizeof(*report));
     nvirgin = 0;
-    freelist_each(ignore, note_range);
-    for each_frame(f) { frame_record(f)->audit = 0; }
-    freelist_each(visit_free, ignore_range);
+    freelist_each(visit_free, note_range);
 }
 
 static void leaf(struct as *as, int pid, u64 va, pte_t e) {
@@ -151,9 +146,7 @@ static void frame(frame_t f) {
 void audit_end(u64 kernel_frames) {
     for each_frame(f) {
         if (frame_record(f)->class != FRAME_RESERVED) { frame(f); }
-    }
-    for (u32 i = 0; i < nvirgin; i++) {
-        report->frames += virgin[i].end - virgin[i].first;
+        frame_record(f)->audit = 0;
     }
     if (report->kernel != kernel_frames) {
         error(FRAME_NONE, "%lu kernel frames, their owners know of %lu", report->kernel,

@@ -23,25 +23,12 @@ void cache_init(struct cache *c, const char *name, usize size) {
     c->per_frame = PAGE_SIZE / c->size;
     ASSERT(c->per_frame >= 1, "%s: %lu bytes", name, size);
     c->hart = boot_alloc(nharts * sizeof(struct cache_hart));
-    for (u32 i = 0; i < nharts; i++) { spin_init(&c->hart[i].lock, RANK_CACHE); }
+    for (u32 i = 0; i < nharts; i++) {
+        spin_init(&c->hart[i].lock, RANK_CACHE);
+        list_init(&c->hart[i].slabs);
+    }
     c->next = cache_all;
     cache_all = c;
-}
-
-static void slab_link(struct cache_hart *ch, struct frame *r) {
-    r->slab_prev = NULL;
-    r->slab_next = ch->slabs;
-    if (ch->slabs) { ch->slabs->slab_prev = r; }
-    ch->slabs = r;
-}
-
-static void slab_unlink(struct cache_hart *ch, struct frame *r) {
-    if (r->slab_prev) {
-        r->slab_prev->slab_next = r->slab_next;
-    } else {
-        ch->slabs = r->slab_next;
-    }
-    if (r->slab_next) { r->slab_next->slab_prev = r->slab_prev; }
 }
 
 static void loose_push(struct cache_hart *ch, void *object) {
@@ -50,12 +37,11 @@ static void loose_push(struct cache_hart *ch, void *object) {
     ch->nloose++;
 }
 
+// => there is one
 static void *loose_pop(struct cache_hart *ch) {
     void *object = ch->loose;
-    if (object) {
-        ch->loose = *(void **)object;
-        ch->nloose--;
-    }
+    ch->loose = *(void **)object;
+    ch->nloose--;
     return object;
 }
 
@@ -78,15 +64,15 @@ static bool grow(struct cache *c, struct cache_hart *ch) {
 
 static bool refill(struct cache *c, struct cache_hart *ch) {
     spin_lock(&ch->lock);
-    while (ch->slabs && ch->nloose < LOOSE_BATCH) {
-        struct frame *r = ch->slabs;
+    while (!list_empty(&ch->slabs) && ch->nloose < LOOSE_BATCH) {
+        struct frame *r = list_first(&ch->slabs, struct frame, slab);
         while (r->objects && ch->nloose < LOOSE_BATCH) {
             void *object = r->objects;
             r->objects = *(void **)object;
             r->objects_free--;
             loose_push(ch, object);
         }
-        if (!r->objects) { slab_unlink(ch, r); }
+        if (!r->objects) { list_del(&r->slab); }
     }
     spin_unlock(&ch->lock);
     return ch->nloose || grow(c, ch);
@@ -98,12 +84,12 @@ static void give_back(struct cache *c, void *object) {
     struct frame *r = frame_record(f);
     struct cache_hart *owner = &c->hart[r->home];
     spin_lock(&owner->lock);
-    if (!r->objects) { slab_link(owner, r); }
+    if (!r->objects) { list_add(&owner->slabs, &r->slab); }
     *(void **)object = r->objects;
     r->objects = object;
     bool whole = ++r->objects_free == c->per_frame;
     if (whole) {
-        slab_unlink(owner, r);
+        list_del(&r->slab);
         owner->frames--;
     }
     spin_unlock(&owner->lock);

@@ -11,8 +11,8 @@ struct cache_hart {
     u32 nloose;
     u64 out;  // objects handed out less objects taken back, on this hart
     struct spin lock;
-    struct frame *slabs;  // frames with at least one free object
-    u64 frames;           // all frames of this hart's part
+    struct list slabs;  // frames with at least one free object
+    u64 frames;         // all frames of this hart's part
 } cacheline_aligned;
 
 struct cache {

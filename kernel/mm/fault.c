@@ -43,14 +43,11 @@ static bool fill(struct region *r, u64 va, void *page) {
 static noinline int populate(struct as *as, struct region *r, u64 va) {
     bool zero = !r->backing || va - r->start >= r->file_bytes;
     pte_t *e = pt_make(as, va);
-    if (!e) {
-        pt_clear(as, va, va + PAGE_SIZE, false);  // tables that were built for nothing
-        return -ENOMEM;
-    }
-    frame_t f = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER);
+    frame_t f = FRAME_NONE;
+    if (e) { f = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER); }
     if (!f || (!zero && !fill(r, va, frame_kva(f)))) {
         if (f) { frame_release(f); }
-        pt_clear(as, va, va + PAGE_SIZE, false);
+        pt_clear(as, va, va + PAGE_SIZE, false);  // tables that were built for nothing
         return f ? -EFAULT : -ENOMEM;
     }
     if (zero) {

@@ -15,10 +15,8 @@
 #include "mm/tlb.h"
 #include "sync/park.h"
 
-extern struct cache region_cache;
-
-// Share the leaves [va, end) of one pair of leaf tables. true: a W was taken away.
-static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
+// Share n leaves of one pair of leaf tables. true: a W was taken away.
+static bool share_leaves(struct as *child, pte_t *from, pte_t *to, u32 n) {
     bool downgraded = false;
     u32 copied = 0;
     for (u32 i = 0; i < n; i++) {
@@ -66,34 +64,30 @@ static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
         ghost_change(&to[i], to[i] = e);
         copied++;
     }
-    frame_record(frame_from_kva(to))->live += copied;
+    frame_record(pt_table_of(to))->live += copied;
+    child->rss += copied;
     return downgraded;
 }
 
 static int share_region(struct as *parent, struct as *child, struct region *r, bool *downgraded) {
-    u64 end = r->hi;
-    for (u64 va = r->lo; va < end;) {
-        u64 next = MIN(ALIGN_DOWN(va, pt_span(1)) + pt_span(1), end);
+    for (u64 va = r->lo, next; va < r->hi; va = next) {
+        next = MIN(ALIGN_DOWN(va, pt_span(1)) + pt_span(1), r->hi);
         pte_t *from = pt_find(parent, va);
-        if (from) {
-            pte_t *to = pt_make(child, va);
-            if (!to) {
+        if (!from) { continue; }
+        pte_t *to = pt_make(child, va);
+        if (!to) {
 #ifdef MUTANT_M31  // "there is always one more"
-                panic("no table for a child");
+            panic("no table for a child");
 #endif
 #ifdef MUTANT_M12  // gives back what it has not counted
-                if (*from & PTE_V) { frame_release(frame_of_pte(*from)); }
+            if (*from & PTE_V) { frame_release(frame_of_pte(*from)); }
 #endif
 #ifdef MUTANT_M20  // counts first, and does not take that back
-                if (*from & PTE_V) { frame_get(frame_of_pte(*from)); }
+            if (*from & PTE_V) { frame_get(frame_of_pte(*from)); }
 #endif
-                return -ENOMEM;
-            }
-            u32 before = frame_record(pt_table_of(to))->live;
-            *downgraded |= share_leaves(from, to, (next - va) >> PAGE_SHIFT);
-            child->rss += frame_record(pt_table_of(to))->live - before;
+            return -ENOMEM;
         }
-        va = next;
+        *downgraded |= share_leaves(child, from, to, (next - va) >> PAGE_SHIFT);
     }
     return 0;
 }

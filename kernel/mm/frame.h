@@ -18,7 +18,7 @@
 // Checked by mm/audit.c, after every test.
 #pragma once
 #include "config.h"
-#include "lib/types.h"
+#include "lib/list.h"
 
 typedef u32 frame_t;
 #define FRAME_NONE 0u
@@ -31,13 +31,12 @@ struct frame {
     frame_t next_batch;
     u16 batch_len;
     u8 class;
-    u8 flags;
     u32 live;       // TABLE: valid entries (the address space's lock)
-    u32 audit;      // the auditor's count, while all harts stand still
+    u32 audit;      // the auditor's count; 0 between audits
     void *objects;  // KERNEL, slab: free objects in it (the owning hart's cache lock)
     u16 objects_free;
     u16 home;       // slab: index of the owning hart
-    struct frame *slab_next, *slab_prev;
+    struct list slab;  // the owning hart's list of frames with free objects, if there are any
 } cacheline_aligned;
 _Static_assert(sizeof(struct frame) == CACHE_LINE, "one record, one line");
 

@@ -24,13 +24,13 @@
 //               it with acquire before, and after a full fence. A move makes the epoch odd first
 //               and then fences: who sees the frames gone (slot empty, count low) sees that as well.
 #include "mm/freelist.h"
-#include "lib/print.h"
 #include "riscv/hart.h"
 #include "sync/point.h"
 #include "sync/spin.h"
 
 #define SLOTS 64
 #define ZERO_SLOTS 16
+#define ALL_SLOTS (SLOTS + ZERO_SLOTS)
 
 struct depot {
     struct spin lock;
@@ -42,8 +42,7 @@ struct depot {
 struct freelist {
     u32 top, zero_top;
     u64 epoch;
-    frame_t slot[SLOTS];
-    frame_t zero_slot[ZERO_SLOTS];
+    frame_t slot[ALL_SLOTS];  // of any frames, then those of the zeroed ones
     struct depot depot;
 } cacheline_aligned;
 
@@ -102,28 +101,26 @@ static void depot_push(struct depot *d, frame_t batch, u32 len) {
 }
 
 // Frames that were never used get their records now.
-static frame_t virgin_carve(struct depot *d, u32 *len) {
+static frame_t virgin_carve(struct depot *d) {
     frame_t first = d->virgin;
-    *len = MIN(FREELIST_BATCH, d->virgin_end - first);
-    for (u32 i = 0; i < *len; i++) {
-        *frame_record(first + i) =
-            (struct frame){.next = i + 1 < *len ? first + i + 1 : FRAME_NONE};
-    }
-    d->virgin += *len;
+    u32 len = MIN(FREELIST_BATCH, d->virgin_end - first);
+    for (u32 i = 0; i < len; i++) { *frame_record(first + i) = (struct frame){.next = first + i + 1}; }
+    frame_record(first + len - 1)->next = FRAME_NONE;
+    frame_record(first)->batch_len = len;
+    d->virgin += len;
     return first;
 }
 
 // One batch, as a chain, or FRAME_NONE.
-static frame_t depot_pop(struct depot *d, u32 *len) {
+static frame_t depot_pop(struct depot *d) {
     spin_lock(&d->lock);
     frame_t batch = d->batches;
     if (batch) {
-        *len = frame_record(batch)->batch_len;
         d->batches = frame_record(batch)->next_batch;
     } else if (d->virgin < d->virgin_end) {
-        batch = virgin_carve(d, len);
+        batch = virgin_carve(d);
     }
-    if (batch) { write_once(d->count, d->count - *len); }
+    if (batch) { write_once(d->count, d->count - frame_record(batch)->batch_len); }
     spin_unlock(&d->lock);
     return batch;
 }
@@ -148,7 +145,8 @@ static noinline void spill(struct freelist *l) {
 
 // Fill the own, empty magazine with a chain, keeping the first frame for the caller.
 static frame_t unload(struct freelist *l, frame_t chain) {
-    for (frame_t f = frame_record(chain)->next; f; f = frame_record(f)->next) {
+    for (frame_t f = frame_record(chain)->next, next; f; f = next) {
+        next = frame_record(f)->next;  // as long as f is ours: a thief may take it out of its slot
         atomic_store_release(&l->slot[l->top++], f);  // A1
     }
     return chain;
@@ -157,13 +155,12 @@ static frame_t unload(struct freelist *l, frame_t chain) {
 // Take a batch from the depot of `from` into the own magazine. An empty depot costs no step of the
 // epoch: harts that scan at the same time would make each other scan again, for ever.
 static frame_t refill(struct freelist *l, struct freelist *from) {
-    u32 len;
     if (!read_once(from->depot.count)) { return FRAME_NONE; }
     move_begin(l);
 #ifdef MUTANT_W17  // the thief keeps its own depot locked
     if (from != l) { spin_lock(&l->depot.lock); }
 #endif
-    frame_t f = depot_pop(&from->depot, &len);
+    frame_t f = depot_pop(&from->depot);
 #ifdef MUTANT_W17
     if (from != l) { spin_unlock(&l->depot.lock); }
 #endif
@@ -188,8 +185,8 @@ static u64 epoch_sum(void) {
     return sum;
 }
 
-static frame_t rob_magazine(frame_t *slot, u32 n) {
-    for (u32 i = 0; i < n; i++) {
+static frame_t rob_magazines(frame_t *slot) {
+    for (u32 i = 0; i < ALL_SLOTS; i++) {
         if (atomic_load_relaxed(&slot[i])) {
             frame_t f = atomic_swap_acquire(&slot[i], FRAME_NONE);  // A1
             if (f) { return f; }
@@ -203,8 +200,7 @@ static frame_t take_anywhere(struct freelist *l) {
         struct freelist *victim = &lists[(this_hart()->index + i) % nharts];
         RACE_POINT("freelist.scan");
         frame_t f = refill(l, victim);
-        if (!f) { f = rob_magazine(victim->slot, SLOTS); }
-        if (!f) { f = rob_magazine(victim->zero_slot, ZERO_SLOTS); }
+        if (!f) { f = rob_magazines(victim->slot); }
         if (f) {
             if (victim != l) { COUNT(frame_steals); }
             return f;
@@ -249,7 +245,7 @@ frame_t freelist_take(void) {
 
 frame_t freelist_take_zeroed(void) {
     struct freelist *l = this_hart()->freelist;
-    return slots_take(l->zero_slot, &l->zero_top);
+    return slots_take(&l->slot[SLOTS], &l->zero_top);
 }
 
 void freelist_give(frame_t f) {
@@ -265,7 +261,7 @@ void freelist_give_zeroed(frame_t f) {
         freelist_give(f);
         return;
     }
-    slots_give(l, l->zero_slot, &l->zero_top, f);
+    slots_give(l, &l->slot[SLOTS], &l->zero_top, f);
 }
 
 // Each hart gets a share. Of the first and largest range it stays virgin; later ones go to the depot.
@@ -287,32 +283,23 @@ void freelist_add_virgin(frame_t first, frame_t end) {
     }
 }
 
-static u64 slots_count(const frame_t *slot, u32 n) {
-    u64 count = 0;
-    for (u32 i = 0; i < n; i++) { count += atomic_load_relaxed(&slot[i]) != FRAME_NONE; }
-    return count;
-}
-
 u64 freelist_count(void) {
     u64 count = 0;
     for (u32 i = 0; i < nharts; i++) {
-        count += slots_count(lists[i].slot, SLOTS) + slots_count(lists[i].zero_slot, ZERO_SLOTS);
         count += read_once(lists[i].depot.count);
+        for (u32 s = 0; s < ALL_SLOTS; s++) {
+            count += atomic_load_relaxed(&lists[i].slot[s]) != FRAME_NONE;
+        }
     }
     return count;
-}
-
-static void slots_each(const frame_t *slot, u32 n, void (*visit)(frame_t)) {
-    for (u32 i = 0; i < n; i++) {
-        if (slot[i]) { visit(slot[i]); }
-    }
 }
 
 void freelist_each(void (*visit)(frame_t), void (*range)(frame_t, frame_t)) {
     for (u32 i = 0; i < nharts; i++) {
         struct freelist *l = &lists[i];
-        slots_each(l->slot, SLOTS, visit);
-        slots_each(l->zero_slot, ZERO_SLOTS, visit);
+        for (u32 s = 0; s < ALL_SLOTS; s++) {
+            if (l->slot[s]) { visit(l->slot[s]); }
+        }
         for (frame_t b = l->depot.batches; b; b = frame_record(b)->next_batch) {
             for (frame_t f = b; f; f = frame_record(f)->next) { visit(f); }
         }

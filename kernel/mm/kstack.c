@@ -10,7 +10,6 @@
 //            (kstack_alloc), and so does each hart that begins to run on it (sched.c).
 // Locking    a pool's loose stacks are its hart's own; the free addresses are under the lock.
 #include "mm/kstack.h"
-#include "lib/print.h"
 #include "mm/kvm.h"
 #include "mm/refs.h"
 #include "mm/tlb.h"
@@ -28,37 +27,33 @@ struct kstack_pool {
     u64 tables;
     struct spin lock;
     u64 next;    // addresses never used start here
-    u64 recycled;  // chain of free slots; the link stands in `links`
+    u64 recycled;  // chain of free slots, 0: none; the link stands in `links`
     u32 *links;
 } cacheline_aligned;
 
 static u64 slots;  // per hart: no more than memory has room for
-
-static u64 slot_top(u32 hart, u64 slot) {
-    return KSTACK_BASE + hart * KSTACK_SPAN + (slot + 1) * KSTACK_STRIDE;
-}
 
 void kstack_init(void) {
     slots = MIN(KSTACK_SPAN / KSTACK_STRIDE, frame_count / STACK_PAGES);
     for (u32 i = 0; i < nharts; i++) {
         struct kstack_pool *p = boot_alloc(sizeof(*p));
         spin_init(&p->lock, RANK_KSTACK);
-        p->links = boot_alloc(slots * sizeof(u32));
+        p->links = boot_alloc((slots + 1) * sizeof(u32));
         harts[i]->kstacks = p;
     }
 }
 
-// A slot of this hart's span, 1-based, or 0.
+// The top of a slot of this hart's span, or 0.
 static u64 slot_take(struct kstack_pool *p) {
     spin_lock(&p->lock);
     u64 slot = p->recycled;
     if (slot) {
-        p->recycled = p->links[slot - 1];
+        p->recycled = p->links[slot];
     } else if (p->next < slots) {
         slot = ++p->next;
     }
     spin_unlock(&p->lock);
-    return slot;
+    return slot ? KSTACK_BASE + this_hart()->index * KSTACK_SPAN + slot * KSTACK_STRIDE : 0;
 }
 
 static void slot_give(u64 top) {
@@ -66,60 +61,56 @@ static void slot_give(u64 top) {
     struct kstack_pool *owner = harts[offset / KSTACK_SPAN]->kstacks;
     u64 slot = offset % KSTACK_SPAN / KSTACK_STRIDE + 1;
     spin_lock(&owner->lock);
-    owner->links[slot - 1] = owner->recycled;
+    owner->links[slot] = owner->recycled;
     owner->recycled = slot;
     spin_unlock(&owner->lock);
 }
 
-static u32 stack_unhook(u64 top, frame_t *frames) {
-    u32 n = 0;
-    for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) {
-        u64 *e = kvm_stack_entry(va, false);
-        if (e && *e & PTE_V) {
-            frames[n++] = frame_of_pte(*e);
+// Unmap n stacks, of which any hart may have looked up any address, and give their slots back.
+static noinline void unmap(struct kstack_pool *p, const u64 *tops, u32 n) {
+    frame_t frames[UNMAP_BATCH * STACK_PAGES];
+    u32 nframes = 0;
+    for (u32 i = 0; i < n; i++) {
+        for (u64 va = tops[i] - KSTACK_SIZE; va < tops[i]; va += PAGE_SIZE) {
+            u64 *e = kvm_stack_entry(va, false);
+            if (!e || !(*e & PTE_V)) { continue; }
+            frames[nframes++] = frame_of_pte(*e);
             ghost_change(e, *e = 0);
         }
     }
-    return n;
+#ifdef MUTANT_W06  // this hart only
+    tlb_fence_all();
+#else
+    if (nframes) { tlb_shootdown_kernel(0, 0); }
+#endif
+    while (nframes) { frame_release(frames[--nframes]); }
+    for (u32 i = 0; i < n; i++) { slot_give(tops[i]); }
+    p->stacks -= n;
 }
 
 void kstack_fence(u64 top) {
     for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) { sfence_page(va); }
 }
 
-// Map the stack of a new slot. The addresses were not valid since the last shootdown that covered
-// them, so no hart holds an old translation.
-static bool stack_map(struct kstack_pool *p, u64 top) {
+// A stack in a new slot. The addresses were not valid since the last shootdown that covered them, so
+// no hart holds an old translation.
+static u64 make_stack(struct kstack_pool *p) {
+    u64 top = slot_take(p);
+    if (!top) { return 0; }
+    p->stacks++;
     for (u64 va = top - KSTACK_SIZE; va < top; va += PAGE_SIZE) {
         p->tables += kvm_stack_entry(va, false) == NULL;
         u64 *e = kvm_stack_entry(va, true);
         p->tables -= e == NULL;
         frame_t f = e ? frame_alloc(FRAME_KERNEL) : FRAME_NONE;
         if (!f) {
-            frame_t frames[STACK_PAGES];
-            u32 n = stack_unhook(top, frames);
-            if (n) {  // any hart may have looked them up already
-                tlb_shootdown_kernel(top - KSTACK_SIZE, STACK_PAGES);
-            }
-            while (n) { frame_release(frames[--n]); }
-            return false;
+            unmap(p, &top, 1);
+            return 0;
         }
 #ifdef MUTANT_M04  // the kernel's mappings are counted as well
         frame_get(f);
 #endif
         ghost_change(e, *e = pte_make(frame_pa(f), PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D));
-    }
-    p->stacks++;
-    return true;
-}
-
-static u64 make_stack(struct kstack_pool *p) {
-    u64 slot = slot_take(p);
-    if (!slot) { return 0; }
-    u64 top = slot_top(this_hart()->index, slot - 1);
-    if (!stack_map(p, top)) {
-        slot_give(top);
-        return 0;
     }
     return top;
 }
@@ -137,27 +128,12 @@ u64 kstack_alloc(void) {
     return top;
 }
 
-static noinline void unmap_batch(struct kstack_pool *p) {
-    u64 tops[UNMAP_BATCH];
-    frame_t frames[UNMAP_BATCH * STACK_PAGES];
-    u32 n = 0;
-    for (u32 i = 0; i < UNMAP_BATCH; i++) {
-        tops[i] = p->loose[--p->nloose];
-        n += stack_unhook(tops[i], frames + n);
-        p->stacks--;
-    }
-#ifdef MUTANT_W06  // this hart only
-    tlb_fence_all();
-#else
-    tlb_shootdown_kernel(0, 0);
-#endif
-    while (n) { frame_release(frames[--n]); }
-    for (u32 i = 0; i < UNMAP_BATCH; i++) { slot_give(tops[i]); }
-}
-
 void kstack_free(u64 top) {
     struct kstack_pool *p = this_hart()->kstacks;
-    if (p->nloose == LOOSE_MAX) { unmap_batch(p); }
+    if (p->nloose == LOOSE_MAX) {
+        p->nloose -= UNMAP_BATCH;
+        unmap(p, &p->loose[p->nloose], UNMAP_BATCH);
+    }
     p->loose[p->nloose++] = top;
 }
 

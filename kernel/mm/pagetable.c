@@ -109,24 +109,21 @@ static void clear_range(struct gather *g, pte_t *table, int level, u64 va, u64 e
         clear_leaves(g, table, va, end);
         return;
     }
-    while (va < end) {
-        u64 next = MIN(ALIGN_DOWN(va, pt_span(level)) + pt_span(level), end);
+    for (u64 next; va < end; va = next) {
+        next = MIN(ALIGN_DOWN(va, pt_span(level)) + pt_span(level), end);
         pte_t *e = &table[pt_index(va, level)];
-        if (*e & PTE_V) {
-            frame_t lower = frame_of_pte(*e);
-            clear_range(g, frame_kva(lower), level - 1, va, next);
-            if (frame_record(lower)->live == 0) {
-                ghost_change(e, write_once(*e, 0ul));
-                frame_record(pt_table_of(e))->live--;
-                g->va_lo = MIN(g->va_lo, va);
-                g->va_hi = MAX(g->va_hi, next);
+        if (!(*e & PTE_V)) { continue; }
+        frame_t lower = frame_of_pte(*e);
+        clear_range(g, frame_kva(lower), level - 1, va, next);
+        if (frame_record(lower)->live) { continue; }
+        ghost_change(e, write_once(*e, 0ul));
+        frame_record(pt_table_of(e))->live--;
+        g->va_lo = MIN(g->va_lo, va);
+        g->va_hi = MAX(g->va_hi, next);
 #ifndef MUTANT_M17  // tables are nobody's to free
-                g->table[g->ntables++] = lower;
+        g->table[g->ntables++] = lower;
 #endif
-                if (g->ntables == ARRAY_LEN(g->table)) { gather_finish(g); }
-            }
-        }
-        va = next;
+        if (g->ntables == ARRAY_LEN(g->table)) { gather_finish(g); }
     }
 }
 

@@ -45,6 +45,31 @@ void refs_misused(frame_t f, u32 ref, const char *what);
 #include "mm/refs_cas.h"
 #endif
 
+#ifndef REFS_BIGLOCK  // which holds its lock meanwhile
+static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
+    RACE_POINT_FRAME("break.test", f);
+    if (frame_sole(f)) { return BREAK_SOLE; }
+#ifdef MUTANT_M21  // counts down first; a copy that fails leaves it so
+    (void)!frame_put(f);
+#endif
+    RACE_POINT_FRAME("break.shared", f);
+#ifdef MUTANT_M29  // the old frame is let go, and then copied (fault.c)
+    *copy = frame_alloc(FRAME_USER);
+    if (*copy) {
+        if (frame_put(f)) { frame_free(f); }
+        RACE_POINT_FRAME("frame.copy", f);
+        page_copy(frame_kva(*copy), frame_kva(f));
+    }
+#else
+    *copy = frame_copy(f);
+#endif
+#ifdef MUTANT_W15
+    if (!*copy) { panic("no frame for a copy of the sole owner's page"); }
+#endif
+    return *copy ? BREAK_COPIED : BREAK_NOMEM;
+}
+#endif
+
 // Drop one reference and free the frame if it was the last.
 static inline void frame_release(frame_t f) {
     if (frame_put(f)) { frame_free(f); }

@@ -78,26 +78,3 @@ static inline bool frame_sole(frame_t f) {
 #endif
     return atomic_load_acquire(&frame_record(f)->ref) == 1;  // O4, pairs with O2
 }
-
-static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
-    RACE_POINT_FRAME("break.test", f);
-    if (frame_sole(f)) { return BREAK_SOLE; }
-#ifdef MUTANT_M21  // counts down first; a copy that fails leaves it so
-    (void)!frame_put(f);
-#endif
-    RACE_POINT_FRAME("break.shared", f);
-#ifdef MUTANT_M29  // the old frame is let go, and then copied (fault.c)
-    *copy = frame_alloc(FRAME_USER);
-    if (*copy) {
-        if (frame_put(f)) { frame_free(f); }
-        RACE_POINT_FRAME("frame.copy", f);
-        page_copy(frame_kva(*copy), frame_kva(f));
-    }
-#else
-    *copy = frame_copy(f);
-#endif
-#ifdef MUTANT_W15
-    if (!*copy) { panic("no frame for a copy of the sole owner's page"); }
-#endif
-    return *copy ? BREAK_COPIED : BREAK_NOMEM;
-}

@@ -5,10 +5,6 @@
 #include "mm/as.h"
 #include "mm/cache.h"
 
-static struct region *to_region(struct as *as, struct list *l) {
-    return l == &as->regions ? NULL : list_entry(l, struct region, link);
-}
-
 struct region *region_first(struct as *as, u64 va) {
     list_each(it, &as->regions) {
         struct region *r = list_entry(it, struct region, link);
@@ -18,7 +14,7 @@ struct region *region_first(struct as *as, u64 va) {
 }
 
 struct region *region_next(struct as *as, struct region *r) {
-    return to_region(as, r->link.next);
+    return r->link.next == &as->regions ? NULL : list_entry(r->link.next, struct region, link);
 }
 
 struct region *region_find(struct as *as, u64 va) {

@@ -4,7 +4,6 @@
 #include "config.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/frame.h"
 #include "sync/lockdep.h"
 
 int uaccess_copy(void *d, const void *s, usize n);
@@ -33,8 +32,7 @@ int zero_out(uaddr d, usize n) {
 
 long copy_in_string(char *d, uaddr s, usize n) {
     for (usize done = 0; done < n;) {
-        usize step = MIN(n - done, PAGE_SIZE - (s + done) % PAGE_SIZE);  // up to the end of the page
-        step = MIN(step, 64 - (s + done) % 64);
+        usize step = MIN(n - done, 64 - (s + done) % 64);  // not over the end of a page
         int error = copy_in(d + done, s + done, step);
         if (error) { return error; }
         usize len = strnlen(d + done, step);

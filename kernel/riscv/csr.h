@@ -8,7 +8,6 @@
 #define SSTATUS_SPIE (1ul << 5)
 #define SSTATUS_SPP (1ul << 8)
 #define SSTATUS_FS (3ul << 13)
-#define SSTATUS_FS_INITIAL (1ul << 13)
 #define SSTATUS_FS_CLEAN (2ul << 13)
 #define SSTATUS_FS_DIRTY (3ul << 13)
 #define SSTATUS_SUM (1ul << 18)
@@ -22,14 +21,10 @@
 #define IRQ_TIMER 5
 #define IRQ_EXTERNAL 9
 
-#define CAUSE_FETCH_MISALIGNED 0
-#define CAUSE_FETCH_ACCESS 1
 #define CAUSE_ILLEGAL 2
 #define CAUSE_BREAKPOINT 3
 #define CAUSE_LOAD_MISALIGNED 4
-#define CAUSE_LOAD_ACCESS 5
 #define CAUSE_STORE_MISALIGNED 6
-#define CAUSE_STORE_ACCESS 7
 #define CAUSE_ECALL_U 8
 #define CAUSE_FETCH_PAGE 12
 #define CAUSE_LOAD_PAGE 13

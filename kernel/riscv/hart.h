@@ -16,7 +16,6 @@ struct spin;
 struct thread;
 struct freelist;
 struct runq;
-struct cache_hart;
 struct timer_queue;
 struct kstack_pool;
 struct race_context;
@@ -44,7 +43,6 @@ struct hart {
     u32 nheld;  // (i) spinlocks held, innermost last
     struct spin *held[HELD_MAX];
     u64 rng;  // for stealing order and race-point delays
-    u64 active_root;  // physical address of the root in satp
     struct as *active_as;
     u32 next_pid;
     u32 delay;  // strength of race-point delays, 0 = off

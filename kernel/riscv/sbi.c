@@ -4,8 +4,7 @@
 #include "riscv/csr.h"
 
 enum {
-    EXT_PUTCHAR = 0x01, EXT_TIME = 0x54494d45, EXT_IPI = 0x735049, EXT_RFENCE = 0x52464e43,
-    EXT_HSM = 0x48534d, EXT_SRST = 0x53525354,
+    EXT_PUTCHAR = 0x01, EXT_TIME = 0x54494d45, EXT_IPI = 0x735049, EXT_HSM = 0x48534d, EXT_SRST = 0x53525354,
 };
 
 static long sbi_call(u64 ext, u64 fid, u64 x, u64 y, u64 z) {
@@ -27,8 +26,6 @@ void sbi_send_ipi(u64 hartid) { sbi_call(EXT_IPI, 0, 1, hartid, 0); }
 long sbi_hart_start(u64 hartid, u64 pa, u64 opaque) {
     return sbi_call(EXT_HSM, 0, hartid, pa, opaque);
 }
-
-void sbi_remote_fence_i(void) { sbi_call(EXT_RFENCE, 0, 0, ~0ul, 0); }
 
 noreturn void sbi_shutdown(bool failed) {
     sbi_call(EXT_SRST, 0, 0, failed, 0);

@@ -7,5 +7,4 @@ void sbi_putchar(int c);                             // legacy console: before t
 void sbi_set_timer(u64 deadline);                    // TIME: for harts without Sstc
 void sbi_send_ipi(u64 hartid);                       // IPI
 long sbi_hart_start(u64 hartid, u64 pa, u64 opaque); // HSM: 0 or a negative SBI error
-void sbi_remote_fence_i(void);                       // RFENCE: every hart
 noreturn void sbi_shutdown(bool failed);             // SRST

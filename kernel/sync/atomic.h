@@ -45,13 +45,11 @@
 #define atomic_fence_acquire_of(p) ((void)atomic_load_acquire(p))
 #endif
 
-#define ATOMIC_BITS(x) ((u64)1 << (x))
-
 #if defined(__riscv) && !defined(__SANITIZE_THREAD__)
 // Compare and swap, strong: true and *p = desired if *p was expected, false otherwise.
 // Unprivileged spec 8.3: a constrained LR/SC loop, so it makes progress.
-#define ATOMIC_CAS(name, type, w, aq, rl)                                                          \
-    static always_inline bool name(type *p, type expected, type desired) {                        \
+#define ATOMIC_CAS(name, type, w, aq, rl, success, failure)                                        \
+    static always_inline bool name(type *p, type expected, type desired) {                         \
         i64 old, want = sizeof(type) == 4 ? (i64)(i32)expected : (i64)expected;                    \
         u64 failed;                                                                                \
         __asm__ volatile("1: lr." w aq " %0, %2\n"                                                 \
@@ -65,20 +63,17 @@
         return old == want; /* lr.w sign-extends */                                                \
     }
 #else
-#define ATOMIC_CAS(name, type, w, aq, rl)                                                          \
-    static always_inline bool name(type *p, type expected, type desired) {                        \
-        return __atomic_compare_exchange_n(                                                        \
-            p, &expected, desired, false,                                                          \
-            aq[0] ? (rl[0] ? __ATOMIC_ACQ_REL : __ATOMIC_ACQUIRE)                                  \
-                  : (rl[0] ? __ATOMIC_RELEASE : __ATOMIC_RELAXED),                                 \
-            aq[0] ? __ATOMIC_ACQUIRE : __ATOMIC_RELAXED);                                          \
+#define ATOMIC_CAS(name, type, w, aq, rl, success, failure)                                        \
+    static always_inline bool name(type *p, type expected, type desired) {                         \
+        return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_##success,       \
+                                           __ATOMIC_##failure);                                    \
     }
 #endif
-ATOMIC_CAS(atomic_cas32_relaxed, u32, "w", "", "")
-ATOMIC_CAS(atomic_cas32_acquire, u32, "w", ".aq", "")
-ATOMIC_CAS(atomic_cas32_release, u32, "w", "", ".rl")
-ATOMIC_CAS(atomic_cas32_acq_rel, u32, "w", ".aq", ".rl")
-ATOMIC_CAS(atomic_cas64_acq_rel, u64, "d", ".aq", ".rl")
+ATOMIC_CAS(atomic_cas32_relaxed, u32, "w", "", "", RELAXED, RELAXED)
+ATOMIC_CAS(atomic_cas32_acquire, u32, "w", ".aq", "", ACQUIRE, ACQUIRE)
+ATOMIC_CAS(atomic_cas32_release, u32, "w", "", ".rl", RELEASE, RELAXED)
+ATOMIC_CAS(atomic_cas32_acq_rel, u32, "w", ".aq", ".rl", ACQ_REL, ACQUIRE)
+ATOMIC_CAS(atomic_cas64_acq_rel, u64, "d", ".aq", ".rl", ACQ_REL, ACQUIRE)
 #undef ATOMIC_CAS
 
 // A polite step of a spin loop (Zihintpause; on a host, another thread's turn).

@@ -5,9 +5,7 @@
 
 void mutex_init(struct mutex *m, enum lock_rank rank) {
     lockdep_init(m, rank);
-    m->state = 0;
-    m->rank = rank;
-    m->owner = NULL;
+    *m = (struct mutex){.rank = rank};
     waitq_init(&m->waiters);
 }
 

@@ -99,7 +99,7 @@ inline depot_pop(me, d) {  // f for the caller, g for the magazine
 #else
     lock(d);
     d_step { lift(d, f); lift(d, g); if :: f -> taken(me, f) :: else fi }  // @ depot_pop: d->batches = frame_record(batch)->next_batch
-    count[d] = count[d] - (f != 0) - (g != 0);       // @ depot_pop: write_once(d->count, d->count - *len)
+    count[d] = count[d] - (f != 0) - (g != 0);       // @ depot_pop: write_once(d->count, d->count - frame_record(batch)->batch_len)
     unlock(d)
 #endif
 }
@@ -108,7 +108,7 @@ inline move_in(me, d) {
     depot_pop(me, d); MOVE_BEGIN(me)
 #else
     MOVE_BEGIN(me);                                  // @ refill: move_begin(l)
-    depot_pop(me, d);                                // @ refill: depot_pop(&from->depot, &len)
+    depot_pop(me, d);                                // @ refill: depot_pop(&from->depot)
 #endif
     if
     :: g -> d_step { put_in(me, top[me], g); top[me]++; g = 0 }  // @ unload: atomic_store_release(&l->slot[l->top++], f)
@@ -155,7 +155,7 @@ inline epoch_sum(h, sum) {
 }
 inline rob(h, from) {
     for (i : 0 .. SLOTS - 1) {
-        d_step { if :: !f -> swap_out(from, i, f); if :: f -> taken(h, f) :: else fi :: else fi }  // @ rob_magazine: atomic_swap_acquire(&slot[i], FRAME_NONE)
+        d_step { if :: !f -> swap_out(from, i, f); if :: f -> taken(h, f) :: else fi :: else fi }  // @ rob_magazines: atomic_swap_acquire(&slot[i], FRAME_NONE)
     }
 }
 inline take_anywhere(h) {
@@ -163,7 +163,7 @@ inline take_anywhere(h) {
         victim = (h + v) % HARTS;
         if :: !f -> refill(h, victim) :: else fi;    // @ take_anywhere: refill(l, victim)
 #ifndef MUTANT_SCAN_SPARES_MAGAZINES
-        if :: !f -> rob(h, victim) :: else fi        // @ take_anywhere: rob_magazine(victim->slot, SLOTS)
+        if :: !f -> rob(h, victim) :: else fi        // @ take_anywhere: rob_magazines(victim->slot)
 #endif
     }
 }

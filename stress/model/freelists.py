@@ -8,7 +8,7 @@ from weak import fence, load, store, swap, write
 GIVERS = ["slots_give: atomic_store_release(&slot[*top], f)",
           "unload: atomic_store_release(&l->slot[l->top++], f)"]
 TAKERS = ["slots_take: atomic_swap_acquire(&slot[--i], FRAME_NONE)",
-          "rob_magazine: atomic_swap_acquire(&slot[i], FRAME_NONE)",
+          "rob_magazines: atomic_swap_acquire(&slot[i], FRAME_NONE)",
           "spill: atomic_swap_acquire(&l->slot[--l->top], FRAME_NONE)"]
 
 
@@ -28,7 +28,7 @@ def scan():
     first = yield at(load("epoch", want=(0, 2)), "epoch_sum: atomic_load_acquire(&lists[i].epoch)")
     if (yield at(load("count"), "refill: read_once(from->depot.count)")):
         return "found"
-    if (yield at(load("slot"), "rob_magazine: atomic_load_relaxed(&slot[i])")):
+    if (yield at(load("slot"), "rob_magazines: atomic_load_relaxed(&slot[i])")):
         return "found"
     yield at(fence("full"), "take_slow: atomic_fence_full()")
     again = yield at(load("epoch", want=(0, 2)), "epoch_sum: atomic_load_acquire(&lists[i].epoch)")
@@ -53,7 +53,7 @@ def scan_refill():
     def mover():
         yield from move_begin()
         yield from lock("depot")
-        yield at(store("count", 0), "depot_pop: write_once(d->count, d->count - *len)")
+        yield at(store("count", 0), "depot_pop: write_once(d->count, d->count - frame_record(batch)->batch_len)")
         yield from unlock("depot")
         yield at(store("slot", 1), "unload: atomic_store_release(&l->slot[l->top++], f)")
         yield from move_end()
