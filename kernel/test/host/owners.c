@@ -12,7 +12,10 @@ static u32 owner[FRAMES];  // (a) hart + 1
 
 frame_t take(void) {
     frame_t f = freelist_take();
-    if (f) { EXPECT(atomic_swap_relaxed(&owner[f], this_hart()->index + 1) == 0); }
+    if (f) {
+        EXPECT(atomic_swap_relaxed(&owner[f], this_hart()->index + 1) == 0);
+        frame_record(f)->next = FRAMES - 1;  // mine to write: a batch that it was in is no more
+    }
     return f;
 }
 
