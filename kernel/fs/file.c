@@ -19,10 +19,10 @@ void file_boot(void) {
     cache_init(&table_cache, "files", sizeof(struct fd_table));
 }
 
-struct file *file_new(const struct file_ops *ops, u32 flags) {
+struct file *file_new(const struct file_ops *ops, struct inode *inode, u32 flags) {
     struct file *f = cache_alloc(&file_cache);
     if (f) {
-        *f = (struct file){.refs = 1, .flags = flags, .ops = ops};
+        *f = (struct file){.refs = 1, .flags = flags, .ops = ops, .inode = inode};
         mutex_init(&f->lock, RANK_FILE);
     }
     return f;

@@ -163,8 +163,6 @@ static void close_write(struct file *f) {
 static const struct file_ops read_ops = {pipe_read, wrong_end, close_read};
 static const struct file_ops write_ops = {wrong_end, pipe_write, close_write};
 
-bool file_is_pipe(struct file *f) { return f->ops == &read_ops || f->ops == &write_ops; }
-
 static void discard(struct file *f) {
     static const struct file_ops none;
     if (f) {
@@ -174,6 +172,7 @@ static void discard(struct file *f) {
 }
 
 long pipe_create(struct file **r, struct file **w) {
+    static struct inode inode = {.mode = S_IFIFO | 0600};  // of all pipes
     struct pipe *p = cache_alloc(&pipe_cache);
     if (!p) { return -ENOMEM; }
     *p = (struct pipe){.read_open = true, .write_open = true, .ends = 2,
@@ -186,8 +185,8 @@ long pipe_create(struct file **r, struct file **w) {
         return -ENOMEM;
     }
     atomic_add_relaxed(&frames, 1ul);
-    *r = file_new(&read_ops, O_RDONLY);
-    *w = file_new(&write_ops, O_WRONLY);
+    *r = file_new(&read_ops, &inode, O_RDONLY);
+    *w = file_new(&write_ops, &inode, O_WRONLY);
     if (!*r || !*w) {
         discard(*r);
         discard(*w);
