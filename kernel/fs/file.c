@@ -97,6 +97,7 @@ long fd_install(struct fd_table *t, struct file *f, bool cloexec) {
             return fd;
         }
     }
+    file_put(f);
     return -EMFILE;
 }
 
@@ -114,9 +115,8 @@ long fd_dup(struct fd_table *t, int fd) {
 #ifndef MUTANT_dup_of_nothing
     if (!f) { return -EBADF; }
 #endif
-    long to = fd_install(t, f, false);
-    if (to >= 0) { file_get(f); }
-    return to;
+    file_get(f);
+    return fd_install(t, f, false);
 }
 
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec) {

@@ -5,7 +5,6 @@
 // Locking    a file's count is atomic; its offset is under file->lock; a descriptor table belongs to
 //            one process and its thread. Inodes of the initramfs never change, so they need no lock.
 #pragma once
-#include "lib/list.h"
 #include "mm/backing.h"
 #include "sync/mutex.h"
 
@@ -34,7 +33,8 @@ struct file {
 
 enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_TRUNC = 01000,
        O_DIRECTORY = 0200000, O_CLOEXEC = 02000000 };
-enum { S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFREG = 0100000, S_IFMT = 0170000 };
+enum { S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFREG = 0100000,
+       S_IFMT = 0170000 };
 #define AT_FDCWD (-100)
 
 void file_boot(void);
@@ -48,7 +48,7 @@ struct fd_table *fd_table_copy(struct fd_table *t) must_check;  // NULL: no memo
 void fd_table_free(struct fd_table *t);
 void fd_table_close_on_exec(struct fd_table *t);
 struct file *fd_file(struct fd_table *t, int fd);  // NULL: not open. Valid while fd stays open
-long fd_install(struct fd_table *t, struct file *f, bool cloexec);
+long fd_install(struct fd_table *t, struct file *f, bool cloexec);  // keeps or puts the caller's f
 long fd_close(struct fd_table *t, int fd);
 long fd_dup(struct fd_table *t, int fd);
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec);

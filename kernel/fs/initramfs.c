@@ -6,7 +6,6 @@
 // where they are.
 #include "fs/file.h"
 #include "lib/errno.h"
-#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/kvm.h"
 #include "mm/uaccess.h"
@@ -76,7 +75,7 @@ static void unpack(const u8 *p, usize len) {
         const char *name = (const char *)p + 110;
         const u8 *data = p + ALIGN_UP(110 + namesize, 4);
         if (namesize == 0 || namesize > (u64)(end - p) || data > end || size > (u64)(end - data) ||
-            strcmp(name, "TRAILER!!!") == 0) {
+            name[namesize - 1] || strcmp(name, "TRAILER!!!") == 0) {
             break;
         }
         p = data + ALIGN_UP(size, 4);

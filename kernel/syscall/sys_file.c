@@ -5,7 +5,6 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 #include "proc/proc.h"
-#include "sync/park.h"
 #include "syscall/syscall.h"
 
 #define AT_EMPTY_PATH 0x1000
@@ -34,17 +33,14 @@ long sys_openat(int dirfd, uaddr path, int flags, uint mode) {
     long error = find(dirfd, path, &i);
     if (error == -ENOENT && flags & O_CREAT) { error = -EROFS; }
     error = error ? error : inode_open(i, flags, &f);
-    if (error) { return error; }
-    long fd = fd_install(files(), f, flags & O_CLOEXEC);
-    if (fd < 0) { file_put(f); }
-    return fd;
+    return error ? error : fd_install(files(), f, flags & O_CLOEXEC);
 }
 
 long sys_close(int fd) { return fd_close(files(), fd); }
 
-static bool readable(struct file *f) { return f && (f->flags & O_ACCMODE) != O_WRONLY; }
+static bool readable(struct file *f) { return f && f->flags != O_WRONLY; }
 
-static bool writable(struct file *f) { return f && (f->flags & O_ACCMODE) != O_RDONLY; }
+static bool writable(struct file *f) { return f && f->flags != O_RDONLY; }
 
 long sys_read(int fd, uaddr buf, usize len) {
     struct file *f = fd_file(files(), fd);
@@ -128,7 +124,7 @@ long sys_newfstatat(int dirfd, uaddr path, uaddr to, int flags) {
     return error ? error : put_stat(to, i);
 }
 
-// struct linux_dirent64, one at a time: ino, off, reclen, type, name.
+// struct linux_dirent64, one at a time: its length, or -EINVAL: no room.
 static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u64 next) {
     usize len = ALIGN_UP(19 + strlen(name) + 1, 8);
     struct {
@@ -175,14 +171,14 @@ long sys_pipe2(uaddr fds, int flags) {
     if (error) { return error; }
     int fd[2];
     fd[0] = fd_install(files(), r, flags & O_CLOEXEC);
-    fd[1] = fd[0] < 0 ? fd[0] : fd_install(files(), w, flags & O_CLOEXEC);
-    error = fd[1] < 0 ? fd[1] : copy_out(fds, fd, sizeof(fd));
+    fd[1] = fd_install(files(), w, flags & O_CLOEXEC);
+    error = fd[0] < 0 || fd[1] < 0 ? -EMFILE : copy_out(fds, fd, sizeof(fd));
 #ifdef MUTANT_M42  // open, and nobody knows their numbers
     if (error == -EFAULT) { return error; }
 #endif
     if (error) {
-        fd[0] < 0 ? file_put(r) : (void)fd_close(files(), fd[0]);
-        fd[1] < 0 ? file_put(w) : (void)fd_close(files(), fd[1]);
+        fd_close(files(), fd[0]);  // no harm if it is none
+        fd_close(files(), fd[1]);
     }
     return error;
 }
