@@ -46,7 +46,7 @@ static bool doze(struct pipe *p, struct waitq *q) {
     return !park_killed();
 }
 
-// Wait until there is something to read; false: never again, or we shall die. => lock held, and again
+// Wait until there is something to read; false: never again, or we die. => lock held, and again
 static bool await_data(struct pipe *p) {
     while (p->head == p->tail) {
         if (!p->write_open || !doze(p, &p->readers)) { return false; }
