@@ -19,10 +19,10 @@ void file_boot(void) {
     cache_init(&table_cache, "files", sizeof(struct fd_table));
 }
 
-struct file *file_new(const struct file_ops *ops, u32 flags) {
+struct file *file_new(const struct file_ops *ops, struct inode *inode, u32 flags) {
     struct file *f = cache_alloc(&file_cache);
     if (f) {
-        *f = (struct file){.refs = 1, .flags = flags, .ops = ops};
+        *f = (struct file){.refs = 1, .flags = flags, .ops = ops, .inode = inode};
         mutex_init(&f->lock, RANK_FILE);
     }
     return f;
@@ -97,6 +97,7 @@ long fd_install(struct fd_table *t, struct file *f, bool cloexec) {
             return fd;
         }
     }
+    file_put(f);
     return -EMFILE;
 }
 
@@ -114,9 +115,8 @@ long fd_dup(struct fd_table *t, int fd) {
 #ifndef MUTANT_dup_of_nothing
     if (!f) { return -EBADF; }
 #endif
-    long to = fd_install(t, f, false);
-    if (to >= 0) { file_get(f); }
-    return to;
+    file_get(f);
+    return fd_install(t, f, false);
 }
 
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec) {

@@ -5,7 +5,6 @@
 // Locking    a file's count is atomic; its offset is under file->lock; a descriptor table belongs to
 //            one process and its thread. Inodes of the initramfs never change, so they need no lock.
 #pragma once
-#include "lib/list.h"
 #include "mm/backing.h"
 #include "sync/mutex.h"
 
@@ -15,8 +14,8 @@
 struct file;
 struct inode;
 
+// Move up to n bytes between user memory and the file. => the file is open for that
 struct file_ops {
-    // Move up to n bytes between user memory and the file at *off, and advance *off.
     long (*read)(struct file *f, uaddr buf, usize n);
     long (*write)(struct file *f, uaddr buf, usize n);
     void (*close)(struct file *f);  // the last reference is gone
@@ -24,22 +23,22 @@ struct file_ops {
 
 struct file {
     u32 refs;  // (a) descriptors, in all tables
-    u32 flags; // O_ACCMODE bits
+    u32 flags;  // O_ACCMODE bits
     const struct file_ops *ops;
     struct mutex lock;
     u64 offset;  // (lock)
-    struct inode *inode;
-    void *data;  // the ops' own
+    struct inode *inode;  // never NULL
+    void *data;           // the ops' own
 };
 
 enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_TRUNC = 01000,
-       O_APPEND = 02000, O_NONBLOCK = 04000, O_DIRECTORY = 0200000, O_CLOEXEC = 02000000 };
-enum { S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFREG = 0100000, S_IFIFO = 0010000, S_IFLNK = 0120000,
+       O_DIRECTORY = 0200000, O_CLOEXEC = 02000000 };
+enum { S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFREG = 0100000,
        S_IFMT = 0170000 };
 #define AT_FDCWD (-100)
 
 void file_boot(void);
-struct file *file_new(const struct file_ops *ops, u32 flags) must_check;
+struct file *file_new(const struct file_ops *ops, struct inode *inode, u32 flags) must_check;
 void file_get(struct file *f);
 void file_put(struct file *f);
 
@@ -49,27 +48,31 @@ struct fd_table *fd_table_copy(struct fd_table *t) must_check;  // NULL: no memo
 void fd_table_free(struct fd_table *t);
 void fd_table_close_on_exec(struct fd_table *t);
 struct file *fd_file(struct fd_table *t, int fd);  // NULL: not open. Valid while fd stays open
-long fd_install(struct fd_table *t, struct file *f, bool cloexec);
+long fd_install(struct fd_table *t, struct file *f, bool cloexec);  // keeps or puts the caller's f
 long fd_close(struct fd_table *t, int fd);
 long fd_dup(struct fd_table *t, int fd);
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec);
 
-// Inodes.
-struct stat_info {
+struct inode {
     u64 ino, size;
-    u32 mode, links;
+    u32 mode;
+    struct backing backing;
+    struct inode *parent, *children, *sibling;  // in the tree; the root is its own parent
+    const u8 *data;
+    const struct file_ops *device;
+    char name[NAME_BYTES];
 };
+
 void initramfs_boot(const void *cpio, usize len);
 struct inode *inode_root(void);
 // Walk a path from `base`. 0 or -ENOENT, -ENOTDIR, -ENAMETOOLONG.
 long inode_find(struct inode *base, const char *path, struct inode **out) must_check;
-bool inode_is_file(struct inode *i);
-bool inode_is_dir(struct inode *i);
-u64 inode_size(struct inode *i);
+static inline bool inode_is_file(struct inode *i) { return (i->mode & S_IFMT) == S_IFREG; }
+static inline bool inode_is_dir(struct inode *i) { return (i->mode & S_IFMT) == S_IFDIR; }
+static inline u64 inode_size(struct inode *i) { return i->size; }
+static inline struct backing *inode_backing(struct inode *i) { return &i->backing; }
 long inode_read(struct inode *i, u64 off, void *buf, usize n);
-struct backing *inode_backing(struct inode *i);
-void inode_stat(struct inode *i, struct stat_info *st);
-long inode_path(struct inode *i, char *buf, usize n);  // its length with NUL, or -ERANGE
+char *inode_path(struct inode *i, char buf[PATH_BYTES]);  // it ends where buf does; NULL: too long
 // The `index`-th entry of a directory: its inode, or NULL at the end. 0 and 1 are . and ..
 struct inode *inode_entry(struct inode *dir, u64 index, const char **name);
 long inode_open(struct inode *i, u32 flags, struct file **out) must_check;
@@ -79,5 +82,4 @@ const struct file_ops *device_ops(const char *name);  // NULL: no such device
 void file_open_console(struct fd_table *t);           // as 0, 1 and 2
 void pipe_boot(void);
 long pipe_create(struct file **read_end, struct file **write_end) must_check;
-bool file_is_pipe(struct file *f);
 u64 pipe_frames(void);

@@ -31,35 +31,34 @@ void pipe_boot(void) { cache_init(&pipe_cache, "pipe", sizeof(struct pipe)); }
 
 u64 pipe_frames(void) { return atomic_load_relaxed(&frames); }
 
-// Wait until there is something to read; false: never again, or we shall die. => lock held, and again
-static bool await_data(struct pipe *p) {
+static usize room(struct pipe *p) { return PIPE_BYTES - (p->head - p->tail); }
+
+// Sleep until somebody wakes q; false: we shall die. => lock held, and again
+static bool doze(struct pipe *p, struct waitq *q) {
     struct waiter w;
-    if (p->head != p->tail || !p->write_open) { return p->head != p->tail; }
-    waitq_add(&p->readers, &w);
-    while (p->head == p->tail && p->write_open && !park_killed()) {
+    waitq_add(q, &w);  // under the lock: nothing has changed since the caller looked
+    if (!park_killed()) {
         mutex_unlock(&p->lock);
         park();
         mutex_lock(&p->lock);
-        waitq_again(&p->readers, &w);  // under the lock: nothing changes before we look
     }
-    waitq_del(&p->readers, &w);
-    return p->head != p->tail;
+    waitq_del(q, &w);
+    return !park_killed();
+}
+
+// Wait until there is something to read; false: never again, or we die. => lock held, and again
+static bool await_data(struct pipe *p) {
+    while (p->head == p->tail) {
+        if (!p->write_open || !doze(p, &p->readers)) { return false; }
+    }
+    return true;
 }
 
 static bool await_room(struct pipe *p, usize need) {
-    struct waiter w;
-    if (PIPE_BYTES - (p->head - p->tail) >= need || !p->read_open) {
-        return p->read_open;
+    while (p->read_open && room(p) < need) {
+        if (!doze(p, &p->writers)) { return false; }
     }
-    waitq_add(&p->writers, &w);
-    while (PIPE_BYTES - (p->head - p->tail) < need && p->read_open && !park_killed()) {
-        mutex_unlock(&p->lock);
-        park();
-        mutex_lock(&p->lock);
-        waitq_again(&p->writers, &w);  // under the lock: nothing changes before we look
-    }
-    waitq_del(&p->writers, &w);
-    return p->read_open && !park_killed();
+    return p->read_open;
 }
 
 static long pipe_read(struct file *f, uaddr buf, usize n) {
@@ -114,7 +113,7 @@ static long pipe_write(struct file *f, uaddr buf, usize n) {
             break;
         }
         u64 at = p->head % PIPE_BYTES;
-        usize step = MIN(MIN(PIPE_BYTES - (p->head - p->tail), PIPE_BYTES - at), n - done);
+        usize step = MIN(MIN(room(p), PIPE_BYTES - at), n - done);
         error = copy_in(bytes + at, buf + done, step);
         if (!error) {
             p->head += step;
@@ -127,73 +126,41 @@ static long pipe_write(struct file *f, uaddr buf, usize n) {
     return done ? done : error;
 }
 
-static long wrong_end(struct file *f, uaddr buf, usize n) {
-    (void)f, (void)buf, (void)n;
-    return -EBADF;
-}
-
-static void destroy(struct pipe *p) {
-    frame_release(p->frame);
-    atomic_sub_relaxed(&frames, 1ul);
-    cache_free(&pipe_cache, p);
-}
-
-static void close_end(struct pipe *p, bool *end) {
+static void pipe_close(struct file *f) {
+    struct pipe *p = f->data;
+    if (!p) { return; }  // pipe_create lacked something
     mutex_lock(&p->lock);
-    *end = false;
+    *(f->flags == O_RDONLY ? &p->read_open : &p->write_open) = false;
     waitq_wake_all(&p->readers);
     waitq_wake_all(&p->writers);
     mutex_unlock(&p->lock);
     if (atomic_sub_release(&p->ends, 1u) == 1) {  // pairs with the fence: mutex_unlock is over
         atomic_fence_acquire();
-        destroy(p);
-    }
-}
-
-static void close_read(struct file *f) {
-    struct pipe *p = f->data;
-    close_end(p, &p->read_open);
-}
-
-static void close_write(struct file *f) {
-    struct pipe *p = f->data;
-    close_end(p, &p->write_open);
-}
-
-static const struct file_ops read_ops = {pipe_read, wrong_end, close_read};
-static const struct file_ops write_ops = {wrong_end, pipe_write, close_write};
-
-bool file_is_pipe(struct file *f) { return f->ops == &read_ops || f->ops == &write_ops; }
-
-static void discard(struct file *f) {
-    static const struct file_ops none;
-    if (f) {
-        f->ops = &none;
-        file_put(f);
+        atomic_sub_relaxed(&frames, 1ul);
+        frame_release(p->frame);
+        cache_free(&pipe_cache, p);
     }
 }
 
 long pipe_create(struct file **r, struct file **w) {
+    static const struct file_ops ops = {pipe_read, pipe_write, pipe_close};
+    static struct inode inode = {.mode = S_IFIFO | 0600};  // of all pipes
     struct pipe *p = cache_alloc(&pipe_cache);
-    if (!p) { return -ENOMEM; }
-    *p = (struct pipe){.read_open = true, .write_open = true, .ends = 2,
-                       .frame = frame_alloc(FRAME_KERNEL)};
+    frame_t frame = frame_alloc(FRAME_KERNEL);
+    *r = file_new(&ops, &inode, O_RDONLY);
+    *w = file_new(&ops, &inode, O_WRONLY);
+    if (!p || !frame || !*r || !*w) {
+        if (p) { cache_free(&pipe_cache, p); }
+        if (frame) { frame_release(frame); }
+        if (*r) { file_put(*r); }
+        if (*w) { file_put(*w); }
+        return -ENOMEM;
+    }
+    *p = (struct pipe){.read_open = true, .write_open = true, .ends = 2, .frame = frame};
     mutex_init(&p->lock, RANK_PIPE);
     waitq_init(&p->readers);
     waitq_init(&p->writers);
-    if (!p->frame) {
-        cache_free(&pipe_cache, p);
-        return -ENOMEM;
-    }
-    atomic_add_relaxed(&frames, 1ul);
-    *r = file_new(&read_ops, O_RDONLY);
-    *w = file_new(&write_ops, O_WRONLY);
-    if (!*r || !*w) {
-        discard(*r);
-        discard(*w);
-        destroy(p);
-        return -ENOMEM;
-    }
     (*r)->data = (*w)->data = p;
+    atomic_add_relaxed(&frames, 1ul);
     return 0;
 }

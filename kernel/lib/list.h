@@ -20,9 +20,7 @@ static inline void list_add_tail(struct list *at, struct list *n) {
     at->prev = n;
 }
 
-static inline void list_add(struct list *at, struct list *n) {
-    list_add_tail(at->next, n);
-}
+static inline void list_add(struct list *at, struct list *n) { list_add_tail(at->next, n); }
 
 // Remove `n` and leave it pointing at itself, so that a second removal does no harm.
 static inline void list_del(struct list *n) {

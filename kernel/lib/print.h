@@ -25,9 +25,7 @@ __attribute__((format(printf, 1, 2))) noreturn void panic(const char *format, ..
 // ASSERT: an O(1) check, always on. Its message names the values. CHECK builds add ASSERT_SLOW.
 #define ASSERT(cond, ...)                                                                          \
     do {                                                                                           \
-        if (unlikely(!(cond))) {                                                                   \
-            panic("not true: " #cond ": " __VA_ARGS__);                                            \
-        }                                                                                          \
+        if (unlikely(!(cond))) { panic("not true: " #cond ": " __VA_ARGS__); }                     \
     } while (0)
 #ifdef CHECK
 #define ASSERT_SLOW ASSERT

@@ -13,27 +13,18 @@
 
 typedef long (*wrapper)(const u64 *r);
 
-SHORT static long unknown(const u64 *r) {
-    (void)r;
-    return -ENOSYS;
-}
-
-#define S0(n, name) SHORT static long do_##name(const u64 *r) { (void)r; return sys_##name(); }
-#define S1(n, name, A, a) SHORT static long do_##name(const u64 *r) { return sys_##name((A)r[0]); }
-#define S2(n, name, A, a, B, b)                                                                    \
-    SHORT static long do_##name(const u64 *r) { return sys_##name((A)r[0], (B)r[1]); }
-#define S3(n, name, A, a, B, b, C, c)                                                              \
-    SHORT static long do_##name(const u64 *r) { return sys_##name((A)r[0], (B)r[1], (C)r[2]); }
+#define WRAPPER(name, call) SHORT static long do_##name(const u64 *r) { (void)r; return call; }
+#define S0(n, name) WRAPPER(name, sys_##name())
+#define S1(n, name, A, a) WRAPPER(name, sys_##name((A)r[0]))
+#define S2(n, name, A, a, B, b) WRAPPER(name, sys_##name((A)r[0], (B)r[1]))
+#define S3(n, name, A, a, B, b, C, c) WRAPPER(name, sys_##name((A)r[0], (B)r[1], (C)r[2]))
 #define S4(n, name, A, a, B, b, C, c, D, d)                                                        \
-    SHORT static long do_##name(const u64 *r) { return sys_##name((A)r[0], (B)r[1], (C)r[2], (D)r[3]); }
+    WRAPPER(name, sys_##name((A)r[0], (B)r[1], (C)r[2], (D)r[3]))
 #define S5(n, name, A, a, B, b, C, c, D, d, E, e)                                                  \
-    SHORT static long do_##name(const u64 *r) {                                                          \
-        return sys_##name((A)r[0], (B)r[1], (C)r[2], (D)r[3], (E)r[4]);                            \
-    }
+    WRAPPER(name, sys_##name((A)r[0], (B)r[1], (C)r[2], (D)r[3], (E)r[4]))
 #define S6(n, name, A, a, B, b, C, c, D, d, E, e, F, f)                                            \
-    SHORT static long do_##name(const u64 *r) {                                                          \
-        return sys_##name((A)r[0], (B)r[1], (C)r[2], (D)r[3], (E)r[4], (F)r[5]);                   \
-    }
+    WRAPPER(name, sys_##name((A)r[0], (B)r[1], (C)r[2], (D)r[3], (E)r[4], (F)r[5]))
+WRAPPER(unknown, -ENOSYS)
 #include "syscall/table.h"
 
 #define S0(n, name, ...) [n] = do_##name,
@@ -46,7 +37,7 @@ SHORT static long unknown(const u64 *r) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const wrapper calls[CALL_MAX + 1] = {
-    [0 ... CALL_MAX] = unknown,
+    [0 ... CALL_MAX] = do_unknown,
 #include "syscall/table.h"
 };
 #pragma GCC diagnostic pop
@@ -63,11 +54,8 @@ SHORT bool trap_syscall(struct trapframe *tf) {
     tf->sepc += 4;
     irq_disable();
     lockdep_leave();
-    if (unlikely(atomic_load_relaxed(&thread_self()->work))) {
-        sched_user_work();
-        ghost_user();
-        return true;
-    }
+    bool work = unlikely(atomic_load_relaxed(&thread_self()->work));
+    if (work) { sched_user_work(); }
     ghost_user();
-    return false;
+    return work;
 }

@@ -5,7 +5,6 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 #include "proc/proc.h"
-#include "sync/park.h"
 #include "syscall/syscall.h"
 
 #define AT_EMPTY_PATH 0x1000
@@ -22,7 +21,6 @@ static long find(int dirfd, uaddr user_path, struct inode **out) {
     if (path[0] != '/' && dirfd != AT_FDCWD) {
         struct file *f = fd_file(files(), dirfd);
         if (!f) { return -EBADF; }
-        if (!f->inode || !inode_is_dir(f->inode)) { return -ENOTDIR; }
         base = f->inode;
     }
     return inode_find(base, path, out);
@@ -35,17 +33,14 @@ long sys_openat(int dirfd, uaddr path, int flags, uint mode) {
     long error = find(dirfd, path, &i);
     if (error == -ENOENT && flags & O_CREAT) { error = -EROFS; }
     error = error ? error : inode_open(i, flags, &f);
-    if (error) { return error; }
-    long fd = fd_install(files(), f, flags & O_CLOEXEC);
-    if (fd < 0) { file_put(f); }
-    return fd;
+    return error ? error : fd_install(files(), f, flags & O_CLOEXEC);
 }
 
 long sys_close(int fd) { return fd_close(files(), fd); }
 
-static bool readable(struct file *f) { return f && (f->flags & O_ACCMODE) != O_WRONLY; }
+static bool readable(struct file *f) { return f && f->flags != O_WRONLY; }
 
-static bool writable(struct file *f) { return f && (f->flags & O_ACCMODE) != O_RDONLY; }
+static bool writable(struct file *f) { return f && f->flags != O_RDONLY; }
 
 long sys_read(int fd, uaddr buf, usize len) {
     struct file *f = fd_file(files(), fd);
@@ -82,12 +77,10 @@ long sys_writev(int fd, uaddr iov, int count) {
 long sys_lseek(int fd, long off, int whence) {
     struct file *f = fd_file(files(), fd);
     if (!f) { return -EBADF; }
-    if (!f->inode) { return -ESPIPE; }
-    struct stat_info st;
-    inode_stat(f->inode, &st);
-    if ((st.mode & S_IFMT) == S_IFCHR) { return -ESPIPE; }
+    struct inode *i = f->inode;
+    if (!inode_is_file(i) && !inode_is_dir(i)) { return -ESPIPE; }
     mutex_lock(&f->lock);
-    long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)st.size : -1;
+    long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)i->size : -1;
 #ifdef MUTANT_offset_overflow  // "looked at afterwards"
     long result = base < 0 || (base += off) < 0 ? -EINVAL : base;
 #else
@@ -102,7 +95,7 @@ long sys_lseek(int fd, long off, int whence) {
 }
 
 // struct stat of asm-generic/stat.h.
-static long put_stat(uaddr to, const struct stat_info *i) {
+static long put_stat(uaddr to, const struct inode *i) {
     struct {
         u64 dev, ino;
         u32 mode, nlink, uid, gid;
@@ -111,47 +104,36 @@ static long put_stat(uaddr to, const struct stat_info *i) {
         i32 blksize, pad2;
         i64 blocks, atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns;
         u32 unused[2];
-    } st = {.dev = 1, .ino = i->ino, .mode = i->mode, .nlink = i->links, .size = i->size,
+    } st = {.dev = 1, .ino = i->ino, .mode = i->mode, .nlink = 1, .size = i->size,
             .blksize = PAGE_SIZE, .blocks = (i->size + 511) / 512};
     return copy_out(to, &st, sizeof(st));
 }
 
 long sys_fstat(int fd, uaddr to) {
     struct file *f = fd_file(files(), fd);
-    struct stat_info st = {.mode = S_IFIFO | 0600, .links = 1};
-    if (!f) { return -EBADF; }
-    if (f->inode) { inode_stat(f->inode, &st); }
-    return put_stat(to, &st);
+    return f ? put_stat(to, f->inode) : -EBADF;
 }
 
 long sys_newfstatat(int dirfd, uaddr path, uaddr to, int flags) {
     struct inode *i;
-    struct stat_info st;
     char first;
     if (flags & AT_EMPTY_PATH && copy_in(&first, path, 1) == 0 && !first) {
         return sys_fstat(dirfd, to);
     }
     long error = find(dirfd, path, &i);
-    if (error) { return error; }
-    inode_stat(i, &st);
-    return put_stat(to, &st);
+    return error ? error : put_stat(to, i);
 }
 
-// struct linux_dirent64, one at a time: ino, off, reclen, type, name.
+// struct linux_dirent64, one at a time: its length, or -EINVAL: no room.
 static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u64 next) {
+    usize len = ALIGN_UP(19 + strlen(name) + 1, 8);
     struct {
         u64 ino, off;
         u16 reclen;
         u8 type;
         char name[NAME_BYTES + 8];
-    } __attribute__((packed)) d = {.off = next};
-    struct stat_info st;
-    inode_stat(i, &st);
-    usize len = ALIGN_UP(19 + strlen(name) + 1, 8);
-    if (len > room) { return 0; }
-    d.ino = st.ino;
-    d.reclen = len;
-    d.type = (st.mode & S_IFMT) >> 12;
+    } __attribute__((packed)) d = {i->ino, next, len, (i->mode & S_IFMT) >> 12, ""};
+    if (len > room) { return -EINVAL; }
     strlcpy(d.name, name, sizeof(d.name));
     long error = copy_out(to, &d, len);
     return error ? error : (long)len;
@@ -160,22 +142,20 @@ static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u
 long sys_getdents64(int fd, uaddr buf, usize len) {
     struct file *f = fd_file(files(), fd);
     if (!f) { return -EBADF; }
-    if (!f->inode || !inode_is_dir(f->inode)) { return -ENOTDIR; }
+    if (!inode_is_dir(f->inode)) { return -ENOTDIR; }
     long done = 0, n = 0;
     const char *name;
     struct inode *i;
     mutex_lock(&f->lock);
-    while ((i = inode_entry(f->inode, f->offset, &name))) {
+    while (n >= 0 && (i = inode_entry(f->inode, f->offset, &name))) {
         n = put_entry(buf + done, len - done, i, name, f->offset + 1);
-        if (n <= 0) {
-            n = n == 0 && done == 0 ? -EINVAL : n;
-            break;
+        if (n > 0) {
+            done += n;
+            f->offset++;
         }
-        done += n;
-        f->offset++;
     }
     mutex_unlock(&f->lock);
-    return done ? done : n < 0 ? n : 0;
+    return done ? done : n;
 }
 
 long sys_dup(int fd) { return fd_dup(files(), fd); }
@@ -191,14 +171,14 @@ long sys_pipe2(uaddr fds, int flags) {
     if (error) { return error; }
     int fd[2];
     fd[0] = fd_install(files(), r, flags & O_CLOEXEC);
-    fd[1] = fd[0] < 0 ? fd[0] : fd_install(files(), w, flags & O_CLOEXEC);
-    error = fd[1] < 0 ? fd[1] : copy_out(fds, fd, sizeof(fd));
+    fd[1] = fd_install(files(), w, flags & O_CLOEXEC);
+    error = fd[0] < 0 || fd[1] < 0 ? -EMFILE : copy_out(fds, fd, sizeof(fd));
 #ifdef MUTANT_M42  // open, and nobody knows their numbers
     if (error == -EFAULT) { return error; }
 #endif
     if (error) {
-        fd[0] < 0 ? file_put(r) : (void)fd_close(files(), fd[0]);
-        fd[1] < 0 ? file_put(w) : (void)fd_close(files(), fd[1]);
+        fd_close(files(), fd[0]);  // no harm if it is none
+        fd_close(files(), fd[1]);
     }
     return error;
 }
@@ -214,7 +194,9 @@ long sys_chdir(uaddr path) {
 
 long sys_getcwd(uaddr buf, usize len) {
     char path[PATH_BYTES];
-    long n = inode_path(proc_self()->cwd, path, MIN(len, sizeof(path)));
-    long error = n < 0 ? n : copy_out(buf, path, n);
-    return error ? error : n;
+    const char *start = inode_path(proc_self()->cwd, path);
+    if (!start) { return -ERANGE; }
+    usize n = path + PATH_BYTES - start;
+    long error = n <= len ? copy_out(buf, start, n) : -ERANGE;
+    return error ? error : (long)n;
 }

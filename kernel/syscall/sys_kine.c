@@ -4,7 +4,6 @@
 #include "fs/file.h"
 #include "lib/errno.h"
 #include "lib/print.h"
-#include "lib/string.h"
 #include "mm/audit.h"
 #include "mm/cache.h"
 #include "mm/freelist.h"
@@ -20,24 +19,22 @@
 #include "test/test.h"
 
 static struct mutex audit_lock = MUTEX_INIT(audit_lock, AUDIT);
-static struct kine_audit last_audit;
 
 static void audit_proc(struct proc *p, void *unused) {
     (void)unused;
     if (p->as) { audit_address_space(p->as, p->pid); }
 }
 
-static void audit_all(void *unused) {
-    audit_begin(&last_audit);
-    pid_each(audit_proc, unused);
+static void audit_all(void *report) {
+    audit_begin(report);
+    pid_each(audit_proc, NULL);
     audit_end(cache_frames() + kstack_frames() + pipe_frames() + test_hoarded());
 }
 
 long sys_kine_audit(uaddr to, usize len) {
     struct kine_audit report;
     mutex_lock(&audit_lock);
-    quiesce_run(audit_all, NULL);
-    report = last_audit;
+    quiesce_run(audit_all, &report);
     mutex_unlock(&audit_lock);
     if (report.errors) {
         kprintf("kine: audit: %lu errors, first: %s\n", report.errors, report.first);

@@ -4,22 +4,20 @@
 #include "proc/proc.h"
 #include "syscall/syscall.h"
 
-enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
-       MAP_STACK = 0x20000, MAP_FIXED_NOREPLACE = 0x100000 };
+enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
+       MAP_STACK = 0x20000 };
 
 long sys_brk(uaddr want) { return as_brk(proc_self()->as, want); }
 
 long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
     (void)fd;
     if (prot & ~7 || flags & ~(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_STACK) ||
-        !(flags & MAP_PRIVATE) || off & (PAGE_SIZE - 1)) {
+        !(flags & MAP_PRIVATE) || off & (PAGE_SIZE - 1) || !len) {
         return -EINVAL;
     }
     if (!(flags & MAP_ANONYMOUS)) { return -ENODEV; }
-    if (!len || len > USER_TOP) { return len ? -ENOMEM : -EINVAL; }
-    if ((prot & 6) == 6) {
-        return -EACCES;  // never writable and executable at once
-    }
+    if (len > USER_TOP) { return -ENOMEM; }
+    if ((prot & 6) == 6) { return -EACCES; }  // never writable and executable at once
     len = ALIGN_UP(len, PAGE_SIZE);
     return flags & MAP_FIXED ? as_map_fixed(proc_self()->as, addr, len, prot)
                              : as_map_anywhere(proc_self()->as, addr, len, prot);

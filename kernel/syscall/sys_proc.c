@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 // sys_proc.c - processes, scheduling and time. Semantics as the Linux manual pages have them.
+#include "dev/fdt.h"
 #include "dev/power.h"
 #include "dev/timer.h"
-#include "dev/fdt.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "mm/freelist.h"
 #include "mm/uaccess.h"
 #include "proc/proc.h"
 #include "proc/sched.h"
-#include "sync/park.h"
 #include "syscall/syscall.h"
 
 enum { SIGCHLD = 17, SIGNAL_MAX = 64 };
@@ -23,23 +21,17 @@ long sys_clone(usize flags, uaddr stack, uaddr ptid, usize tls, uaddr ctid) {
     return flags == SIGCHLD && !stack ? proc_fork() : -EINVAL;
 }
 
-long sys_execve(uaddr path, uaddr argv, uaddr envp) {
-    return proc_exec(path, argv, envp);
-}
+long sys_execve(uaddr path, uaddr argv, uaddr envp) { return proc_exec(path, argv, envp); }
 
 long sys_exit(int status) { proc_exit((status & 0xff) << 8); }
 
 long sys_exit_group(int status) { proc_exit((status & 0xff) << 8); }
 
 long sys_wait4(int pid, uaddr status, int options, uaddr rusage) {
-    if (options & ~1 || pid < -1 || pid == 0) {
-        return options & ~1 ? -EINVAL : -ECHILD;  // there are no process groups yet
-    }
-    if (rusage) {
-        int error = zero_out(rusage, 144);
-        if (error) { return error; }
-    }
-    return proc_wait(pid, status, options);
+    if (options & ~1) { return -EINVAL; }
+    if (pid < -1 || pid == 0) { return -ECHILD; }  // there are no process groups yet
+    int error = rusage ? zero_out(rusage, 144) : 0;
+    return error ? error : proc_wait(pid, status, options);
 }
 
 static void kill_one(struct proc *p, void *signal) {
@@ -53,67 +45,48 @@ long sys_kill(int pid, int signal) {
     return pid_with(pid, kill_one, &signal) ? 0 : pid <= 0 ? -EINVAL : -ESRCH;
 }
 
-SHORT long sys_getpid(void) {
-    return proc_self()->pid;
-}
+SHORT long sys_getpid(void) { return proc_self()->pid; }
 
-SHORT long sys_getppid(void) {
-    return read_once(proc_self()->ppid);
-}
+SHORT long sys_getppid(void) { return read_once(proc_self()->ppid); }
 
-SHORT long sys_gettid(void) {
-    return proc_self()->pid;
-}
+SHORT long sys_gettid(void) { return proc_self()->pid; }
 
 long sys_sched_yield(void) {
     sched_yield();
     return 0;
 }
 
-struct affinity {
-    u64 mask;
-    bool set, found;
-};
-
-static void affinity_of(struct proc *p, void *arg) {
-    struct affinity *a = arg;
-    a->found = true;
-    if (a->set) {
-        write_once(p->thread->affinity, a->mask);
-        atomic_or_relaxed(&p->thread->work, WORK_RESCHED);
-    } else {
-        a->mask = p->thread->affinity;
-    }
+static void set_affinity(struct proc *p, void *harts) {
+    write_once(p->thread->affinity, *(u64 *)harts);
+    atomic_or_relaxed(&p->thread->work, WORK_RESCHED);
 }
 
 long sys_sched_setaffinity(int pid, usize len, uaddr mask) {
-    struct affinity a = {.set = true};
-    int error = copy_in(&a.mask, mask, MIN(len, sizeof(a.mask)));
+    u64 harts = 0;
+    int error = copy_in(&harts, mask, MIN(len, sizeof(harts)));
     if (error) { return error; }
-    a.mask &= harts_all();
-    if (!a.mask) { return -EINVAL; }
-    if (pid < 0 || !pid_with(pid ? pid : proc_self()->pid, affinity_of, &a)) {
-        return -ESRCH;
-    }
+    harts &= harts_all();
+    if (!harts) { return -EINVAL; }
+    if (!pid_with(pid ? pid : proc_self()->pid, set_affinity, &harts)) { return -ESRCH; }
     sched_obey_affinity();
     return 0;
 }
 
+static void get_affinity(struct proc *p, void *harts) { *(u64 *)harts = p->thread->affinity; }
+
 long sys_sched_getaffinity(int pid, usize len, uaddr mask) {
-    struct affinity a = {0};
-    if (len < sizeof(a.mask) || len & 7) { return -EINVAL; }
-    if (pid < 0 || !pid_with(pid ? pid : proc_self()->pid, affinity_of, &a)) {
-        return -ESRCH;
-    }
-    int error = copy_out(mask, &a.mask, sizeof(a.mask));
-    return error ? error : (long)sizeof(a.mask);
+    u64 harts;
+    if (len < sizeof(harts) || len & 7) { return -EINVAL; }
+    if (!pid_with(pid ? pid : proc_self()->pid, get_affinity, &harts)) { return -ESRCH; }
+    int error = copy_out(mask, &harts, sizeof(harts));
+    return error ? error : (long)sizeof(harts);
 }
 
 long sys_getcpu(uaddr cpu, uaddr node, uaddr unused) {
-    u32 values[2] = {this_hart()->index, 0};
+    u32 index = this_hart()->index;
     (void)unused;
-    int error = cpu ? copy_out(cpu, &values[0], 4) : 0;
-    return error ? error : node ? copy_out(node, &values[1], 4) : 0;
+    int error = cpu ? copy_out(cpu, &index, sizeof(index)) : 0;
+    return error || !node ? error : zero_out(node, sizeof(index));
 }
 
 long sys_nanosleep(uaddr req, uaddr rem) {
@@ -159,9 +132,8 @@ long sys_sysinfo(uaddr info) {
         u32 pad2;
         u64 high_total, high_free;
         u32 unit, pad3;
-    } s = {.uptime = timer_nanoseconds() / 1000000000, .unit = 1};
-    s.total = (u64)frame_count * PAGE_SIZE;
-    s.free = freelist_count() * PAGE_SIZE;
+    } s = {.uptime = timer_nanoseconds() / 1000000000, .total = (u64)frame_count * PAGE_SIZE,
+           .free = freelist_count() * PAGE_SIZE, .unit = 1};
     pid_each(count_proc, &s.procs);
     return copy_out(info, &s, sizeof(s));
 }
