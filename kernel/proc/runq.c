@@ -92,6 +92,8 @@ void runq_add(struct thread *t) {
     struct hart *h = home(t, allowed);
     enqueue(h, t);  // from here on t may run, end, and be freed
     if (h != this_hart()) { kick_if_idle(h); }
+    // One that waits alone is left to this hart until the next tick: mostly whom it wakes, or has just
+    // forked, runs at once because it sleeps, and moving that one would cost an IPI and a cold cache.
     if (allowed != 1ul << h->index && read_once(h->runq->length) > 1) { kick_a_thief(allowed); }
 }
 
@@ -122,9 +124,10 @@ struct thread *runq_steal(void) {
 }
 
 void runq_tick(void) {
-    u32 length = read_once(this_hart()->runq->length);
-    if (length) { atomic_or_relaxed(&thread_self()->work, WORK_RESCHED); }
-    if (length > 1) { kick_a_thief(~0ul); }
+    if (read_once(this_hart()->runq->length)) {
+        atomic_or_relaxed(&thread_self()->work, WORK_RESCHED);
+        kick_a_thief(~0ul);
+    }
 }
 
 void runq_wait(void) {
