@@ -94,8 +94,8 @@ static struct proc *find(struct list *l, int pid) {
 static struct proc *reap(struct proc *self, int pid, bool *any) {
     u64 flags = spin_lock_irq(&self->children_lock);
     struct proc *found = find(&self->zombies, pid);
-    *any = !found && find(&self->children, pid);
     if (found) { list_del(&found->sibling); }
+    *any = !found && find(&self->children, pid);
     spin_unlock_irq(&self->children_lock, flags);
     return found;
 }
