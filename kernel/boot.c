@@ -34,10 +34,6 @@ static u32 online;
 static struct mem_range usable[RANGES_MAX * 2];
 static u32 nusable;
 
-static void sbi_sink(const char *s, usize n) {
-    while (n--) { sbi_putchar(*s++); }
-}
-
 // Cut [base, end) out of the usable ranges.
 static void reserve(u64 base, u64 end) {
     for (u32 i = 0; i < nusable; i++) {
@@ -65,30 +61,23 @@ static void find_usable_memory(void) {
     boot_alloc_from(usable, nusable);
 }
 
-static void swap_u64(u64 *a, u64 *b) {
-    u64 t = *a;
-    *a = *b;
-    *b = t;
-}
-
 // Logical hart 0 is the one that boots.
 static void number_harts(u64 hartid) {
     for (u32 i = 0; i < machine.nharts; i++) {
-        if (machine.hartids[i] == hartid) {
-            swap_u64(&machine.hartids[0], &machine.hartids[i]);
-            u32 c = machine.plic_context[0];
-            machine.plic_context[0] = machine.plic_context[i];
-            machine.plic_context[i] = c;
+        if (machine.cpus[i].hartid == hartid) {
+            struct cpu boots = machine.cpus[i];
+            machine.cpus[i] = machine.cpus[0];
+            machine.cpus[0] = boots;
         }
     }
-    nharts = machine.nharts;
-    for (u32 i = 0; i < nharts; i++) {
+    for (u32 i = 0; i < machine.nharts; i++) {
         struct hart *h = boot_alloc(sizeof(*h));
         h->index = i;
-        h->hartid = machine.hartids[i];
+        h->hartid = machine.cpus[i].hartid;
         h->next_pid = i ? 1 : 0;  // the first pid of hart 0 is 1: init
         harts[i] = h;
     }
+    nharts = machine.nharts;
 }
 
 static void init_frames(void) {
@@ -152,12 +141,17 @@ static void make_idle(struct hart *h) {
     h->kernel_sp = h->idle->stack;
 }
 
+static u64 bootarg(const char *name) {
+    u64 value = 0;
+    fdt_bootarg(name, &value);
+    return value;
+}
+
 #ifdef LOCKDEP
 // lockmax=: no spinlock may be held for longer (instret: instructions if QEMU counts them, -icount);
 // lockmax.FRAMES=: this one.
 static void bound_locks(void) {
-    u64 most = 0;
-    fdt_bootarg("lockmax=", &most);
+    u64 most = bootarg("lockmax=");
     for (u32 class = 0; class < RANK_COUNT; class++) {
         char name[32];
         snprintf(name, sizeof(name), "lockmax.%s=", lock_rank_name[class]);
@@ -166,12 +160,6 @@ static void bound_locks(void) {
     }
 }
 #endif
-
-static u64 bootarg(const char *name) {
-    u64 value = 0;
-    fdt_bootarg(name, &value);
-    return value;
-}
 
 static void seed_from_bootargs(void) {
     u64 seed = bootarg("seed="), delay = bootarg("delay=");
@@ -216,7 +204,7 @@ static void start_others(void) {
 
 noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     harts[0] = &boot_hart;
-    print_set_sink(sbi_sink);
+    print_set_sink(console_write);
     kprintf("\nKine " VERSION ": " KERNEL_NAME ", boot hart %lu\n", hartid);
     fdt_read(pa_to_kva(dtb_pa), dtb_pa);
     find_usable_memory();
@@ -228,10 +216,9 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     ipi_init();
     kvm_init(machine.memory, machine.nmemory);
     kvm_activate();
-    print_set_sink(console_write);
-    kprintf("memory: %lu MiB, timebase %lu Hz, timer %s, ipi %s, %u virtio slots\n",
+    kprintf("memory: %lu MiB, timebase %lu Hz, timer %s, ipi %s\n",
             (machine.memory[0].end - machine.memory[0].base) >> 20, machine.timebase,
-            machine.sstc ? "sstc" : "sbi", machine.sswi ? "sswi" : "sbi", machine.nvirtio);
+            machine.sstc ? "sstc" : "sbi", machine.sswi ? "sswi" : "sbi");
     kprintf("bootargs: %s\n", machine.bootargs);
     init_frames();
     ghost_boot();

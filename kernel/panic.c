@@ -76,27 +76,16 @@ static void show_hart(struct hart *h, u64 pc, u64 fp) {
     }
 }
 
-static void wait_for(struct hart *h, u32 state) {
-    u64 until = time_now() + machine.timebase / 5;
-    while (atomic_load_acquire(&h->stopped) != state && time_now() < until) {
-        cpu_pause();
-    }
-}
-
 // Ask all other harts and show what they answer.
 static void collect(u32 what) {
     atomic_store_release(&request, what);
+    ipi_send_others();
     for (u32 i = 0; i < nharts; i++) {
-        if (harts[i] && harts[i] != this_hart()) {
-            harts[i]->stop_pc = 0;
-            ipi_send(harts[i]);
-        }
-    }
-    for (u32 i = 0; i < nharts; i++) {
-        if (harts[i] && harts[i] != this_hart()) {
-            wait_for(harts[i], HART_STOPPED);
-            show_hart(harts[i], harts[i]->stop_pc, harts[i]->stop_fp);
-        }
+        struct hart *h = harts[i];
+        if (h == this_hart()) { continue; }
+        u64 until = time_now() + machine.timebase / 5;
+        while (atomic_load_acquire(&h->stopped) != HART_STOPPED && time_now() < until) { cpu_pause(); }
+        show_hart(h, h->stop_pc, h->stop_fp);
     }
 }
 
@@ -106,7 +95,7 @@ void panic_poll(u64 pc, u64 fp) {
     if (likely(what == NOTHING) || atomic_load_relaxed(&h->stopped)) { return; }
     h->stop_fp = fp;
     h->stop_pc = pc;
-    atomic_store_release(&h->stopped, (u32)HART_STOPPED);  // pairs with wait_for
+    atomic_store_release(&h->stopped, (u32)HART_STOPPED);  // pairs with collect
     while (atomic_load_relaxed(&request) != NOTHING) {
         cpu_pause();
         if (what == STOP) {
@@ -114,6 +103,7 @@ void panic_poll(u64 pc, u64 fp) {
             wait_for_interrupt();
         }
     }
+    h->stop_pc = 0;  // as long as it runs
     atomic_store_release(&h->stopped, (u32)HART_RUNNING);
 }
 

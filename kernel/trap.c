@@ -25,7 +25,6 @@ enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGKILL = 9, SIGSEGV = 11 };
 // => interrupts off
 static void interrupt(u64 cause, const struct trapframe *tf) {
     race_irq_enter(tf);
-    u32 irq;
     lockdep_irq_enter();
     switch (cause & ~CAUSE_INTERRUPT) {
     case IRQ_SOFT:
@@ -39,7 +38,7 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
         timer_interrupt();
         break;
     case IRQ_EXTERNAL:
-        while ((irq = plic_claim())) {
+        for (u32 irq; (irq = plic_claim());) {
             if (irq == machine.uart_irq) { console_interrupt(); }
             plic_complete(irq);
         }
@@ -87,19 +86,12 @@ static noinline void die(const struct trapframe *tf, int error) {
     proc_kill(proc_self(), signal);
 }
 
-// The kernel runs with floating point off; a process turns it on by its first use.
-static bool first_fp_use(struct trapframe *tf, u64 cause) {
-    if (cause != CAUSE_ILLEGAL || tf->sstatus & SSTATUS_FS || thread_self()->fp_used) {
-        return false;
-    }
-    fpu_start(thread_self());
-    return true;
-}
-
 static noinline void other_trap(struct trapframe *tf, u64 cause) {
     if (cause & CAUSE_INTERRUPT) {
         interrupt(cause, tf);
-    } else if (!first_fp_use(tf, cause)) {
+    } else if (cause == CAUSE_ILLEGAL && !(tf->sstatus & SSTATUS_FS) && !thread_self()->fp_used) {
+        fpu_start(thread_self());  // floating point is off until its first use
+    } else {
         irq_enable();
         die(tf, -EFAULT);
         irq_disable();
@@ -131,18 +123,14 @@ void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
     }
     enum access access;
     u64 fixup = uaccess_fixup(tf->sepc);
-    if (!fixup || !is_page_fault(cause, &access)) {
-        if (fixup && value < USER_TOP) {
-            tf->a[0] = -EFAULT;
-            tf->sepc = fixup;
-            return;
-        }
-        panic_trap(tf, cause, value);
+    bool faulted = is_page_fault(cause, &access);
+    if (!fixup || (!faulted && value >= USER_TOP)) { panic_trap(tf, cause, value); }
+    int error = -EFAULT;
+    if (faulted && proc_self()->as) {
+        if (tf->sstatus & SSTATUS_SPIE) { irq_enable(); }
+        error = page_fault(proc_self()->as, value, access);
+        irq_disable();
     }
-    bool irqs = tf->sstatus & SSTATUS_SPIE;
-    if (irqs) { irq_enable(); }
-    int error = proc_self()->as ? page_fault(proc_self()->as, value, access) : -EFAULT;
-    irq_disable();
     if (error) {
         tf->a[0] = error;
         tf->sepc = fixup;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // fdt.c - one pass over the structure block, a handler for each kind of node that we know.
 //
-// The properties of a node are gathered first and looked at when its first child or its end comes.
-// #address-cells and #size-cells of the parent apply; the virt machine's are 2/2 or 1/0.
+// The properties of a node are gathered first and looked at when its end comes: after its children.
+// #address-cells and #size-cells of the parent apply and must be there (virt's are 2/2 or 1/0).
 #include "dev/fdt.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -12,14 +12,13 @@ struct machine machine;
 enum { BEGIN_NODE = 1, END_NODE = 2, PROP = 3, NOP = 4, END = 9, DEPTH_MAX = 8, PROPS_MAX = 24 };
 
 struct prop {
-    const char *name;
-    const u8 *data;
+    const char *name, *data;
     u32 len;
 };
 
 struct node {
     const char *name;
-    u32 nprops, address_cells, size_cells;
+    u32 nprops;
     struct prop props[PROPS_MAX];
 };
 
@@ -28,7 +27,7 @@ static u32 be32(const void *p) {
     return (u32)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
 }
 
-static u64 cells(const u8 *p, u32 n) {
+static u64 cells(const char *p, u32 n) {
     u64 v = 0;
     for (u32 i = 0; i < n; i++) { v = v << 32 | be32(p + 4 * i); }
     return v;
@@ -49,8 +48,8 @@ static u64 number(const struct node *n, const char *name) {
 // Does the string list of `property` contain `word`?
 static bool lists(const struct node *n, const char *property, const char *word) {
     const struct prop *p = find(n, property);
-    for (u32 i = 0; p && i < p->len; i += strlen((const char *)p->data + i) + 1) {
-        if (strcmp((const char *)p->data + i, word) == 0) { return true; }
+    for (u32 i = 0; p && i < p->len; i += strlen(p->data + i) + 1) {
+        if (strcmp(p->data + i, word) == 0) { return true; }
     }
     return false;
 }
@@ -63,38 +62,27 @@ static bool named(const struct node *n, const char *prefix) {
 // The i-th (address, size) of `reg`; false when there is none.
 static bool reg(const struct node *n, const struct node *parent, u32 i, u64 *base, u64 *size) {
     const struct prop *p = find(n, "reg");
-    u32 step = 4 * (parent->address_cells + parent->size_cells);
+    u32 of_base = number(parent, "#address-cells"), of_size = number(parent, "#size-cells");
+    u32 step = 4 * (of_base + of_size);
     if (!p || !step || (i + 1) * step > p->len) { return false; }
-    *base = cells(p->data + i * step, parent->address_cells);
-    *size = cells(p->data + i * step + 4 * parent->address_cells, parent->size_cells);
+    *base = cells(p->data + i * step, of_base);
+    *size = cells(p->data + i * step + 4 * of_base, of_size);
     return true;
 }
 
-static void add_ranges(const struct node *n, const struct node *parent, struct mem_range *to, u32 *count) {
+static void add_ranges(const struct node *n, const struct node *parent, struct mem_range *to,
+                       u32 *count) {
     u64 base, size;
     for (u32 i = 0; *count < RANGES_MAX - 4 && reg(n, parent, i, &base, &size); i++) {
         to[(*count)++] = (struct mem_range){base, base + size};
     }
 }
 
-static bool isa_has(const struct node *cpu, const char *extension) {
-    const struct prop *p = find(cpu, "riscv,isa");
-    usize len = strlen(extension);
-    for (u32 i = 0; p && i + len <= p->len; i++) {
-        if (p->data[i] == '_' && strncmp((const char *)p->data + i + 1, extension, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void cpu_node(const struct node *n) {
-    const struct prop *status = find(n, "status");
-    if (machine.nharts == HART_MAX || (status && strncmp((const char *)status->data, "ok", 2))) {
-        return;
-    }
-    machine.sstc = (machine.nharts == 0 || machine.sstc) && isa_has(n, "sstc");
-    machine.hartids[machine.nharts++] = number(n, "reg");
+    const struct prop *status = find(n, "status"), *isa = find(n, "riscv,isa");
+    if (machine.nharts == HART_MAX || (status && strncmp(status->data, "ok", 2))) { return; }
+    machine.sstc = (machine.nharts == 0 || machine.sstc) && isa && strstr(isa->data, "_sstc");
+    machine.cpus[machine.nharts++].hartid = number(n, "reg");
 }
 
 // Context c of the PLIC is wired to (cpu's controller, 9 = supervisor external) by its c-th pair.
@@ -103,10 +91,9 @@ static void plic_node(const struct node *n, u64 base, u64 size) {
     machine.plic = base;
     machine.plic_size = size;
     for (u32 c = 0; p && (c + 1) * 8 <= p->len; c++) {
-        for (u32 h = 0; h < machine.nharts && be32(p->data + 8 * c + 4) == 9; h++) {
-            if (machine.cpu_intc[h] == be32(p->data + 8 * c)) {
-                machine.plic_context[h] = c + 1;
-            }
+        const char *pair = p->data + 8 * c;
+        for (u32 h = 0; h < machine.nharts && be32(pair + 4) == 9; h++) {
+            if (machine.cpus[h].intc == be32(pair)) { machine.cpus[h].plic_context = c + 1; }
         }
     }
 }
@@ -115,9 +102,7 @@ static void chosen_node(const struct node *n) {
     const struct prop *args = find(n, "bootargs");
     machine.initrd = number(n, "linux,initrd-start");
     machine.initrd_end = number(n, "linux,initrd-end");
-    if (args) {
-        strlcpy(machine.bootargs, (const char *)args->data, sizeof(machine.bootargs));
-    }
+    if (args) { strlcpy(machine.bootargs, args->data, sizeof(machine.bootargs)); }
 }
 
 static void device_node(const struct node *n, const struct node *parent) {
@@ -132,12 +117,10 @@ static void device_node(const struct node *n, const struct node *parent) {
         machine.test = base;
     } else if (lists(n, "compatible", "riscv,aclint-sswi")) {
         machine.sswi = base;
-    } else if (lists(n, "compatible", "virtio,mmio") && machine.nvirtio < ARRAY_LEN(machine.virtio)) {
-        machine.virtio[machine.nvirtio++] = base;
     }
 }
 
-// path[0] is the root; path[depth] the node whose properties are complete.
+// path[0] is the root; path[depth] the node that ends.
 static void visit(const struct node *path, u32 depth) {
     const struct node *n = &path[depth], *parent = depth ? &path[depth - 1] : n;
     if (named(n, "memory") && depth == 1) {
@@ -148,8 +131,8 @@ static void visit(const struct node *path, u32 depth) {
         machine.timebase = number(n, "timebase-frequency");
     } else if (named(n, "cpu") && depth == 2) {
         cpu_node(n);
-    } else if (named(n, "interrupt-controller") && depth == 3 && machine.nharts) {
-        machine.cpu_intc[machine.nharts - 1] = number(n, "phandle");
+    } else if (named(n, "interrupt-controller") && depth == 3 && machine.nharts < HART_MAX) {
+        machine.cpus[machine.nharts].intc = number(n, "phandle");  // of the cpu that ends next
     } else if (named(n, "chosen")) {
         chosen_node(n);
     } else {
@@ -157,49 +140,32 @@ static void visit(const struct node *path, u32 depth) {
     }
 }
 
-static void walk(const u8 *p, const u8 *end, const char *strings) {
+static void walk(const char *p, const char *end, const char *strings) {
     static struct node path[DEPTH_MAX + 1];
     int depth = -1;
-    bool visited = true;  // is path[depth] dealt with?
-    while (p + 4 <= end) {
+    while (p + 4 <= end && be32(p) != END) {
         u32 token = be32(p);
         p += 4;
-        if ((token == BEGIN_NODE || token == END_NODE) && !visited) {
-            visit(path, depth);
-            visited = true;
-        }
         if (token == BEGIN_NODE) {
-            if (++depth > DEPTH_MAX) {
-                panic("device tree: more than %d levels", DEPTH_MAX);
-            }
-            path[depth] = (struct node){.name = (const char *)p, .address_cells = 2, .size_cells = 1};
-            p += ALIGN_UP(strlen((const char *)p) + 1, 4);
-            visited = false;
-        } else if (token == END_NODE) {
-            depth--;
+            if (++depth > DEPTH_MAX) { panic("device tree: more than %d levels", DEPTH_MAX); }
+            path[depth] = (struct node){.name = p};
+            p += ALIGN_UP(strlen(p) + 1, 4);
+        } else if (token == END_NODE && depth >= 0) {
+            visit(path, depth--);
         } else if (token == PROP && depth >= 0) {
             struct node *n = &path[depth];
             struct prop prop = {strings + be32(p + 4), p + 8, be32(p)};
             p += 8 + ALIGN_UP(prop.len, 4);
             if (n->nprops < PROPS_MAX) { n->props[n->nprops++] = prop; }
-            if (strcmp(prop.name, "#address-cells") == 0) {
-                n->address_cells = be32(prop.data);
-            } else if (strcmp(prop.name, "#size-cells") == 0) {
-                n->size_cells = be32(prop.data);
-            }
-        } else if (token == END) {
-            break;
         }
     }
 }
 
 void fdt_read(const void *dtb, u64 dtb_pa) {
-    const u8 *d = dtb;
-    if (be32(d) != 0xd00dfeed) {
-        panic("no device tree at %lx: magic %x", dtb_pa, be32(d));
-    }
+    const char *d = dtb;
+    if (be32(d) != 0xd00dfeed) { panic("no device tree at %lx: magic %x", dtb_pa, be32(d)); }
     u32 total = be32(d + 4), structure = be32(d + 8), strings = be32(d + 12);
-    walk(d + structure, d + total, (const char *)d + strings);
+    walk(d + structure, d + total, d + strings);
     machine.reserved[machine.nreserved++] = (struct mem_range){dtb_pa, dtb_pa + total};
     if (!machine.nmemory || !machine.nharts || !machine.timebase) {
         panic("device tree: %u memory ranges, %u harts, timebase %lu", machine.nmemory,

@@ -6,11 +6,16 @@
 
 #define RANGES_MAX 16
 
+struct cpu {
+    u64 hartid;
+    u32 intc;          // phandle of its interrupt controller
+    u32 plic_context;  // its supervisor context + 1; 0 = none
+};
+
 struct machine {
     struct mem_range memory[RANGES_MAX], reserved[RANGES_MAX];
     u32 nmemory, nreserved;
-    u64 hartids[HART_MAX];
-    u32 cpu_intc[HART_MAX];  // phandle of the hart's interrupt controller
+    struct cpu cpus[HART_MAX];
     u32 nharts;
     bool sstc;
     u64 timebase;  // ticks of the time CSR per second
@@ -18,9 +23,6 @@ struct machine {
     char bootargs[1024];
     u64 uart, plic, plic_size, test, sswi;  // physical; 0 = not there
     u32 uart_irq;
-    u32 plic_context[HART_MAX];  // supervisor context of hart i + 1; 0 = none
-    u32 nvirtio;
-    u64 virtio[16];
 };
 
 extern struct machine machine;

@@ -22,6 +22,12 @@ void ipi_send(struct hart *h) {
     }
 }
 
+void ipi_send_others(void) {
+    for (u32 i = 0; i < nharts; i++) {
+        if (harts[i] != this_hart()) { ipi_send(harts[i]); }
+    }
+}
+
 void ipi_clear(void) {
     csr_clear(sip, SIE_SSIE);
     fence_io();

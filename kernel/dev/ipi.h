@@ -5,4 +5,5 @@
 
 void ipi_init(void);
 void ipi_send(struct hart *h);
+void ipi_send_others(void);
 void ipi_clear(void);    // acknowledge the bell here. => from the software interrupt

@@ -7,9 +7,9 @@ static volatile u32 *plic;
 static u32 context;
 
 void plic_init(void) {
-    if (machine.plic && machine.plic_context[0]) {
+    if (machine.plic && machine.cpus[0].plic_context) {
         plic = kvm_map_device(machine.plic, machine.plic_size);
-        context = machine.plic_context[0] - 1;
+        context = machine.cpus[0].plic_context - 1;
         plic[(0x200000 + context * 0x1000) / 4] = 0;  // threshold: let everything through
     }
 }

@@ -56,15 +56,6 @@ static u64 tick_length(void) { return machine.timebase / TICKS_PER_SECOND; }
 
 struct timer_queue *timer_alloc(void) { return boot_alloc(sizeof(struct timer_queue)); }
 
-void timer_init_hart(void) {
-    struct timer_queue *q = this_hart()->timers;
-    spin_init(&q->lock, RANK_TIMERS);
-    list_init(&q->sleepers);
-    note_first(q);
-    q->next_tick = time_now() + tick_length();
-    arm(q, q->next_tick);
-}
-
 void timer_interrupt(void) {
     struct timer_queue *q = this_hart()->timers;
     u64 now = time_now();
@@ -83,16 +74,22 @@ void timer_interrupt(void) {
     arm(q, MIN(q->next_tick, read_once(q->first)));
 }
 
-void timer_idle(void) {
+static void next_tick_at(u64 time) {
     struct timer_queue *q = this_hart()->timers;
-    q->next_tick = ~0ul;
-    arm(q, read_once(q->first));
+    q->next_tick = time;
+    arm(q, MIN(time, read_once(q->first)));
 }
 
-void timer_busy(void) {
+void timer_idle(void) { next_tick_at(~0ul); }
+
+void timer_busy(void) { next_tick_at(time_now() + tick_length()); }
+
+void timer_init_hart(void) {
     struct timer_queue *q = this_hart()->timers;
-    q->next_tick = time_now() + tick_length();
-    arm(q, MIN(q->next_tick, read_once(q->first)));
+    spin_init(&q->lock, RANK_TIMERS);
+    list_init(&q->sleepers);
+    note_first(q);
+    timer_busy();
 }
 
 static void insert(struct timer_queue *q, struct sleeper *s) {
@@ -111,17 +108,13 @@ bool timer_sleep_until(u64 deadline) {
     struct sleeper s = {.deadline = deadline, .thread = park_self()};
     u64 flags = spin_lock_irq(&q->lock);
     insert(q, &s);
-    for (;;) {
+    do {
         park_announce();
         spin_unlock_irq(&q->lock, flags);
-        if (park_killed()) {
-            park_cancel();
-        } else {
-            park();
-        }
+        if (park_killed()) { park_cancel(); }
+        park();  // not if cancelled
         flags = spin_lock_irq(&q->lock);
-        if (!s.queued || park_killed()) { break; }
-    }
+    } while (s.queued && !park_killed());
     if (s.queued) { leave(q, &s); }
     park_cancel();
     spin_unlock_irq(&q->lock, flags);

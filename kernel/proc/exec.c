@@ -37,12 +37,6 @@ struct image {
     u64 phdr, phnum;
 };
 
-// Where the strings of argv and envp come from: user memory, or the kernel's for the first program.
-struct strings {
-    uaddr user;
-    char *const *kernel;
-};
-
 static bool in_user(u64 start, u64 len) {
     return start >= USER_MIN && start < USER_MMAP_TOP && len <= USER_MMAP_TOP - start;
 }
@@ -98,88 +92,66 @@ static long load(struct image *im, struct inode *file) {
 
 // ---- the new stack, written through the kernel's map while nobody runs on it ----
 
-static long push(struct image *im, const void *bytes, usize n) {
+// Push n bytes of the kernel's, or, if that is NULL, of the caller's.
+static long push(struct image *im, const void *bytes, uaddr user, usize n) {
     im->sp -= n;
-    for (usize done = 0; done < n;) {
+    for (usize done = 0, step; done < n; done += step) {
         void *to = as_populate(im->as, im->sp + done);
         if (!to) { return -ENOMEM; }
-        usize step = MIN(n - done, PAGE_SIZE - (im->sp + done) % PAGE_SIZE);
-        memcpy(to, (const char *)bytes + done, step);
-        done += step;
-    }
-    return 0;
-}
-
-static long string_at(struct strings from, u64 i, uaddr *user) {
-    if (from.kernel) { return from.kernel[i] != NULL; }
-    *user = 0;
-    long error = from.user ? copy_in(user, from.user + 8 * i, 8) : 0;
-    return error ? error : *user != 0;
-}
-
-// Length of a user string with its NUL, and its bytes pushed if `im` is given a second time around.
-static long push_user_string(struct image *im, uaddr s, char *page) {
-    u64 start = s;
-    for (;;) {
-        if (s - start > ARG_BYTES_MAX) { return -E2BIG; }
-        long n = copy_in_string(page, s, 256);
-        if (n == -ENAMETOOLONG) {
-            s += 256;
-            continue;
+        step = MIN(n - done, PAGE_SIZE - (im->sp + done) % PAGE_SIZE);
+        if (bytes) {
+            memcpy(to, (const char *)bytes + done, step);
+        } else {
+            long error = copy_in(to, user + done, step);
+            if (error) { return error; }
         }
-        if (n < 0) { return n; }
-        s += n + 1;
-        break;
     }
-    u64 len = s - start;  // somebody may change it meanwhile: the last byte is made a NUL
-    im->sp -= len;
-    u64 base = im->sp;
-    for (u64 done = 0; done < len;) {
-        u64 step = MIN(len - done, 256ul);
-        long error = copy_in(page, start + done, step);
-        if (error) { return error; }
-        if (done + step == len) { page[step - 1] = 0; }
-        im->sp = base + done + step;
-        error = push(im, page, step);
-        if (error) { return error; }
-        done += step;
-    }
-    im->sp = base;
     return 0;
 }
 
-// Push all strings; their addresses go to where[0 .. n), which has room for max. Returns n.
-static long push_strings(struct image *im, struct strings from, u64 *where, u64 max, u64 limit) {
+// Of a string of the caller's, without its NUL.
+static long length(uaddr s) {
     char piece[256];
-    u64 n = 0;
-    for (;; n++) {
-        uaddr user = 0;
-        long more = string_at(from, n, &user);
-        if (more <= 0) { return more ? more : (long)n; }
-        if (n == max) { return -E2BIG; }
-        long error = from.kernel ? push(im, from.kernel[n], strlen(from.kernel[n]) + 1)
-                                 : push_user_string(im, user, piece);
+    for (u64 n = 0; n <= ARG_BYTES_MAX; n += sizeof(piece)) {
+        long last = copy_in_string(piece, s + n, sizeof(piece));
+        if (last != -ENAMETOOLONG) { return last < 0 ? last : (long)n + last; }
+    }
+    return -E2BIG;
+}
+
+// Push all strings of a list; their addresses go to where[0 .. n), which has room for max. Returns n.
+static long push_strings(struct image *im, uaddr list, u64 *where, u64 max) {
+    for (u64 n = 0; list; n++) {
+        uaddr s;
+        long error = copy_in(&s, list + 8 * n, 8);
         if (error) { return error; }
-        if (im->sp < limit) { return -E2BIG; }
+        if (!s) { return n; }
+        long len = length(s);
+        if (len < 0) { return len; }
+        if (n == max || im->sp - len - 1 < USER_STACK_TOP - ARG_BYTES_MAX) { return -E2BIG; }
+        error = push(im, "", 0, 1);  // first the NUL: somebody may change the string meanwhile
+        error = error ? error : push(im, NULL, s, len);
+        if (error) { return error; }
         where[n] = im->sp;
     }
+    return 0;
 }
 
 // sp -> argc, argv, NULL, envp, NULL, auxv. `words` is a frame for the addresses of the strings.
-static long build_stack(struct image *im, struct strings argv, struct strings envp, u64 *words) {
-    u64 max = PAGE_SIZE / 8 - 24, limit = USER_STACK_TOP - ARG_BYTES_MAX;
+static long build_stack(struct image *im, uaddr argv, uaddr envp, u64 *words) {
+    u64 max = PAGE_SIZE / 8 - 24;
     long error = as_map(im->as, USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_SIZE,
                         PROT_READ | PROT_WRITE, NULL, 0, 0);
     if (error) { return error; }
     im->sp = USER_STACK_TOP;
     u64 seed[2] = {hart_random(), hart_random()};
-    error = push(im, seed, sizeof(seed));
+    error = push(im, seed, 0, sizeof(seed));
     u64 random = im->sp;
-    long argc = error ? error : push_strings(im, argv, words + 1, max, limit);
+    long argc = error ? error : push_strings(im, argv, words + 1, max);
     if (argc < 0) { return argc; }
     words[0] = argc;
     words[argc + 1] = 0;
-    long envc = push_strings(im, envp, words + argc + 2, max - argc, limit);
+    long envc = push_strings(im, envp, words + argc + 2, max - argc);
     if (envc < 0) { return envc; }
     u64 n = argc + envc + 2;
     words[n++] = 0;
@@ -188,10 +160,10 @@ static long build_stack(struct image *im, struct strings argv, struct strings en
     memcpy(words + n, aux, sizeof(aux));
     n += ARRAY_LEN(aux);
     im->sp = ALIGN_DOWN(im->sp - n * 8, 16) + n * 8;
-    return push(im, words, n * 8);
+    return push(im, words, 0, n * 8);
 }
 
-static long build(struct image *im, struct inode *file, struct strings argv, struct strings envp) {
+static long build(struct image *im, struct inode *file, uaddr argv, uaddr envp) {
     im->as = as_create();
     frame_t words = im->as ? frame_alloc(FRAME_KERNEL) : FRAME_NONE;
     long error = -ENOMEM;
@@ -218,34 +190,21 @@ static void become(struct proc *p, struct image *im, const char *path) {
     struct trapframe *tf = thread_trapframe(p->thread);
     memset(tf, 0, sizeof(*tf));
     tf->sp = im->sp;
-    tf->sepc = im->entry;
+    tf->sepc = im->entry - 4;  // the way out of a call adds that
     atomic_or_relaxed(&p->thread->work, WORK_NEW_FRAME);
     tf->sstatus = SSTATUS_SPIE;
     COUNT(execs);
 }
 
-static long exec(const char *path, struct strings argv, struct strings envp) {
+long proc_exec(uaddr user_path, uaddr argv, uaddr envp) {
+    char path[PATH_BYTES];
     struct image im = {0};
     struct inode *file;
-    long error = inode_find(proc_self()->cwd, path, &file);
+    long n = copy_in_string(path, user_path, sizeof(path));
+    long error = n < 0 ? n : inode_find(proc_self()->cwd, path, &file);
     if (error) { return error; }
     if (!inode_is_file(file)) { return -EACCES; }
     error = build(&im, file, argv, envp);
     if (!error) { become(proc_self(), &im, path); }
-    return error;
-}
-
-long proc_exec_kernel(const char *path, char *const argv[], char *const envp[]) {
-    return exec(path, (struct strings){0, argv}, (struct strings){0, envp});
-}
-
-long proc_exec(uaddr user_path, uaddr argv, uaddr envp) {
-    char path[PATH_BYTES];
-    long n = copy_in_string(path, user_path, sizeof(path));
-    if (n < 0) { return n; }
-    long error = exec(path, (struct strings){argv, NULL}, (struct strings){envp, NULL});
-    if (!error) {
-        thread_trapframe(thread_self())->sepc -= 4;  // the way out of a call will add that
-    }
     return error;
 }

@@ -34,10 +34,9 @@ static void give_to_init(struct proc *self, struct proc *child) {
 }
 
 static struct proc *any_child(struct proc *self) {
-    struct proc *child = NULL;
     u64 flags = spin_lock_irq(&self->children_lock);
-    struct list *l = !list_empty(&self->children) ? &self->children : &self->zombies;
-    if (!list_empty(l)) { child = list_first(l, struct proc, sibling); }
+    struct list *l = list_empty(&self->children) ? &self->zombies : &self->children;
+    struct proc *child = list_empty(l) ? NULL : list_first(l, struct proc, sibling);
     spin_unlock_irq(&self->children_lock, flags);
     return child;
 }
@@ -82,26 +81,21 @@ void proc_bury(struct thread *t) {
     spin_unlock(&p->parent_lock);
 }
 
+// The one with this pid (0, -1: the first one), or NULL. => children_lock of the parent
+static struct proc *find(struct list *l, int pid) {
+    list_each(it, l) {
+        struct proc *p = list_entry(it, struct proc, sibling);
+        if (pid <= 0 || p->pid == pid) { return p; }
+    }
+    return NULL;
+}
+
 // A zombie that matches, taken off the list; NULL, and whether there is any child to wait for.
 static struct proc *reap(struct proc *self, int pid, bool *any) {
-    struct proc *found = NULL;
-    *any = false;
     u64 flags = spin_lock_irq(&self->children_lock);
-    list_each(it, &self->zombies) {
-        struct proc *p = list_entry(it, struct proc, sibling);
-        if (pid <= 0 || p->pid == pid) {
-            found = p;
-            list_del(it);
-            break;
-        }
-    }
-    if (!found && pid <= 0) {
-        *any = !list_empty(&self->children);
-    } else if (!found) {
-        list_each(it, &self->children) {
-            *any |= list_entry(it, struct proc, sibling)->pid == pid;
-        }
-    }
+    struct proc *found = find(&self->zombies, pid);
+    if (found) { list_del(&found->sibling); }
+    *any = !found && find(&self->children, pid);
     spin_unlock_irq(&self->children_lock, flags);
     return found;
 }

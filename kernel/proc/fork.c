@@ -18,6 +18,8 @@ static void *child_start(void *arg) {
 }
 
 static void inherit(struct proc *child, struct proc *parent) {
+    child->parent = parent;
+    child->ppid = parent->pid;
     struct thread *from = parent->thread, *to = child->thread;
     if (from->fp_used) {
         fpu_update(from);
@@ -32,15 +34,6 @@ static void inherit(struct proc *child, struct proc *parent) {
     to->context.s[2] = (u64)tf;
     child->cwd = parent->cwd;
     memcpy(child->name, parent->name, sizeof(child->name));
-}
-
-// R1: from here on the parent can wait for it.
-static void adopt(struct proc *parent, struct proc *child) {
-    child->parent = parent;
-    child->ppid = parent->pid;
-    u64 flags = spin_lock_irq(&parent->children_lock);
-    list_add_tail(&parent->children, &child->sibling);
-    spin_unlock_irq(&parent->children_lock, flags);
 }
 
 long proc_fork(void) {
@@ -58,7 +51,9 @@ long proc_fork(void) {
     }
     inherit(child, parent);
     int pid = child->pid;  // the child may be gone when runq_add returns
-    adopt(parent, child);
+    u64 flags = spin_lock_irq(&parent->children_lock);
+    list_add_tail(&parent->children, &child->sibling);  // R1: from here on it can be waited for
+    spin_unlock_irq(&parent->children_lock, flags);
     COUNT(forks);
     runq_add(child->thread);
     return pid;

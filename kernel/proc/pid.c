@@ -15,9 +15,9 @@ static struct bucket {
 static struct bucket *bucket_of(int pid) { return &buckets[pid % BUCKETS]; }
 
 void pid_boot(void) {
-    for (u32 i = 0; i < BUCKETS; i++) {
-        spin_init(&buckets[i].lock, RANK_PIDS);
-        list_init(&buckets[i].procs);
+    for (struct bucket *b = buckets; b < buckets + BUCKETS; b++) {
+        spin_init(&b->lock, RANK_PIDS);
+        list_init(&b->procs);
     }
 }
 
@@ -76,12 +76,9 @@ bool pid_with(int pid, void (*fn)(struct proc *, void *), void *arg) {
 }
 
 void pid_each(void (*fn)(struct proc *, void *), void *arg) {
-    for (u32 i = 0; i < BUCKETS; i++) {
-        struct bucket *b = &buckets[i];
+    for (struct bucket *b = buckets; b < buckets + BUCKETS; b++) {
         u64 flags = spin_lock_irq(&b->lock);
-        list_each(it, &b->procs) {
-            fn(list_entry(it, struct proc, pid_link), arg);
-        }
+        list_each(it, &b->procs) { fn(list_entry(it, struct proc, pid_link), arg); }
         spin_unlock_irq(&b->lock, flags);
     }
 }

@@ -88,8 +88,6 @@ void proc_kill(struct proc *p, int signal) {
 
 // ---- the first process ----
 
-static char boot_command[1024];
-
 // Split at blanks; double quotes group. Returns how many words there are.
 static u32 split_words(char *s, char **words, u32 max) {
     u32 n = 0;
@@ -112,35 +110,49 @@ static u32 split_words(char *s, char **words, u32 max) {
     return n;
 }
 
-// "words -- command" becomes init's environment (words with '=') and arguments.
-static void *first_process(void *unused) {
-    (void)unused;
-    static char *words[96], *argv[96], *envp[96];
-    u32 n = split_words(boot_command, words, 95), argc = 1, envc = 0;
+// "words -- command" becomes init's environment (words with '=') and arguments. It calls exec as anybody
+// does: with the addresses of what stands in its own memory, a page that holds this.
+struct first_page {
+    char path[16], text[1024];
+    uaddr argv[96], envp[96];
+};
+
+static void *first_process(void *command_line) {
+    static char *words[96];
+    struct proc *p = proc_self();
+    p->as = as_create();
+    if (!p->as || as_map(p->as, USER_MIN, PAGE_SIZE, PROT_READ | PROT_WRITE, NULL, 0, 0)) {
+        panic("no memory for the first process");
+    }
+    struct first_page *page = as_populate(p->as, USER_MIN), *user = (struct first_page *)USER_MIN;
+    ASSERT(page && sizeof(*page) <= PAGE_SIZE, "the first process has no page");
+    as_switch(p->as);
+    strlcpy(page->path, "/bin/init", sizeof(page->path));
+    strlcpy(page->text, command_line, sizeof(page->text));
+    u32 n = split_words(page->text, words, 95), argc = 1, envc = 0;
+    page->argv[0] = (uaddr)user->path;
     bool command = false;
-    argv[0] = "init";
     for (u32 i = 0; i < n; i++) {
+        uaddr word = (uaddr)user->text + (words[i] - page->text);
         if (command) {
-            argv[argc++] = words[i];
+            page->argv[argc++] = word;
         } else if (strcmp(words[i], "--") == 0) {
             command = true;
-        } else {
-            char *eq = words[i];
-            while (*eq && *eq != '=') { eq++; }
-            if (*eq) { envp[envc++] = words[i]; }
+        } else if (strchr(words[i], '=')) {
+            page->envp[envc++] = word;
         }
     }
-    file_open_console(proc_self()->files);
-    long error = proc_exec_kernel("/bin/init", argv, envp);
-    if (error < 0) { panic("/bin/init: error %ld (is there an -initrd?)", -error); }
+    file_open_console(p->files);
+    long error = proc_exec((uaddr)user->path, (uaddr)user->argv, (uaddr)user->envp);
+    if (error) { panic("/bin/init: error %ld (is there an -initrd?)", -error); }
+    thread_trapframe(p->thread)->sepc += 4;
     irq_disable();
     ghost_user();
-    return thread_trapframe(thread_self());
+    return thread_trapframe(p->thread);
 }
 
 void proc_start_init(const char *command_line) {
-    strlcpy(boot_command, command_line, sizeof(boot_command));
-    struct proc *p = proc_create(first_process, NULL);
+    struct proc *p = proc_create(first_process, (void *)command_line);
     if (!p || !pid_assign(p) || !(p->files = fd_table_create())) {
         panic("no memory for the first process");
     }

@@ -47,7 +47,6 @@ void proc_start_init(const char *command_line);
 // fork.c, exec.c, exit.c, wait.c: the system calls' bodies. -errno on failure.
 long proc_fork(void);
 long proc_exec(uaddr path, uaddr argv, uaddr envp);
-long proc_exec_kernel(const char *path, char *const argv[], char *const envp[]);
 noreturn void proc_exit(int status);
 long proc_wait(int pid, uaddr status, int options);
 void proc_bury(struct thread *t);  // the scheduler has switched away from a dead thread

@@ -29,22 +29,14 @@ void quiesce_stand(void) {
     atomic_sub_release(&standing, 1u);
 }
 
-static void ring_others(void) {
-    for (u32 i = 0; i < nharts; i++) {
-        if (harts[i] != this_hart()) { ipi_send(harts[i]); }
-    }
-}
-
 void quiesce_run(void (*fn)(void *), void *arg) {
     lockdep_ipi_wait();
     atomic_store_relaxed(&asked, 1u);
     atomic_fence_full();
-    ring_others();
-    while (atomic_load_acquire(&standing) != nharts - 1) {  // pairs with quiesce_stand
-        cpu_pause();
-    }
+    ipi_send_others();
+    while (atomic_load_acquire(&standing) != nharts - 1) { cpu_pause(); }  // pairs with quiesce_stand
     fn(arg);
     atomic_store_release(&asked, 0u);
-    ring_others();
+    ipi_send_others();
     while (atomic_load_acquire(&standing)) { cpu_pause(); }
 }

@@ -45,16 +45,24 @@ static void enqueue(struct hart *h, struct thread *t) {
     spin_unlock_irq(&q->lock, flags);
 }
 
+// The first one that may run on one of the harts in `mask`, or NULL. => q->lock
+static struct thread *dequeue(struct runq *q, u64 mask) {
+    list_each(it, &q->threads) {
+        struct thread *t = list_entry(it, struct thread, run_link);
+        if (read_once(t->affinity) & mask) {
+            list_del(it);
+            write_once(q->length, q->length - 1);
+            return t;
+        }
+    }
+    return NULL;
+}
+
 struct thread *runq_take(void) {
     struct runq *q = this_hart()->runq;
     if (!read_once(q->length)) { return NULL; }
-    struct thread *t = NULL;
     u64 flags = spin_lock_irq(&q->lock);
-    if (!list_empty(&q->threads)) {
-        t = list_first(&q->threads, struct thread, run_link);
-        list_del(&t->run_link);
-        write_once(q->length, q->length - 1);
-    }
+    struct thread *t = dequeue(q, ~0ul);  // who may no longer run here goes on by itself
     spin_unlock_irq(&q->lock, flags);
     return t;
 }
@@ -84,30 +92,22 @@ void runq_add(struct thread *t) {
     struct hart *h = home(t, allowed);
     enqueue(h, t);  // from here on t may run, end, and be freed
     if (h != this_hart()) { kick_if_idle(h); }
-    if (allowed != 1ul << h->index && read_once(h->runq->length) > 1) {
-        kick_a_thief(allowed);
-    }
+    // One that waits alone is left to this hart until the next tick: mostly whom it wakes, or has just
+    // forked, runs at once because it sleeps, and moving that one would cost an IPI and a cold cache.
+    if (allowed != 1ul << h->index && read_once(h->runq->length) > 1) { kick_a_thief(allowed); }
 }
 
 static struct thread *steal_from(struct hart *victim) {
     struct runq *q = victim->runq;
-    struct thread *found = NULL;
+    struct thread *t = NULL;
     if (!read_once(q->length)) { return NULL; }
     u64 flags = irq_save();
     if (spin_try_lock(&q->lock)) {
-        list_each(it, &q->threads) {
-            struct thread *t = list_entry(it, struct thread, run_link);
-            if (read_once(t->affinity) >> this_hart()->index & 1) {
-                found = t;
-                list_del(&t->run_link);
-                write_once(q->length, q->length - 1);
-                break;
-            }
-        }
+        t = dequeue(q, 1ul << this_hart()->index);
         spin_unlock(&q->lock);
     }
     irq_restore(flags);
-    return found;
+    return t;
 }
 
 struct thread *runq_steal(void) {
@@ -124,9 +124,10 @@ struct thread *runq_steal(void) {
 }
 
 void runq_tick(void) {
-    u32 length = read_once(this_hart()->runq->length);
-    if (length) { atomic_or_relaxed(&thread_self()->work, WORK_RESCHED); }
-    if (length > 1) { kick_a_thief(~0ul); }
+    if (read_once(this_hart()->runq->length)) {
+        atomic_or_relaxed(&thread_self()->work, WORK_RESCHED);
+        kick_a_thief(~0ul);
+    }
 }
 
 void runq_wait(void) {

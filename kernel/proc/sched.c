@@ -45,6 +45,7 @@ static void finish(struct thread *prev) {
 }
 
 static void switch_to(struct thread *next) {
+    u64 flags = irq_save();
     struct hart *h = this_hart();
     struct thread *prev = h->current;
     lockdep_switch(&next->mutexes);
@@ -65,6 +66,7 @@ static void switch_to(struct thread *next) {
     prev = context_switch(&prev->context, &next->context, prev);
     finish(prev);
     if (thread_self()->fp_used) { fpu_restore(thread_self()); }
+    irq_restore(flags);
 }
 
 void sched_started(struct thread *from) {
@@ -74,14 +76,12 @@ void sched_started(struct thread *from) {
 }
 
 static void reschedule(void) {
-    u64 flags = irq_save();
     ASSERT(read_once(this_hart()->nheld) == 0, "hart %u switches with %u spinlocks held, first %s",
            this_hart()->index, this_hart()->nheld, lock_rank_name[this_hart()->held[0]->rank]);
     struct thread *next = runq_take();
     bool may_stay = atomic_load_relaxed(&thread_self()->state) == THREAD_RUNNING;
     if (!next && !may_stay) { next = this_hart()->idle; }
     if (next) { switch_to(next); }
-    irq_restore(flags);
 }
 
 void sched_yield(void) { reschedule(); }
@@ -141,10 +141,8 @@ bool park_killed(void) {
 void sched_obey_affinity(void) {
     struct thread *t = thread_self();
     while (!(read_once(t->affinity) >> this_hart()->index & 1)) {
-        u64 flags = irq_save();
         struct thread *next = runq_take();
         switch_to(next ? next : this_hart()->idle);  // finish() sends us to an allowed hart
-        irq_restore(flags);
     }
 }
 
@@ -167,9 +165,7 @@ noreturn void sched_idle(void) {
         struct thread *next = runq_take();
         if (!next) { next = runq_steal(); }
         if (next) {
-            u64 flags = irq_save();
             switch_to(next);
-            irq_restore(flags);
         } else {
             runq_wait();
         }

@@ -85,8 +85,8 @@ inline any_child(self) {
 inline reap(self) {
     lock(OF_CHILDREN(self));                 // @ reap: spin_lock_irq(&self->children_lock)
     found = (ON(zombies, self, CHILD) -> CHILD : (ON(zombies, self, PARENT) -> PARENT : 0));
-    if :: found -> unlist(self, found) :: else fi;  // @ reap: list_del(it)
-    any = children[self] != 0;                 // @ reap: !list_empty(&self->children)
+    if :: found -> unlist(self, found) :: else fi;  // @ reap: list_del(&found->sibling)
+    any = children[self] != 0;                 // @ reap: find(&self->children, pid)
     unlock(OF_CHILDREN(self))                // @ reap: spin_unlock_irq(&self->children_lock
 }
 inline finish_reaping(p) {
