@@ -216,9 +216,9 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     ipi_init();
     kvm_init(machine.memory, machine.nmemory);
     kvm_activate();
-    kprintf("memory: %lu MiB, timebase %lu Hz, timer %s, ipi %s\n",
+    kprintf("memory: %lu MiB, timebase %lu Hz, timer %s, ipi %s, %u virtio slots\n",
             (machine.memory[0].end - machine.memory[0].base) >> 20, machine.timebase,
-            machine.sstc ? "sstc" : "sbi", machine.sswi ? "sswi" : "sbi");
+            machine.sstc ? "sstc" : "sbi", machine.sswi ? "sswi" : "sbi", machine.nvirtio);
     kprintf("bootargs: %s\n", machine.bootargs);
     init_frames();
     ghost_boot();

@@ -2,7 +2,7 @@
 // fdt.c - one pass over the structure block, a handler for each kind of node that we know.
 //
 // The properties of a node are gathered first and looked at when its end comes: after its children.
-// #address-cells and #size-cells of the parent apply and must be there (virt's are 2/2 or 1/0).
+// #address-cells and #size-cells of the parent apply; without them 2 and 1 (the specification, 2.3.5).
 #include "dev/fdt.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -59,10 +59,14 @@ static bool named(const struct node *n, const char *prefix) {
     return strncmp(n->name, prefix, len) == 0 && (!n->name[len] || n->name[len] == '@');
 }
 
+static u32 count_of(const struct node *n, const char *cells, u32 otherwise) {
+    return find(n, cells) ? number(n, cells) : otherwise;
+}
+
 // The i-th (address, size) of `reg`; false when there is none.
 static bool reg(const struct node *n, const struct node *parent, u32 i, u64 *base, u64 *size) {
     const struct prop *p = find(n, "reg");
-    u32 of_base = number(parent, "#address-cells"), of_size = number(parent, "#size-cells");
+    u32 of_base = count_of(parent, "#address-cells", 2), of_size = count_of(parent, "#size-cells", 1);
     u32 step = 4 * (of_base + of_size);
     if (!p || !step || (i + 1) * step > p->len) { return false; }
     *base = cells(p->data + i * step, of_base);
@@ -117,6 +121,8 @@ static void device_node(const struct node *n, const struct node *parent) {
         machine.test = base;
     } else if (lists(n, "compatible", "riscv,aclint-sswi")) {
         machine.sswi = base;
+    } else if (lists(n, "compatible", "virtio,mmio") && machine.nvirtio < ARRAY_LEN(machine.virtio)) {
+        machine.virtio[machine.nvirtio++] = base;
     }
 }
 
