@@ -42,8 +42,7 @@ KOBJ := $(KSRC:kernel/%.c=$(KOUT)/%.o) $(KASM:kernel/%.S=$(KOUT)/%.S.o)
 KISA := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 KFLAGS := $(KISA) --specs=picolibc.specs -std=gnu11 -O2 -g -ffreestanding -fno-omit-frame-pointer -fno-common -fno-pic \
           -fno-tree-loop-distribute-patterns -fno-stack-protector -msmall-data-limit=0 -Ikernel \
-          -Wall -Wextra -Wmissing-prototypes -Wno-missing-prototypes \
-          -DREFS_$(shell echo $(REFS) | tr a-z A-Z) -DVERSION='"0.1"' -DKERNEL_NAME='"$(KNAME)"' \
+          -Wall -Wextra -DREFS_$(shell echo $(REFS) | tr a-z A-Z) -DVERSION='"0.1"' -DKERNEL_NAME='"$(KNAME)"' \
           $(ON:%=-D%) $(if $(MUTANT),-DMUTANT_$(MUTANT))
 
 # What the tools instrument: all but themselves and what speaks when all is lost.

@@ -130,7 +130,11 @@ static void pipe_close(struct file *f) {
     struct pipe *p = f->data;
     if (!p) { return; }  // pipe_create lacked something
     mutex_lock(&p->lock);
-    *(f->flags == O_RDONLY ? &p->read_open : &p->write_open) = false;
+    if (f->flags == O_RDONLY) {
+        p->read_open = false;
+    } else {
+        p->write_open = false;
+    }
     waitq_wake_all(&p->readers);
     waitq_wake_all(&p->writers);
     mutex_unlock(&p->lock);

@@ -55,7 +55,6 @@ struct hart {
 
     // (r) written by other harts
     cacheline_aligned u64 tlb_requests;  // bit i: hart i waits for a shootdown here
-    u32 resched;                         // look at your run queue
     cacheline_aligned u32 idle_now;      // (r: read) 1 while it sleeps or is about to
     u32 stopped;                         // enum hart_stop, in a panic
     u64 stop_fp, stop_pc;
