@@ -130,7 +130,7 @@ static void *first_process(void *command_line) {
     strlcpy(page->path, "/bin/init", sizeof(page->path));
     strlcpy(page->text, command_line, sizeof(page->text));
     u32 n = split_words(page->text, words, 95), argc = 1, envc = 0;
-    page->argv[0] = (uaddr)user->path;
+    page->argv[0] = (uaddr)user->path + strlen("/bin/");
     bool command = false;
     for (u32 i = 0; i < n; i++) {
         uaddr word = (uaddr)user->text + (words[i] - page->text);

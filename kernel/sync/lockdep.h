@@ -12,8 +12,9 @@
 // Conflicts  x leads to y (or is y):
 //            x taken in handlers, y held with interrupts on: it waits for what it interrupts
 //            x waited for with interrupts off, y held while other harts must answer an IPI
-// Cost       the fast path compares the classes held, a word, with those known to lead to the new one;
-//            only a new edge or use takes the graph's lock, which is a bare word.
+// Cost       the fast paths ask one word, what is known of the class, for the classes held and the
+//            uses that hold now. They call nobody, so they need no frame; all else is judge()'s.
+//            Only a new edge or use takes the graph's lock, which is a bare word.
 // A report panics; those of the thread that runs the self-test are recorded instead.
 #pragma once
 #include "sync/lockrank.h"
@@ -21,6 +22,7 @@
 enum lockdep_how { LOCKDEP_SPIN, LOCKDEP_MUTEX, LOCKDEP_TRY };
 
 #ifdef LOCKDEP
+#include "config.h"
 #include "lib/print.h"
 #define LOCKDEP_ONLY(...) __VA_ARGS__
 #define LOCKDEP_DEPTH 4
@@ -37,39 +39,46 @@ struct lockdep_held {
     u64 class;
     struct lockdep_stack stack;  // that took it
     u64 since;                   // instret when it had it
-    u64 outer;                   // classes of the list before it came
+    u64 outer;                   // `now` of the list before it came
+    u64 spare[2];                // 64 bytes: an index is a shift
 };
 
 struct lockdep_list {
+    struct lockdep_held held[LOCKDEP_HELD_MAX];
     u64 n;
     u64 base;     // held[0..base) belong to what a handler has interrupted
-    u64 classes;  // bit i: held[base..n) has one of class i
-    bool in_irq;  // a handler runs
+    u64 now;      // as lockdep_class.known: classes of held[base..n); USE_IN_IRQ: a handler runs
     struct lockdep_list *mutexes, *interrupted;  // of a hart's thread; none in handlers, early boot
-    struct lockdep_held held[LOCKDEP_HELD_MAX];
 };
 
 // ---- hooks ----
 
+// Their callers' frames: from there the stack is taken down.
+#define LOCKDEP_FRAME ((u64)__builtin_frame_address(0))
 // About to wait for it. One function for each `how`, which is known where it is called.
 #define lockdep_take(lock, class, how)                                                             \
-    ((how) == LOCKDEP_SPIN ? lockdep_take_spin(lock, class)                                        \
-     : (how) == LOCKDEP_MUTEX ? lockdep_take_mutex(lock, class) : lockdep_took(lock, class))
-void lockdep_take_spin(const void *lock, u32 class);
-void lockdep_take_mutex(const void *lock, u32 class);
-void lockdep_took(const void *lock, u32 class);                        // without waiting
-void lockdep_waited(const void *lock);                                 // got it only now
+    ((how) == LOCKDEP_SPIN    ? lockdep_take_spin(lock, class, LOCKDEP_FRAME)                      \
+     : (how) == LOCKDEP_MUTEX ? lockdep_take_mutex(lock, class, LOCKDEP_FRAME)                     \
+                              : lockdep_took(lock, class, LOCKDEP_FRAME))
+void lockdep_take_spin(const void *lock, u64 class, u64 fp);
+void lockdep_take_mutex(const void *lock, u64 class, u64 fp);
+void lockdep_took(const void *lock, u64 class, u64 fp);  // without waiting
+void lockdep_waited(const void *lock);                   // got it only now
 #define lockdep_drop(lock, class, how, held)                                                       \
-    ((how) == LOCKDEP_MUTEX ? lockdep_drop_mutex(lock, class, held) : lockdep_drop_spin(lock, class, held))
-void lockdep_drop_spin(const void *lock, u32 class, bool held);
-void lockdep_drop_mutex(const void *lock, u32 class, bool held);
+    ((how) == LOCKDEP_MUTEX ? lockdep_drop_mutex(lock, class, held, LOCKDEP_FRAME)                 \
+                            : lockdep_drop_spin(lock, class, held, LOCKDEP_FRAME))
+void lockdep_drop_spin(const void *lock, u64 class, u32 held, u64 fp);
+void lockdep_drop_mutex(const void *lock, u64 class, u32 held, u64 fp);
 void lockdep_init(const void *lock, u32 class);
-void lockdep_sleep(u32 class);  // perhaps: for a mutex of this class; RANK_NONE: parks
-void lockdep_switch(struct lockdep_list *mutexes);  // to the thread that holds these
-void lockdep_ipi_wait(void);    // waits until other harts have taken an interrupt
-void lockdep_leave(void);       // to user mode, or for ever: nothing may be held
+// Perhaps: for a mutex of this class; RANK_NONE: parks.
+#define lockdep_sleep(class) lockdep_may_sleep(class, LOCKDEP_FRAME)
+void lockdep_may_sleep(u64 class, u64 fp);
+// To the thread that holds these. => interrupts off
+#define lockdep_switch(list) (lockdep_sleep(RANK_NONE), (void)(lockdep_spins()->mutexes = (list)))
+void lockdep_ipi_wait(void);   // waits until other harts have taken an interrupt
+void lockdep_leave(void);      // to user mode, or for ever: nothing may be held
 void lockdep_irq_enter(void);
-void lockdep_irq_leave(void);      // the handler goes: it, too, may hold nothing
+void lockdep_irq_leave(void);  // the handler goes: it, too, may hold nothing
 
 // ---- for panic, boot, and the self-test ----
 
@@ -105,15 +114,16 @@ u32 lockdep_record(struct thread *t);
 
 // ---- implementation: shared by lockdep.c (lists), lockdep_graph.c, lockdep_report.c ----
 
-enum lockdep_use { USE_IRQ_ON, USE_IN_IRQ, USE_IRQ_OFF, USE_IPI, USES };
+enum lockdep_use { USE_IPI, USE_IRQ_OFF, USE_IRQ_ON, USE_IN_IRQ, USES };
+#define CLASS_BIT(class) (1ul << (USES + (class)))
 
 struct lockdep_class {
-    u64 after;    // (a) bit i: class i has been taken inside this one
-    u32 uses;     // (a) bits of enum lockdep_use
-    u8 rank;      // 0: has no place in the order
-    u8 declared;  // bits of the uses that lockrank.h forbids
+    u64 known;           // (a) bits of its uses; CLASS_BIT(i): it has been taken inside class i
     u64 bound, longest;  // of holding it, in instret; bound 0: none
-};
+    u64 after;           // (a) bit i: class i has been taken inside this one
+    u8 rank;             // 0: has no place in the order
+    u8 declared;         // bits of the uses that lockrank.h forbids
+} __attribute__((aligned(64)));  // an index is a shift
 
 // Uses that must not stand at two classes of which the upper leads to the lower, or is it.
 struct lockdep_conflict {
@@ -128,15 +138,20 @@ struct lockdep_report {
     u8 upper, lower;
 };
 
-extern struct lockdep_class lockdep_classes[RANK_END];
-extern u64 lockdep_before[RANK_END];  // (a) `after`, turned round: bit i: it has been taken inside class i
+// In one piece, for one base address: the classes, and each hart's list at a shift of its index.
+extern struct lockdep_all {
+    struct lockdep_class classes[RANK_END];
+    struct lockdep_list spins[HART_MAX];
+} lockdep_all;
+#define lockdep_classes (lockdep_all.classes)
+#define lockdep_spins() (&lockdep_all.spins[this_hart()->index])
 extern struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];  // of the outer, the inner
 extern struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
 void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *inner);
 void lockdep_use(const struct lockdep_held *h, u32 uses);
 u32 lockdep_next(u32 from, u32 to);  // the next step of the way that is known; RANK_NONE: none is
 void lockdep_report(const struct lockdep_report *r);
-struct lockdep_list *lockdep_spins(void);  // this hart's
+void lockdep_recount(struct lockdep_list *l);
 void lockdep_forget_tests(void);
 #else
 #define LOCKDEP_ONLY(...)

@@ -3,8 +3,8 @@
 //
 // Model      one word per class: the classes that were taken inside it. "x leads to y" is the
 //            closure, walked only when an edge or a use is new, which soon is never.
-// Locking    a bare word guards adding; the fast path looks at `after` and `uses` without it, and
-//            at nothing else: the stacks are read only by a report.
+// Locking    a bare word guards adding; the fast path looks at `known` without it, and at
+//            nothing else: the stacks are read only by a report.
 #include "sync/lockdep.h"
 
 #ifdef LOCKDEP
@@ -12,19 +12,20 @@
 #include "sync/atomic.h"
 #include "sync/park.h"
 
-_Static_assert(RANK_END <= 64, "a word has a bit for each class");
+_Static_assert(USES + RANK_END <= 64, "a word has a bit for each use and each class");
 
 enum { IRQ_on = 1 << USE_IN_IRQ, IRQ_off = 1 << USE_IRQ_ON };  // what lockrank.h's `irq` forbids
 
-struct lockdep_class lockdep_classes[RANK_END] = {
+struct lockdep_all lockdep_all = {.classes = {
 #define spin_IRQ(irq) IRQ_##irq
 #define mutex_IRQ(irq) 0
-#define X(name, kind, irq, protects) [RANK_##name] = {0, 0, RANK_##name, kind##_IRQ(irq), 0, 0},
+#define X(name, kind, irq, protects)                                                               \
+    [RANK_##name] = {.rank = RANK_##name, .declared = kind##_IRQ(irq)},
     LOCK_RANKS(X)
 #undef X
-};
+    [RANK_NONE] = {.known = ~0ul},  // who parks may do so with any mutex held
+}};
 
-u64 lockdep_before[RANK_END];
 struct lockdep_stack lockdep_order_stacks[RANK_END][RANK_END][2];
 struct lockdep_stack lockdep_use_stacks[RANK_END][USES];
 static u32 word;  // (a) 1: somebody adds
@@ -65,7 +66,7 @@ u32 lockdep_next(u32 from, u32 to) {
 
 static u32 first_with(u64 classes, u32 use) {
     u32 c = RANK_NONE;
-    while (++c < RANK_END && !(classes >> c & lockdep_classes[c].uses >> use & 1)) {}
+    while (++c < RANK_END && !(classes >> c & lockdep_classes[c].known >> use & 1)) {}
     return c;
 }
 
@@ -106,7 +107,7 @@ void lockdep_order(const struct lockdep_held *outer, const struct lockdep_held *
         lockdep_order_stacks[outer->class][inner->class][0] = outer->stack;
         lockdep_order_stacks[outer->class][inner->class][1] = inner->stack;
         atomic_or_relaxed(&lockdep_classes[outer->class].after, 1ul << inner->class);
-        atomic_or_relaxed(&lockdep_before[inner->class], 1ul << outer->class);
+        atomic_or_relaxed(&lockdep_classes[inner->class].known, CLASS_BIT(outer->class));
     }
     atomic_store_release(&word, 0u);
     if (r.what != LOCKDEP_NONE) { lockdep_report(&r); }
@@ -117,27 +118,26 @@ void lockdep_use(const struct lockdep_held *h, u32 uses) {
     struct lockdep_class *c = &lockdep_classes[h->class];
     graph_lock();
     u64 self = 1ul << h->class;
-    u32 had = c->uses;
+    u64 had = c->known;
     for (u32 use = 0; use < USES; use++) {
         if (uses >> use & ~had >> use & 1) {
             lockdep_use_stacks[h->class][use] = h->stack;
         }
     }
-    atomic_or_relaxed(&c->uses, uses);
+    atomic_or_relaxed(&c->known, (u64)uses);
     if (!conflict(&r, self, reach(h->class, BELOW)) && !conflict(&r, reach(h->class, ABOVE), self)) {
         r.what = uses & c->declared ? LOCKDEP_DECLARED : LOCKDEP_NONE;
     }
-    atomic_store_relaxed(&c->uses, r.what == LOCKDEP_NONE ? c->uses : had);  // D1
+    if (r.what != LOCKDEP_NONE) { atomic_store_relaxed(&c->known, had); }  // D1
     atomic_store_release(&word, 0u);
     if (r.what != LOCKDEP_NONE) { lockdep_report(&r); }
 }
 
 void lockdep_forget_tests(void) {
-    for (u32 c = 0; c < RANK_TEST; c++) {
+    for (u32 c = RANK_NONE + 1; c < RANK_TEST; c++) {
         atomic_and_relaxed(&lockdep_classes[c].after, (1ul << RANK_TEST) - 1);
-        atomic_and_relaxed(&lockdep_before[c], (1ul << RANK_TEST) - 1);
+        atomic_and_relaxed(&lockdep_classes[c].known, CLASS_BIT(RANK_TEST) - 1);
     }
-    memset(&lockdep_before[RANK_TEST], 0, (RANK_END - RANK_TEST) * sizeof(lockdep_before[0]));
     memset(&lockdep_classes[RANK_TEST], 0, (RANK_END - RANK_TEST) * sizeof(lockdep_classes[0]));
 }
 #endif

@@ -88,6 +88,9 @@ u32 lockdep_record(struct thread *t) {
     recorded = 0;
     recorder = t;
     lockdep_forget_tests();
+    struct lockdep_list *s = lockdep_spins(), *m = s->mutexes;
+    lockdep_recount(s);  // the test empties lists
+    if (m) { lockdep_recount(m); }
     return bits;
 }
 
