@@ -48,9 +48,10 @@ struct race_view {
 struct race_context {
     u64 stamp;    // its number and epoch, where a cell has them
     u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
-    u32 id, depth;
+    u64 id, depth;
     u64 path;     // race_stack.c: the call path now, as pairs have it
     u32 paths[RACE_DEPTH];  // and at each depth
+    u64 *stacks, factor;    // the table of paths, and what makes a pair a place there
     struct race_view views[RACE_VIEWS];  // pages of the image and of its own stack, by the page's number
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
     u32 nread;

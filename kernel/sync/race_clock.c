@@ -83,7 +83,7 @@ static void number(struct race_context *c) {
     }
     c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
     c->version = (u64)c->now.at[id] << 32;
-    race_stack_move(c);
+    race_stack_begin(c);
     atomic_store_release(&number_lock, 0u);
 }
 

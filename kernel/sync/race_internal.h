@@ -64,8 +64,8 @@ u64 race_shadow_bytes(void);
 
 // race_stack.c: a stack is the number of a pair: the path it was reached by, pc
 void race_stack_boot(void);
-u32 race_stack_search(u64 pair);
-extern u64 *race_stacks;
+u32 race_stack_search(const struct race_context *c, u64 pair);
+void race_stack_begin(struct race_context *c);
 u64 race_stack_pc(u32 stack, u32 *caller);
 
 // The upper half of every pc in the image is all ones: one operation makes a pair.
@@ -73,13 +73,8 @@ static always_inline u64 race_stack_pair(const struct race_context *c, u64 pc) {
     return c->path ^ pc;
 }
 
-static always_inline u32 race_stack_place(u64 pair) {
-    return pair * 0x9e3779b97f4a7c15ul >> 44;
-}
-
-static always_inline u32 race_stack_of(u64 pair) {
-    u32 at = race_stack_place(pair);
-    return likely(race_stacks[at] == pair) ? at : race_stack_search(pair);
+static always_inline u32 race_stack_place(const struct race_context *c, u64 pair) {
+    return pair * c->factor >> 44;
 }
 
 // The path at the depth where c is.

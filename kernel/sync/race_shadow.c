@@ -133,7 +133,7 @@ static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine
 }
 
 static noinline void record_at(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 pair) {
-    record(c, va, cells, mine | race_stack_search(pair));
+    record(c, va, cells, mine | race_stack_search(c, pair));
 }
 
 // Three frequent cases by themselves: the last access was by the same context, and either covers this
@@ -144,8 +144,8 @@ static always_inline void access_cells(struct race_context *c, u64 va, u64 *cell
     if (unlikely(va - c->handler_base < c->handler_bytes)) {
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
-    u64 pair = race_stack_pair(c, pc), stack = race_stack_place(pair);
-    if (unlikely(race_stacks[stack] != pair)) {
+    u64 pair = race_stack_pair(c, pc), stack = race_stack_place(c, pair);
+    if (unlikely(c->stacks[stack] != pair)) {
         record_at(c, va, cells, mine, pair);
     } else if (!(differs & CELL_SAME)) {
         write_once(cells[0], mine | stack);

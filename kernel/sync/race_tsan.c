@@ -12,19 +12,27 @@
 
 void __tsan_init(void) {}
 
+static noinline void enter_new(struct race_context *c, u64 pair) {
+    c->paths[c->depth] = race_stack_search(c, pair);
+    race_stack_move(c);
+}
+
 void __tsan_func_entry(void *from) {
     struct race_context *c = this_hart()->race;
-    if (c && ++c->depth < RACE_DEPTH) {
-        c->paths[c->depth] = race_stack_of(race_stack_pair(c, (u64)from));
-        race_stack_move(c);
+    if (unlikely(!c) || unlikely(++c->depth >= RACE_DEPTH)) { return; }
+    u64 pair = race_stack_pair(c, (u64)from), path = race_stack_place(c, pair);
+    if (unlikely(c->stacks[path] != pair)) {
+        enter_new(c, pair);
+    } else {
+        c->paths[c->depth] = path;
+        c->path = path << 32;
     }
 }
 
 void __tsan_func_exit(void) {
     struct race_context *c = this_hart()->race;
-    if (c && c->depth) {
-        c->depth--;
-        race_stack_move(c);
+    if (likely(c) && likely(c->depth) && likely(--c->depth < RACE_DEPTH)) {
+        c->path = (u64)c->paths[c->depth] << 32;
     }
 }
 
