@@ -44,12 +44,11 @@ static always_inline void race_clock_tick(struct race_context *c) {
 extern u32 race_since[RACE_IDS];
 const char *race_context_name(u32 id, char *text, usize n);
 
-// race_word.c. => interrupts off from lock to unlock
+// race_word.c. => interrupts off from lock to unlock, which passes on what the operation in between asks for
 struct race_sync;
 struct race_sync *race_word_lock(u64 address);
-void race_word_unlock(struct race_sync *s);
-void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address);
-void race_word_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store);
+enum { RACE_ACQUIRE = 1, RACE_RELEASE = 2, RACE_MODIFY = 4, RACE_STORE = 8 };
+void race_word_unlock(struct race_context *c, struct race_sync *s, u64 address, u32 did);
 void race_word_fence(struct race_context *c, bool acquire, bool release);
 void race_word_boot(void);
 u64 race_word_bytes(void);

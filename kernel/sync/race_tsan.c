@@ -111,15 +111,14 @@ static always_inline u64 perform_ordered(struct race_context *c, void *p, u32 by
     struct race_sync *s = race_word_lock((u64)p);
     u64 old = perform(p, bytes, a);
     int order = a->done ? a->order : a->failure_order;
+    u32 did = a->op == STORE ? RACE_STORE | RACE_MODIFY : a->op != LOAD && a->done ? RACE_MODIFY : 0;
+    if (did && releases(order)) { did |= RACE_RELEASE; }
     if (a->op != STORE && acquires(order)) {
-        race_word_acquire(c, s, (u64)p);
+        did |= RACE_ACQUIRE;
     } else if (a->op != STORE) {
         race_word_read(c, (u64)p);
     }
-    if (a->op != LOAD && a->done) {
-        race_word_release(c, s, (u64)p, releases(order), a->op == STORE);
-    }
-    race_word_unlock(s);
+    race_word_unlock(c, s, (u64)p, did);
     irq_restore(flags);
     return old;
 }
