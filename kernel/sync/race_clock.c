@@ -188,7 +188,10 @@ void race_boot(void) {
             race_word_bytes() >> 20);
 }
 
-void race_begin_hart(struct hart *h) { h->race = &h->idle->race; }
+void race_begin_hart(struct hart *h) {
+    irq[h->index].idle_stack = ALIGN_DOWN((u64)__builtin_frame_address(0), KSTACK_STRIDE);
+    h->race = &h->idle->race;
+}
 
 const char *race_context_name(u32 id, char *text, usize n) {
     for (u32 i = 0; i < nharts; i++) {

@@ -63,7 +63,6 @@ static inline void race_raw_lock(u32 *lock) {
 }
 
 // race_shadow.c
-void race_access_word(struct race_context *c, u64 va, u64 kind, u64 pc);
 u64 race_shadow_bytes(void);
 
 // race_stack.c: a stack is the number of a pair: the path it was reached by, pc

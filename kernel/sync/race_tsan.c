@@ -8,7 +8,7 @@
 //            lock of the word's clock.
 #include "riscv/csr.h"
 #include "sync/atomic.h"
-#include "sync/race_internal.h"
+#include "sync/race_access.h"
 
 void __tsan_init(void) {}
 
@@ -128,7 +128,7 @@ static always_inline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
     struct race_context *c = this_hart()->race;
     if (unlikely(!c)) { return perform(p, bytes, a); }
     u64 mask = bytes == 8 ? 255 : 15ul << ((u64)p & 4);
-    race_access_word(c, (u64)p, CELL_BYTES(mask) | (a->op == LOAD ? 0 : CELL_WRITE), pc);
+    race_access_word((u64)p, c, CELL_BYTES(mask) | (a->op == LOAD ? 0 : CELL_WRITE), pc);
     if (a->op == STORE || a->order != __ATOMIC_RELAXED || (a->op != LOAD && c->fenced)) {
         return perform_ordered(c, p, bytes, a);
     }
