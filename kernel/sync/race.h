@@ -13,8 +13,8 @@
 //            write_once) order nothing; they never race with each other. A release fence holds for the
 //            next RACE_FENCED atomic stores.
 // Parts      race_clock.c contexts and their order · race_word.c what atomic words pass on ·
-//            race_shadow.c who accessed what · race_stack.c call paths · race_report.c what is printed ·
-//            race_tsan.c the compiler's calls
+//            race_access.h, race_shadow.c who accessed what · race_stack.c call paths ·
+//            race_report.c what is printed · race_tsan.c the compiler's calls
 // Costs      four fifths of memory; docs/testing.md has the slowdown.
 // Limits     RACE_IDS contexts are told apart, further ones share numbers, and who gets a dead one's
 //            number is taken for it; a word remembers its last four accesses, and an access that races
@@ -28,7 +28,7 @@
 #ifdef RACE
 #define RACE_IDS 128
 #define RACE_DEPTH 32
-#define RACE_VIEWS 64
+#define RACE_VIEWS 128
 #define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
@@ -48,17 +48,20 @@ struct race_view {
 struct race_context {
     u64 stamp;    // its number and epoch, where a cell has them
     u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
-    u32 id, depth;
+    u64 id, depth;
     u64 path;     // race_stack.c: the call path now, as pairs have it
-    u32 paths[RACE_DEPTH];  // and at each depth
-    struct race_view views[RACE_VIEWS];  // pages of the image and of its own stack, by the page's number
+    u64 *stacks, factor;    // the table of paths, and what makes a pair a place there
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
     u32 nread;
     u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
     u64 handler_base, handler_bytes;  // interrupts: the part of a stack that is theirs now
+    u64 idle_stack;         // interrupts: that of their hart's idle loop
     u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence
     u64 released_version;
-    struct race_clock now, released;
+    struct race_clock now;
+    u32 paths[RACE_DEPTH];  // at each depth
+    struct race_view views[RACE_VIEWS];  // pages of all kinds but others' stacks, by the page's number
+    struct race_clock released;          // last: what is behind 2 KiB costs an instruction more
 };
 
 struct mem_range;

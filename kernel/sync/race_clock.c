@@ -18,25 +18,32 @@
 
 static struct race_context irq[HART_MAX];
 
+// `numbers` is a multiple of STRIDE: so many pairs need no question of the loop in between.
+#define STRIDE 16
+#define EACH_PAIR(i)                                                                               \
+    for (usize start_ = 0, n_ = numbers / 2; start_ < n_; start_ += STRIDE / 2)                    \
+        _Pragma("GCC unroll 8") for (usize i = start_; i < start_ + STRIDE / 2; i++)
+
 static u32 number_lock;
-static u32 next_number, numbers = 16, held;  // handed out in turn below `numbers`; clocks end there
+static u32 next_number, numbers = STRIDE, held;  // handed out in turn below `numbers`; clocks end there
 static u32 fixed;  // numbers below are the harts' own: shared only if there are no others
 static u32 holders[RACE_IDS];
 u32 race_since[RACE_IDS];
 static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
 static int pids[RACE_IDS];   // who used it last, for reports
 
-static bool later(u32 *at, u32 other) {
-    bool news = *at < other;
-    *at = MAX(*at, other);
-    return news;
+static always_inline bool later(u32 *at, u32 other) {
+    if (*at >= other) { return false; }
+    *at = other;
+    return true;
 }
 
 bool race_clock_join(struct race_clock *to, const struct race_clock *from) {
     bool news = false;
-    for (usize i = 0, n = numbers / 2; i < n; i++) {
+    EACH_PAIR(i) {
         if (to->pairs[i] != from->pairs[i]) {
-            news |= later(&to->at[2 * i], from->at[2 * i]) | later(&to->at[2 * i + 1], from->at[2 * i + 1]);
+            if (later(&to->at[2 * i], from->at[2 * i])) { news = true; }
+            if (later(&to->at[2 * i + 1], from->at[2 * i + 1])) { news = true; }
         }
     }
     return news;
@@ -48,18 +55,11 @@ void race_clock_learn(struct race_context *c, const struct race_clock *from) {
 
 // By hand: memcpy and memset are watched.
 void race_clock_copy(struct race_clock *to, const struct race_clock *from) {
-    for (usize i = 0, n = numbers / 2; i < n; i++) { to->pairs[i] = from->pairs[i]; }
+    EACH_PAIR(i) { to->pairs[i] = from->pairs[i]; }
 }
 
 static void clear(struct race_context *c) {
     for (u64 *p = (u64 *)c; p < (u64 *)(c + 1); p++) { write_once(*p, 0); }
-}
-
-void race_clock_tick(struct race_context *c) {
-    if (likely(c->now.at[c->id] < EPOCH_MAX)) {  // else it goes on without, and is believed to be ordered
-        c->now.at[c->id]++;
-        c->stamp += CELL_EPOCH(1);
-    }
 }
 
 // ---- contexts ----
@@ -83,7 +83,7 @@ static void number(struct race_context *c) {
     }
     c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
     c->version = (u64)c->now.at[id] << 32;
-    race_stack_move(c);
+    race_stack_begin(c);
     atomic_store_release(&number_lock, 0u);
 }
 
@@ -128,13 +128,17 @@ void race_irq_enabled(void) {
     }
 }
 
+static noinline void learn_handlers(struct race_context *c, const struct race_context *h, u32 seen) {
+    race_clock_learn(c, &h->now);
+    c->now.at[h->id] = seen;
+}
+
 // Up to its last handler: the handler's own epoch has gone on since.
-static void after_handlers(struct race_context *c) {
+static always_inline void after_handlers(struct race_context *c) {
     struct race_context *h = &irq[this_hart()->index];
     u32 end = h->now.at[h->id] - 1, seen = c->now.at[h->id];
-    if (c != h && (seen < end || race_since[h->id] == RACE_SHARED)) {
-        race_clock_learn(c, &h->now);
-        c->now.at[h->id] = MAX(seen, end);
+    if (c != h && unlikely(seen < end || race_since[h->id] == RACE_SHARED)) {
+        learn_handlers(c, h, MAX(seen, end));
     }
 }
 
@@ -184,7 +188,10 @@ void race_boot(void) {
             race_word_bytes() >> 20);
 }
 
-void race_begin_hart(struct hart *h) { h->race = &h->idle->race; }
+void race_begin_hart(struct hart *h) {
+    irq[h->index].idle_stack = ALIGN_DOWN((u64)__builtin_frame_address(0), KSTACK_STRIDE);
+    h->race = &h->idle->race;
+}
 
 const char *race_context_name(u32 id, char *text, usize n) {
     for (u32 i = 0; i < nharts; i++) {

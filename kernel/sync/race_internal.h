@@ -33,18 +33,22 @@ static inline u32 cell_epoch(u64 cell) { return cell >> 37; }
 bool race_clock_join(struct race_clock *to, const struct race_clock *from);  // was anything new?
 void race_clock_copy(struct race_clock *to, const struct race_clock *from);
 void race_clock_learn(struct race_context *c, const struct race_clock *from);
-void race_clock_tick(struct race_context *c);
+static always_inline void race_clock_tick(struct race_context *c) {
+    if (likely(c->now.at[c->id] < EPOCH_MAX)) {  // else it goes on without, and is believed to be ordered
+        c->now.at[c->id]++;
+        c->stamp += CELL_EPOCH(1);
+    }
+}
 // The epoch from which on a number has been its present holder's alone.
 #define RACE_SHARED ~0u  // two have had it at once
 extern u32 race_since[RACE_IDS];
 const char *race_context_name(u32 id, char *text, usize n);
 
-// race_word.c. => interrupts off from lock to unlock
+// race_word.c. => interrupts off from lock to unlock, which passes on what the operation in between asks for
 struct race_sync;
 struct race_sync *race_word_lock(u64 address);
-void race_word_unlock(struct race_sync *s);
-void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address);
-void race_word_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store);
+enum { RACE_ACQUIRE = 1, RACE_RELEASE = 2, RACE_MODIFY = 4, RACE_STORE = 8 };
+void race_word_unlock(struct race_context *c, struct race_sync *s, u64 address, u32 did);
 void race_word_fence(struct race_context *c, bool acquire, bool release);
 void race_word_boot(void);
 u64 race_word_bytes(void);
@@ -59,13 +63,12 @@ static inline void race_raw_lock(u32 *lock) {
 }
 
 // race_shadow.c
-void race_access_word(struct race_context *c, u64 va, u64 kind, u64 pc);
 u64 race_shadow_bytes(void);
 
 // race_stack.c: a stack is the number of a pair: the path it was reached by, pc
 void race_stack_boot(void);
-u32 race_stack_search(u64 pair);
-extern u64 *race_stacks;
+u32 race_stack_search(const struct race_context *c, u64 pair);
+void race_stack_begin(struct race_context *c);
 u64 race_stack_pc(u32 stack, u32 *caller);
 
 // The upper half of every pc in the image is all ones: one operation makes a pair.
@@ -73,13 +76,8 @@ static always_inline u64 race_stack_pair(const struct race_context *c, u64 pc) {
     return c->path ^ pc;
 }
 
-static always_inline u32 race_stack_place(u64 pair) {
-    return pair * 0x9e3779b97f4a7c15ul >> 44;
-}
-
-static always_inline u32 race_stack_of(u64 pair) {
-    u32 at = race_stack_place(pair);
-    return likely(race_stacks[at] == pair) ? at : race_stack_search(pair);
+static always_inline u32 race_stack_place(const struct race_context *c, u64 pair) {
+    return pair * c->factor >> 44;
 }
 
 // The path at the depth where c is.

@@ -13,7 +13,7 @@
 #include "mm/kvm.h"
 #include "riscv/pte.h"
 #include "sync/atomic.h"
-#include "sync/race_internal.h"
+#include "sync/race_access.h"
 
 #define PER_BYTE (CELLS * sizeof(u64) / 8)
 #define WINDOWS 8
@@ -23,15 +23,13 @@ extern char __image_start[], __image_end[];
 static struct window {
     u64 base, bytes;
     u64 *cells;
-} windows[WINDOWS], direct;  // direct: the largest, by its address in the kernel
+} windows[WINDOWS];  // the largest first
 static u32 nwindows;
-static u64 *image_cells;
 
 static void window(u64 base, u64 bytes, u64 cells_pa) {
-    windows[nwindows++] = (struct window){base, bytes, pa_to_kva(cells_pa)};
-    if (bytes > direct.bytes) {
-        direct = (struct window){base + DIRECT_BASE, bytes, pa_to_kva(cells_pa)};
-    }
+    u32 i = nwindows++;
+    for (; i > 0 && windows[i - 1].bytes < bytes; i--) { windows[i] = windows[i - 1]; }
+    windows[i] = (struct window){base, bytes, pa_to_kva(cells_pa)};
 }
 
 void race_reserve(struct mem_range *usable, u32 n) {
@@ -42,7 +40,6 @@ void race_reserve(struct mem_range *usable, u32 n) {
         if (!image_done && r->end - r->base > bytes * (PER_BYTE + 1)) {
             image_done = true;
             r->end = ALIGN_DOWN(r->end - bytes * PER_BYTE, PAGE_SIZE);
-            image_cells = pa_to_kva(r->end);
             window(image, bytes, r->end);
         }
         u64 kept = ALIGN_DOWN((r->end - r->base) / (PER_BYTE + 1), PAGE_SIZE);
@@ -60,15 +57,12 @@ u64 race_shadow_bytes(void) {
 // A kernel stack's address, by the page table; 0 if it is not mapped.
 static u64 stack_pa(u64 va) {
     u64 e = kvm_root_pa >> 2;
+#pragma GCC unroll 3
     for (int level = 2; level >= 0; level--) {
         e = ((u64 *)pa_to_kva(pte_pa(e)))[pt_index(va, level)];
         if (!(e & PTE_V)) { return 0; }
     }
     return pte_pa(e) | (va & (PAGE_SIZE - 1));
-}
-
-static struct race_view *view_of(struct race_context *c, u64 va) {
-    return &c->views[va >> PAGE_SHIFT & (RACE_VIEWS - 1)];
 }
 
 static u64 *cells_of_pa(u64 pa) {
@@ -79,29 +73,27 @@ static u64 *cells_of_pa(u64 pa) {
     return NULL;
 }
 
+static always_inline u64 stack_pointer(void) {
+    u64 sp;
+    __asm__ volatile("mv %0, sp" : "=r"(sp));
+    return sp;
+}
+
 // May the shadow of this page be noted? All pages stay where they are, but of the stacks only the own
-// one is known to live as long as its context.
+// one is known to live as long as its context. A handler notes none: in each it may have its own variables.
 static bool stays(const struct race_context *c, u64 va) {
-    return va < KSTACK_BASE || va >= IMAGE_BASE ||
-           (!c->handler_bytes && (va ^ (u64)__builtin_frame_address(0)) < KSTACK_STRIDE);
+    if (va >= KSTACK_BASE && va < IMAGE_BASE) {
+        return !c->handler_bytes && (va ^ stack_pointer()) < KSTACK_STRIDE;
+    }
+    return (va ^ c->idle_stack) >= KSTACK_STRIDE;
 }
 
 static u64 *cells_of_page(struct race_context *c, u64 page) {
-    u64 offset = page - (u64)__image_start;
-    u64 *cells = offset < (u64)(__image_end - __image_start) ? image_cells + offset / 8 * CELLS
-                 : page < KSTACK_BASE                        ? cells_of_pa(page - DIRECT_BASE)
-                                                             : cells_of_pa(stack_pa(page));
-    if (cells && stays(c, page)) { *view_of(c, page) = (struct race_view){page, cells}; }
+    u64 *cells = cells_of_pa(page >= IMAGE_BASE    ? page - IMAGE_BASE + IMAGE_PHYS
+                             : page >= KSTACK_BASE ? stack_pa(page)
+                                                   : page - DIRECT_BASE);
+    if (cells && stays(c, page)) { *race_view_of(c, page) = (struct race_view){page, cells}; }
     return cells;
-}
-
-// Whose shadow is at hand: the pages that this context has used last, and the largest window.
-static always_inline u64 *cells_at_hand(struct race_context *c, u64 va) {
-    struct race_view *v = view_of(c, va);
-    u64 offset = va - v->page;
-    if (offset < PAGE_SIZE) { return v->cells + offset / 8 * CELLS; }
-    offset = va - direct.base;
-    return likely(offset < direct.bytes) ? direct.cells + offset / 8 * CELLS : NULL;
 }
 
 // Does an access of kind a race with whatever one of kind b races with?
@@ -113,7 +105,7 @@ static always_inline bool conflict(u64 a, u64 b) {
 
 // To the front, without what it covers and what is ordered before it; of too many the oldest is lost.
 // Behind an own access that covers it nothing is left to judge: who is there was judged then.
-static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine) {
+static noinline void judge(u64 va, struct race_context *c, u64 mine, u64 *cells) {
     u64 carry = mine, racing = 0, old, *to = cells, *from = cells, *end = cells + CELLS;
     bool judged = false;
     for (; from < end && (old = read_once(*from)); from++) {
@@ -132,58 +124,49 @@ static noinline void record(struct race_context *c, u64 va, u64 *cells, u64 mine
     if (unlikely(racing)) { race_report(c, va, racing, mine); }
 }
 
-static noinline void record_at(struct race_context *c, u64 va, u64 *cells, u64 mine, u64 pair) {
-    record(c, va, cells, mine | race_stack_search(pair));
+// The same where nothing is to be judged: all that is there happened before.
+noinline void race_record_more(u64 va, struct race_context *c, u64 mine, u64 *cells) {
+    u64 old[CELLS], carry = mine, kept = ~mine & CELL_KIND, *to = cells;
+#pragma GCC unroll 4
+    for (u32 i = 0; i < CELLS; i++) {
+        old[i] = read_once(cells[i]);
+        if (unlikely(!race_before(c, old[i]))) {
+            judge(va, c, mine, cells);
+            return;
+        }
+    }
+#pragma GCC unroll 4
+    for (u32 i = 0; i < CELLS; i++) {
+        if (old[i] & kept) {
+            write_once(*to++, carry);
+            carry = old[i];
+        }
+    }
+    if (to < cells + CELLS) { write_once(*to++, carry); }
+    for (; to < cells + CELLS && read_once(*to); to++) { write_once(*to, 0); }
 }
 
-// Three frequent cases by themselves: the last access was by the same context, and either covers this
-// one, in the same epoch, or was of its kind, or the last but one was, by the same context, too.
-static always_inline void access_cells(struct race_context *c, u64 va, u64 *cells, u64 kind, u64 pc) {
-    u64 mine = c->stamp | kind, last = read_once(cells[0]), differs = last ^ mine;
-    if (!(mine & ~last) && !(differs >> CELL_ID_SHIFT)) { return; }
-    if (unlikely(va - c->handler_base < c->handler_bytes)) {
+noinline void race_record_new(u64 va, struct race_context *c, u64 mine, u64 *cells, u64 pair) {
+    judge(va, c, mine | race_stack_search(c, pair), cells);
+}
+
+noinline void race_access_elsewhere(u64 va, struct race_context *c, u64 kind, u64 pc) {
+    if (va - c->handler_base < c->handler_bytes) {
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
-    u64 pair = race_stack_pair(c, pc), stack = race_stack_place(pair);
-    if (unlikely(race_stacks[stack] != pair)) {
-        record_at(c, va, cells, mine, pair);
-    } else if (!(differs & CELL_SAME)) {
-        write_once(cells[0], mine | stack);
-    } else if (!(differs & CELL_ID(127)) && !((read_once(cells[1]) ^ mine) & CELL_SAME)) {
-        write_once(cells[1], last);
-        write_once(cells[0], mine | stack);
-    } else {
-        record(c, va, cells, mine | stack);
-    }
-}
-
-static noinline void access_elsewhere(struct race_context *c, u64 va, u64 kind, u64 pc) {
     u64 page = ALIGN_DOWN(va, PAGE_SIZE), *cells = cells_of_page(c, page);
-    if (cells) { access_cells(c, va, cells + (va - page) / 8 * CELLS, kind, pc); }
-}
-
-static always_inline void access_word(struct race_context *c, u64 va, u64 kind, u64 pc) {
-    u64 *cells = cells_at_hand(c, va);
-    if (likely(cells)) {
-        access_cells(c, va, cells, kind, pc);
-    } else {
-        access_elsewhere(c, va, kind, pc);
-    }
-}
-
-void race_access_word(struct race_context *c, u64 va, u64 kind, u64 pc) {
-    access_word(c, va, kind, pc);
+    if (cells) { race_access_cells(va, c, kind, pc, cells + (va - page) / 8 * CELLS); }
 }
 
 static noinline void access_split(struct race_context *c, u64 va, u32 bytes, u64 kind, u64 pc) {
     u32 mask = ((1u << bytes) - 1) << (va & 7);
-    race_access_word(c, va, CELL_BYTES(mask & 255) | kind, pc);
-    race_access_word(c, (va | 7) + 1, CELL_BYTES(mask >> 8) | kind, pc);
+    race_access_word(va, c, CELL_BYTES(mask & 255) | kind, pc);
+    race_access_word((va | 7) + 1, c, CELL_BYTES(mask >> 8) | kind, pc);
 }
 
 static always_inline void access(struct race_context *c, u64 va, u32 bytes, u64 kind, u64 pc) {
     if (likely((va & 7) + bytes <= 8)) {
-        access_word(c, va, CELL_BYTES(((1u << bytes) - 1) << (va & 7)) | kind, pc);
+        race_access_word(va, c, CELL_BYTES(((1u << bytes) - 1) << (va & 7)) | kind, pc);
     } else {
         access_split(c, va, bytes, kind, pc);
     }
@@ -196,7 +179,11 @@ void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
     u64 kind = CELL_PLAIN | (write ? CELL_WRITE : 0);
     while (va < end) {
         u64 next = MIN(ALIGN_DOWN(va, step) + step, end);
-        access(c, va, MIN(next - va, 8 - (va & 7)), kind, pc);
+        if (likely(!(va & 7) && next - va >= 8)) {
+            race_access_word(va, c, CELL_BYTES(255) | kind, pc);
+        } else {
+            access(c, va, MIN(next - va, 8 - (va & 7)), kind, pc);
+        }
         va = next;
     }
 }
@@ -217,7 +204,7 @@ static always_inline u64 return_address(void) {
         u64 pc = return_address(), mask = (1ul << bytes) - 1;                                      \
         struct race_context *c = this_hart()->race;                                                \
         if (likely(c)) {                                                                           \
-            access_word(c, (u64)p, CELL_BYTES(mask << ((u64)p & (8 - bytes))) | (kind), pc);       \
+            race_access_word((u64)p, c, CELL_BYTES(mask << ((u64)p & (8 - bytes))) | (kind), pc);  \
         }                                                                                          \
     }                                                                                              \
     void __tsan_unaligned_##name##bytes(void *p) {                                                 \

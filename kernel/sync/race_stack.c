@@ -11,14 +11,20 @@
 #define PATHS (CELL_STACK + 1)
 #define PROBES 64
 
-u64 *race_stacks;  // path << 32 ^ pc
+static u64 *table;  // path << 32 ^ pc
 
-void race_stack_boot(void) { race_stacks = boot_alloc(PATHS * sizeof(*race_stacks)); }
+void race_stack_boot(void) { table = boot_alloc(PATHS * sizeof(*table)); }
 
-u32 race_stack_search(u64 pair) {
-    u32 at = race_stack_place(pair);
+void race_stack_begin(struct race_context *c) {
+    c->stacks = table;
+    c->factor = 0x9e3779b97f4a7c15ul;
+    race_stack_move(c);
+}
+
+u32 race_stack_search(const struct race_context *c, u64 pair) {
+    u32 at = race_stack_place(c, pair);
     for (u32 i = 0; i < PROBES; i++, at = (at + 1) & CELL_STACK) {
-        u64 *there = &race_stacks[at];
+        u64 *there = &table[at];
         if (at && !atomic_load_relaxed(there)) {
             (void)!atomic_cas64_acq_rel(there, 0, pair);
         }
@@ -28,7 +34,7 @@ u32 race_stack_search(u64 pair) {
 }
 
 u64 race_stack_pc(u32 stack, u32 *caller) {
-    u64 pair = race_stacks[stack];
+    u64 pair = table[stack];
     *caller = ~pair >> 32;
     return pair ? ~0ul << 32 | ((u32)pair - 4) : 0;
 }

@@ -8,23 +8,31 @@
 //            lock of the word's clock.
 #include "riscv/csr.h"
 #include "sync/atomic.h"
-#include "sync/race_internal.h"
+#include "sync/race_access.h"
 
 void __tsan_init(void) {}
 
+static noinline void enter_new(struct race_context *c, u64 pair) {
+    c->paths[c->depth] = race_stack_search(c, pair);
+    race_stack_move(c);
+}
+
 void __tsan_func_entry(void *from) {
     struct race_context *c = this_hart()->race;
-    if (c && ++c->depth < RACE_DEPTH) {
-        c->paths[c->depth] = race_stack_of(race_stack_pair(c, (u64)from));
-        race_stack_move(c);
+    if (unlikely(!c) || unlikely(++c->depth >= RACE_DEPTH)) { return; }
+    u64 pair = race_stack_pair(c, (u64)from), path = race_stack_place(c, pair);
+    if (unlikely(c->stacks[path] != pair)) {
+        enter_new(c, pair);
+    } else {
+        c->paths[c->depth] = path;
+        c->path = path << 32;
     }
 }
 
 void __tsan_func_exit(void) {
     struct race_context *c = this_hart()->race;
-    if (c && c->depth) {
-        c->depth--;
-        race_stack_move(c);
+    if (likely(c) && likely(c->depth) && likely(--c->depth < RACE_DEPTH)) {
+        c->path = (u64)c->paths[c->depth] << 32;
     }
 }
 
@@ -103,15 +111,14 @@ static always_inline u64 perform_ordered(struct race_context *c, void *p, u32 by
     struct race_sync *s = race_word_lock((u64)p);
     u64 old = perform(p, bytes, a);
     int order = a->done ? a->order : a->failure_order;
+    u32 did = a->op == STORE ? RACE_STORE | RACE_MODIFY : a->op != LOAD && a->done ? RACE_MODIFY : 0;
+    if (did && releases(order)) { did |= RACE_RELEASE; }
     if (a->op != STORE && acquires(order)) {
-        race_word_acquire(c, s, (u64)p);
+        did |= RACE_ACQUIRE;
     } else if (a->op != STORE) {
         race_word_read(c, (u64)p);
     }
-    if (a->op != LOAD && a->done) {
-        race_word_release(c, s, (u64)p, releases(order), a->op == STORE);
-    }
-    race_word_unlock(s);
+    race_word_unlock(c, s, (u64)p, did);
     irq_restore(flags);
     return old;
 }
@@ -121,7 +128,7 @@ static always_inline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
     struct race_context *c = this_hart()->race;
     if (unlikely(!c)) { return perform(p, bytes, a); }
     u64 mask = bytes == 8 ? 255 : 15ul << ((u64)p & 4);
-    race_access_word(c, (u64)p, CELL_BYTES(mask) | (a->op == LOAD ? 0 : CELL_WRITE), pc);
+    race_access_word((u64)p, c, CELL_BYTES(mask) | (a->op == LOAD ? 0 : CELL_WRITE), pc);
     if (a->op == STORE || a->order != __ATOMIC_RELAXED || (a->op != LOAD && c->fenced)) {
         return perform_ordered(c, p, bytes, a);
     }

@@ -75,58 +75,76 @@ struct race_sync *race_word_lock(u64 address) {
     return s;
 }
 
-void race_word_unlock(struct race_sync *s) { atomic_store_release(&s->lock, 0u); }
-
 static bool knows(const struct race_clock *clock, const struct word *w) {
     return w->epoch && clock->at[w->id] >= w->epoch && w->epoch >= read_once(race_since[w->id]);
 }
 
-void race_word_acquire(struct race_context *c, struct race_sync *s, u64 address) {
-    struct word *w = find(s, address);
-    if (w && !knows(&c->now, w)) {
-        race_clock_learn(c, &w->clock);
-    } else if (!w && s->any_lost) {
-        race_clock_learn(c, &s->lost);
-    }
-}
-
 // A store breaks with what the word had before; a read-modify-write goes on with it (C11 5.1.2.4,
-// release sequences), and makes a word of several releases unless it knows the last one.
-static void publish(struct race_context *c, struct word *w, const struct race_clock *clock, u64 version,
-                    bool store) {
+// release sequences), and makes a word of several releases unless `whole`: what it publishes has that, too.
+static always_inline void publish(struct race_context *c, struct word *w, const struct race_clock *clock,
+                                  u64 version, bool whole) {
     u32 epoch = clock->at[c->id];
     bool alone = read_once(race_since[c->id]) != RACE_SHARED;
     if (alone && w->id == c->id && w->epoch > epoch) {
         return;  // behind a fence: it has published more since
     }
-    bool exact = store || knows(clock, w);
-    if (alone && exact && w->epoch && w->id == c->id && w->version == version) {
+    bool exact = whole || knows(clock, w);
+    bool again = alone && exact && w->epoch && w->id == c->id && w->version == version;
+    w->id = c->id;
+    w->version = version;
+    w->epoch = alone && exact ? epoch : 0;
+    if (again) {
         w->clock.at[c->id] = epoch;
     } else if (exact) {
         race_clock_copy(&w->clock, clock);
     } else {
         race_clock_join(&w->clock, clock);
     }
-    w->id = c->id;
-    w->version = version;
-    w->epoch = alone && exact ? epoch : 0;
 }
 
+static void unlock(struct race_sync *s) { atomic_store_release(&s->lock, 0u); }
+
 // A store or a read-modify-write of a word; behind a release fence it publishes what was before that.
-// A relaxed read-modify-write without such a fence need not come here: it leaves the word as it is.
-void race_word_release(struct race_context *c, struct race_sync *s, u64 address, bool release, bool store) {
-    struct word *w = find(s, address);
-    if (w && store && !release) {
-        forget(s, w);
-        w = NULL;
+static noinline void modify(struct race_context *c, struct race_sync *s, struct word *w, u64 address, u32 did) {
+    bool release = did & RACE_RELEASE;
+    if (w && did & RACE_STORE && !release) {
+        w->epoch = 0;
+        if (!c->fenced) { forget(s, w); }
     }
-    if (!w && (release || c->fenced)) { w = make(c, s, address); }
-    if (release) {
-        publish(c, w, &c->now, c->version, store);
-        race_clock_tick(c);
-    } else if (c->fenced) {
-        c->fenced--;
-        publish(c, w, &c->released, c->released_version, store);
+    if (release || c->fenced) {
+        w = w ? w : make(c, s, address);
+        publish(c, w, release ? &c->now : &c->released, release ? c->version : c->released_version,
+                did & (release ? RACE_STORE | RACE_ACQUIRE : RACE_STORE));
+        if (release) {
+            race_clock_tick(c);
+        } else {
+            c->fenced--;
+        }
+    }
+    unlock(s);
+}
+
+// A relaxed read-modify-write without a fence before it leaves the word as it is.
+static always_inline void finish(struct race_context *c, struct race_sync *s, struct word *w, u64 address,
+                                 u32 did) {
+    if (did & (RACE_RELEASE | RACE_STORE) || (did & RACE_MODIFY && c->fenced)) {
+        modify(c, s, w, address, did);
+    } else {
+        unlock(s);
+    }
+}
+
+static noinline void acquire(struct race_context *c, struct race_sync *s, struct word *w, u64 address, u32 did) {
+    race_clock_learn(c, w ? &w->clock : &s->lost);
+    finish(c, s, w, address, did);
+}
+
+void race_word_unlock(struct race_context *c, struct race_sync *s, u64 address, u32 did) {
+    struct word *w = find(s, address);
+    if (did & RACE_ACQUIRE && (w ? !knows(&c->now, w) : s->any_lost)) {
+        acquire(c, s, w, address, did);
+    } else {
+        finish(c, s, w, address, did);
     }
 }
 
@@ -134,8 +152,7 @@ void race_word_fence(struct race_context *c, bool acquire, bool release) {
     for (u32 i = 0; acquire && i < ARRAY_LEN(c->read); i++) {
         if (c->read[i]) {
             struct race_sync *s = race_word_lock(c->read[i]);
-            race_word_acquire(c, s, c->read[i]);
-            race_word_unlock(s);
+            race_word_unlock(c, s, c->read[i], RACE_ACQUIRE);
             c->read[i] = 0;
         }
     }
@@ -154,7 +171,7 @@ void race_forget(const void *p) {
     struct race_sync *s = race_word_lock(address);
     struct word *w = find(s, address);
     if (w) { forget(s, w); }
-    race_word_unlock(s);
+    race_word_unlock(c, s, address, 0);
     irq_restore(flags);
 }
 
