@@ -3,6 +3,7 @@
 """run.py - a stress campaign: guests of varying seed, harts, memory, counts design, delays and injections.
 
     stress/run.py --time 60 --seed 1 --smp 8 --refs cas,freelock,biglock
+    stress/run.py --tools race --mem 1G --time 1800      after make watched
     stress/run.py --replay out/stress/failures/1-3-hang --times 20
 
 KTAP on the standard output, the same in out/stress/results.json; what a failing guest leaves is
@@ -43,8 +44,9 @@ def configurations(args):
                    f"pages={rng.choice([8, 32, 100])}", f"delay={rng.choice([0, 100, 1000])}",
                    f"spurious={rng.choice([0, 4, 64])}", f"late={rng.choice([0, 1000, 50000])}",
                    f"slow={rng.choice([0, 100, 2000])}"]
-        yield boot.config(command, smp=int(smp), mem=mem, refs=refs[number % len(refs)], check=True,
-                          machine=machine, cpu=cpu, append=f"seed={args.seed + number}")
+        design = refs[number % len(refs)]
+        yield boot.config(command, smp=int(smp), mem=mem, refs=design, check=True, machine=machine, cpu=cpu,
+                          kernel=args.tools and f"{design}-{args.tools}", append=f"seed={args.seed + number}")
 
 
 def run_one(config, say=lambda line: None, **limits):
@@ -156,6 +158,7 @@ def parser():
     p.add_argument("--smp", default="8", help="e.g. 1,2,3,8")
     p.add_argument("--mem", default="256M,64M,1G")
     p.add_argument("--refs", default="cas,freelock,biglock")
+    p.add_argument("--tools", default="", help="watch with these instead of CHECK=1: race, ghost, ... (built before)")
     p.add_argument("--workload", default="all", help="of /bin/stress, e.g. all,mix,oom")
     p.add_argument("--replay", help="folder of a failure, or a file with its command")
     p.add_argument("--times", type=int, default=10, help="of a replay")
