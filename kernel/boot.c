@@ -129,7 +129,7 @@ static void release_memory(void) {
     kprintf("frames: %lu, metadata: %lu KiB\n", frames, frame_count * sizeof(struct frame) / 1024);
 }
 
-// A hart's idle thread is the stack on which it came up.
+// A hart's idle thread is the stack on which it came up. (Hart 0 came up on the image's, and stays there.)
 static void make_idle(struct hart *h) {
     h->idle = boot_alloc(sizeof(struct thread));
     h->idle->affinity = 1ul << h->index;
