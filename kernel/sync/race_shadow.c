@@ -88,11 +88,19 @@ static bool stays(const struct race_context *c, u64 va) {
     return (va ^ c->idle_stack) >= KSTACK_STRIDE;
 }
 
+// A stack's page is found again by where it is in the direct map: that stays.
 static u64 *cells_of_page(struct race_context *c, u64 page) {
-    u64 *cells = cells_of_pa(page >= IMAGE_BASE    ? page - IMAGE_BASE + IMAGE_PHYS
-                             : page >= KSTACK_BASE ? stack_pa(page)
-                                                   : page - DIRECT_BASE);
-    if (cells && stays(c, page)) { *race_view_of(c, page) = (struct race_view){page, cells}; }
+    bool stack = page >= KSTACK_BASE && page < IMAGE_BASE;
+    u64 direct = stack ? DIRECT_BASE + stack_pa(page) : page;
+    struct race_view *v = race_view_of(c, direct);
+    if (v->page != direct) {
+        bool image = direct >= IMAGE_BASE;
+        u64 *cells = cells_of_pa(image ? page - IMAGE_BASE + IMAGE_PHYS : direct - DIRECT_BASE);
+        if (!cells || !stays(c, direct)) { return cells; }
+        *v = (struct race_view){direct, cells};
+    }
+    u64 *cells = v->cells;
+    if (stack && stays(c, page)) { *race_view_of(c, page) = (struct race_view){page, cells}; }
     return cells;
 }
 
