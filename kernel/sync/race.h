@@ -50,6 +50,7 @@ struct race_context {
     u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
     u64 id, depth;
     u64 path;     // race_stack.c: the call path now, as pairs have it
+    struct race_context *handlers;  // its hart's interrupts
     u64 *stacks, factor;    // the table of paths, and what makes a pair a place there
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
     u32 nread;

@@ -111,6 +111,7 @@ void race_switch(struct thread *prev, struct thread *next) {
     if (h->race) {
         race_clock_learn(&next->race, &prev->race.now);
         race_clock_tick(&prev->race);
+        next->race.handlers = prev->race.handlers;
         h->race = &next->race;
         pids[next->race.id] = next->proc ? next->proc->pid : 0;
     }
@@ -135,7 +136,7 @@ static noinline void learn_handlers(struct race_context *c, const struct race_co
 
 // Up to its last handler: the handler's own epoch has gone on since.
 static always_inline void after_handlers(struct race_context *c) {
-    struct race_context *h = &irq[this_hart()->index];
+    struct race_context *h = c->handlers;
     u32 end = h->now.at[h->id] - 1, seen = c->now.at[h->id];
     if (c != h && unlikely(seen < end || race_since[h->id] == RACE_SHARED)) {
         learn_handlers(c, h, MAX(seen, end));
@@ -190,6 +191,7 @@ void race_boot(void) {
 
 void race_begin_hart(struct hart *h) {
     irq[h->index].idle_stack = ALIGN_DOWN((u64)__builtin_frame_address(0), KSTACK_STRIDE);
+    h->idle->race.handlers = irq[h->index].handlers = &irq[h->index];
     h->race = &h->idle->race;
 }
 
