@@ -60,7 +60,7 @@ struct race_context {
     u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence
     u64 released_version;
     struct race_clock now;
-    u32 paths[RACE_DEPTH];  // at each depth
+    u64 paths[RACE_DEPTH];  // at each depth, as `path` is
     struct race_view views[RACE_VIEWS];  // pages of all kinds but others' stacks, by the page's number
     struct race_clock released;          // last: what is behind 2 KiB costs an instruction more
 };

@@ -82,7 +82,7 @@ static always_inline u32 race_stack_place(const struct race_context *c, u64 pair
 
 // The path at the depth where c is.
 static always_inline void race_stack_move(struct race_context *c) {
-    c->path = (u64)c->paths[MIN(c->depth, RACE_DEPTH - 1)] << 32;
+    c->path = c->paths[MIN(c->depth, RACE_DEPTH - 1)];
 }
 
 // race_report.c

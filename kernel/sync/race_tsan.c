@@ -13,7 +13,7 @@
 void __tsan_init(void) {}
 
 static noinline void enter_new(struct race_context *c, u64 pair) {
-    c->paths[c->depth] = race_stack_search(c, pair);
+    c->paths[c->depth] = (u64)race_stack_search(c, pair) << 32;
     race_stack_move(c);
 }
 
@@ -24,15 +24,19 @@ void __tsan_func_entry(void *from) {
     if (unlikely(c->stacks[path] != pair)) {
         enter_new(c, pair);
     } else {
-        c->paths[c->depth] = path;
-        c->path = path << 32;
+        c->path = c->paths[c->depth] = path << 32;
     }
 }
 
 void __tsan_func_exit(void) {
     struct race_context *c = this_hart()->race;
-    if (likely(c) && likely(c->depth) && likely(--c->depth < RACE_DEPTH)) {
-        c->path = (u64)c->paths[c->depth] << 32;
+    if (unlikely(!c)) { return; }
+    u64 depth = c->depth - 1;
+    if (likely(depth < RACE_DEPTH)) {
+        c->depth = depth;
+        c->path = c->paths[depth];
+    } else if (c->depth) {
+        c->depth = depth;
     }
 }
 
