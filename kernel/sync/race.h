@@ -12,7 +12,7 @@
 //            does after it next disables them. Relaxed operations and marked accesses (read_once,
 //            write_once) order nothing; they never race with each other. A release fence holds for the
 //            next RACE_FENCED atomic stores.
-// Parts      race_clock.c contexts and their order · race_word.c what atomic words pass on ·
+// Parts      race_clock.c contexts and their order · race_word.h, race_word.c what atomic words pass on ·
 //            race_access.h, race_shadow.c who accessed what · race_stack.c call paths ·
 //            race_report.c what is printed · race_tsan.c the compiler's calls
 // Costs      four fifths of memory; docs/testing.md has the slowdown.
@@ -32,6 +32,7 @@
 #define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
+struct race_sync;
 struct race_clock {
     union {
         u32 at[RACE_IDS];
@@ -50,7 +51,9 @@ struct race_context {
     u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
     u64 id, depth;
     u64 path;     // race_stack.c: the call path now, as pairs have it
-    u64 *stacks, factor;    // the table of paths, and what makes a pair a place there
+    struct race_context *handlers;  // its hart's interrupts
+    u64 *stacks, factor;    // the table of paths; what makes a pair a place there, a word a bucket
+    struct race_sync *words;        // the table of these
     u32 irq_epoch;          // its own epoch when it last enabled interrupts
     u32 nread;
     u64 read[4];            // atomic words read without acquire, for the acquire fence that may follow
@@ -59,7 +62,7 @@ struct race_context {
     u32 fenced;             // atomic stores that are still to publish `released`, its clock at a release fence
     u64 released_version;
     struct race_clock now;
-    u32 paths[RACE_DEPTH];  // at each depth
+    u64 paths[RACE_DEPTH];  // at each depth, as `path` is
     struct race_view views[RACE_VIEWS];  // pages of all kinds but others' stacks, by the page's number
     struct race_clock released;          // last: what is behind 2 KiB costs an instruction more
 };

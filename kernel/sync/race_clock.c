@@ -14,49 +14,18 @@
 #include "riscv/csr.h"
 #include "riscv/trapframe.h"
 #include "sync/atomic.h"
-#include "sync/race_internal.h"
+#include "sync/race_word.h"
 
 static struct race_context irq[HART_MAX];
 
-// `numbers` is a multiple of STRIDE: so many pairs need no question of the loop in between.
-#define STRIDE 16
-#define EACH_PAIR(i)                                                                               \
-    for (usize start_ = 0, n_ = numbers / 2; start_ < n_; start_ += STRIDE / 2)                    \
-        _Pragma("GCC unroll 8") for (usize i = start_; i < start_ + STRIDE / 2; i++)
-
 static u32 number_lock;
-static u32 next_number, numbers = STRIDE, held;  // handed out in turn below `numbers`; clocks end there
+static u32 next_number, held;  // handed out in turn below race_numbers
+u32 race_numbers = STRIDE;
 static u32 fixed;  // numbers below are the harts' own: shared only if there are no others
 static u32 holders[RACE_IDS];
 u32 race_since[RACE_IDS];
 static u32 ended[RACE_IDS];  // the epoch at which the number's last holder ended
 static int pids[RACE_IDS];   // who used it last, for reports
-
-static always_inline bool later(u32 *at, u32 other) {
-    if (*at >= other) { return false; }
-    *at = other;
-    return true;
-}
-
-bool race_clock_join(struct race_clock *to, const struct race_clock *from) {
-    bool news = false;
-    EACH_PAIR(i) {
-        if (to->pairs[i] != from->pairs[i]) {
-            if (later(&to->at[2 * i], from->at[2 * i])) { news = true; }
-            if (later(&to->at[2 * i + 1], from->at[2 * i + 1])) { news = true; }
-        }
-    }
-    return news;
-}
-
-void race_clock_learn(struct race_context *c, const struct race_clock *from) {
-    c->version += race_clock_join(&c->now, from);
-}
-
-// By hand: memcpy and memset are watched.
-void race_clock_copy(struct race_clock *to, const struct race_clock *from) {
-    EACH_PAIR(i) { to->pairs[i] = from->pairs[i]; }
-}
 
 static void clear(struct race_context *c) {
     for (u64 *p = (u64 *)c; p < (u64 *)(c + 1); p++) { write_once(*p, 0); }
@@ -66,13 +35,13 @@ static void clear(struct race_context *c) {
 
 static void number(struct race_context *c) {
     race_raw_lock(&number_lock);
-    if (2 * ++held > numbers && numbers < RACE_IDS) { numbers *= 2; }
+    if (2 * ++held > race_numbers && race_numbers < RACE_IDS) { race_numbers *= 2; }
     u32 id = next_number;
-    for (u32 i = 0; i < numbers && holders[id]; i++) { id = (id + 1) % numbers; }
+    for (u32 i = 0; i < race_numbers && holders[id]; i++) { id = (id + 1) % race_numbers; }
     if (holders[id] && id < fixed && fixed < RACE_IDS) {
         id = fixed + id % (RACE_IDS - fixed);
     }
-    next_number = (id + 1) % numbers;
+    next_number = (id + 1) % race_numbers;
     c->id = id;
     ended[id] = MIN(MAX(ended[id], c->now.at[id]) + 1, EPOCH_MAX);
     c->now.at[id] = ended[id];
@@ -84,6 +53,7 @@ static void number(struct race_context *c) {
     c->stamp = CELL_ID(id) | CELL_EPOCH(c->now.at[id]);
     c->version = (u64)c->now.at[id] << 32;
     race_stack_begin(c);
+    race_word_begin(c);
     atomic_store_release(&number_lock, 0u);
 }
 
@@ -111,6 +81,7 @@ void race_switch(struct thread *prev, struct thread *next) {
     if (h->race) {
         race_clock_learn(&next->race, &prev->race.now);
         race_clock_tick(&prev->race);
+        next->race.handlers = prev->race.handlers;
         h->race = &next->race;
         pids[next->race.id] = next->proc ? next->proc->pid : 0;
     }
@@ -135,7 +106,7 @@ static noinline void learn_handlers(struct race_context *c, const struct race_co
 
 // Up to its last handler: the handler's own epoch has gone on since.
 static always_inline void after_handlers(struct race_context *c) {
-    struct race_context *h = &irq[this_hart()->index];
+    struct race_context *h = c->handlers;
     u32 end = h->now.at[h->id] - 1, seen = c->now.at[h->id];
     if (c != h && unlikely(seen < end || race_since[h->id] == RACE_SHARED)) {
         learn_handlers(c, h, MAX(seen, end));
@@ -190,6 +161,7 @@ void race_boot(void) {
 
 void race_begin_hart(struct hart *h) {
     irq[h->index].idle_stack = ALIGN_DOWN((u64)__builtin_frame_address(0), KSTACK_STRIDE);
+    h->idle->race.handlers = irq[h->index].handlers = &irq[h->index];
     h->race = &h->idle->race;
 }
 

@@ -29,10 +29,53 @@ static inline u32 cell_epoch(u64 cell) { return cell >> 37; }
 
 #define CALLER ((u64)__builtin_return_address(0))
 
+// Where the function that has just been entered will return to. With __builtin_return_address the
+// compiler would save ra, which a function that calls nothing but in its last act need not do.
+static always_inline u64 race_return_address(void) {
+    u64 ra;
+    __asm__ volatile("mv %0, ra" : "=r"(ra));
+    return ra;
+}
+
 // race_clock.c
-bool race_clock_join(struct race_clock *to, const struct race_clock *from);  // was anything new?
-void race_clock_copy(struct race_clock *to, const struct race_clock *from);
-void race_clock_learn(struct race_context *c, const struct race_clock *from);
+// Clocks end at race_numbers. That is a multiple of STRIDE: so many pairs, of which there are some, need no
+// question of the loop in between.
+extern u32 race_numbers;
+#define STRIDE 16
+#define EACH_PAIR(i, act)                                                                          \
+    do {                                                                                           \
+        usize start_ = 0;                                                                          \
+        do {                                                                                       \
+            _Pragma("GCC unroll 8") for (usize i = start_; i < start_ + STRIDE / 2; i++) { act; }  \
+            start_ += STRIDE / 2;                                                                  \
+        } while (2 * start_ < race_numbers);                                                       \
+    } while (0)
+
+static always_inline bool race_clock_later(u32 *at, u32 other) {
+    if (*at >= other) { return false; }
+    *at = other;
+    return true;
+}
+
+// Was anything new?
+static always_inline bool race_clock_join(struct race_clock *to, const struct race_clock *from) {
+    bool news = false;
+    EACH_PAIR(i, if (to->pairs[i] != from->pairs[i]) {
+        if (race_clock_later(&to->at[2 * i], from->at[2 * i])) { news = true; }
+        if (race_clock_later(&to->at[2 * i + 1], from->at[2 * i + 1])) { news = true; }
+    });
+    return news;
+}
+
+// By hand: memcpy and memset are watched.
+static always_inline void race_clock_copy(struct race_clock *to, const struct race_clock *from) {
+    EACH_PAIR(i, to->pairs[i] = from->pairs[i]);
+}
+
+static always_inline void race_clock_learn(struct race_context *c, const struct race_clock *from) {
+    c->version += race_clock_join(&c->now, from);
+}
+
 static always_inline void race_clock_tick(struct race_context *c) {
     if (likely(c->now.at[c->id] < EPOCH_MAX)) {  // else it goes on without, and is believed to be ordered
         c->now.at[c->id]++;
@@ -43,20 +86,6 @@ static always_inline void race_clock_tick(struct race_context *c) {
 #define RACE_SHARED ~0u  // two have had it at once
 extern u32 race_since[RACE_IDS];
 const char *race_context_name(u32 id, char *text, usize n);
-
-// race_word.c. => interrupts off from lock to unlock, which passes on what the operation in between asks for
-struct race_sync;
-struct race_sync *race_word_lock(u64 address);
-enum { RACE_ACQUIRE = 1, RACE_RELEASE = 2, RACE_MODIFY = 4, RACE_STORE = 8 };
-void race_word_unlock(struct race_context *c, struct race_sync *s, u64 address, u32 did);
-void race_word_fence(struct race_context *c, bool acquire, bool release);
-void race_word_boot(void);
-u64 race_word_bytes(void);
-
-// For the acquire fence that may follow.
-static always_inline void race_word_read(struct race_context *c, u64 address) {
-    c->read[c->nread++ % ARRAY_LEN(c->read)] = address;
-}
 
 static inline void race_raw_lock(u32 *lock) {
     while (atomic_swap_acquire(lock, 1u)) { cpu_pause(); }
@@ -82,7 +111,7 @@ static always_inline u32 race_stack_place(const struct race_context *c, u64 pair
 
 // The path at the depth where c is.
 static always_inline void race_stack_move(struct race_context *c) {
-    c->path = (u64)c->paths[MIN(c->depth, RACE_DEPTH - 1)] << 32;
+    c->path = c->paths[MIN(c->depth, RACE_DEPTH - 1)];
 }
 
 // race_report.c

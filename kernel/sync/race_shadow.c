@@ -88,11 +88,19 @@ static bool stays(const struct race_context *c, u64 va) {
     return (va ^ c->idle_stack) >= KSTACK_STRIDE;
 }
 
+// A stack's page is found again by where it is in the direct map: that stays.
 static u64 *cells_of_page(struct race_context *c, u64 page) {
-    u64 *cells = cells_of_pa(page >= IMAGE_BASE    ? page - IMAGE_BASE + IMAGE_PHYS
-                             : page >= KSTACK_BASE ? stack_pa(page)
-                                                   : page - DIRECT_BASE);
-    if (cells && stays(c, page)) { *race_view_of(c, page) = (struct race_view){page, cells}; }
+    bool stack = page >= KSTACK_BASE && page < IMAGE_BASE;
+    u64 direct = stack ? DIRECT_BASE + stack_pa(page) : page;
+    struct race_view *v = race_view_of(c, direct);
+    if (v->page != direct) {
+        bool image = direct >= IMAGE_BASE;
+        u64 *cells = cells_of_pa(image ? page - IMAGE_BASE + IMAGE_PHYS : direct - DIRECT_BASE);
+        if (!cells || !stays(c, direct)) { return cells; }
+        *v = (struct race_view){direct, cells};
+    }
+    u64 *cells = v->cells;
+    if (stack && stays(c, page)) { *race_view_of(c, page) = (struct race_view){page, cells}; }
     return cells;
 }
 
@@ -155,7 +163,10 @@ noinline void race_access_elsewhere(u64 va, struct race_context *c, u64 kind, u6
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
     u64 page = ALIGN_DOWN(va, PAGE_SIZE), *cells = cells_of_page(c, page);
-    if (cells) { race_access_cells(va, c, kind, pc, cells + (va - page) / 8 * CELLS); }
+    if (cells) {
+        struct race_rest rest;
+        race_go_on(va, c, race_try_cells(c, kind, pc, cells + (va - page) / 8 * CELLS, &rest), &rest);
+    }
 }
 
 static noinline void access_split(struct race_context *c, u64 va, u32 bytes, u64 kind, u64 pc) {
@@ -188,20 +199,12 @@ void race_range_at(const void *p, usize bytes, bool write, u64 pc) {
     }
 }
 
-// Where the function that has just been entered will return to. With __builtin_return_address the
-// compiler would save ra, which a function that calls nothing but in its last act need not do.
-static always_inline u64 return_address(void) {
-    u64 ra;
-    __asm__ volatile("mv %0, ra" : "=r"(ra));
-    return ra;
-}
-
 // What the compiler calls before an access. volatile ones come by names of their own (--param
 // tsan-distinguish-volatile=1): they are the marked ones, atomic without order. Only those that are called
 // unaligned may lie in two words.
 #define ACCESS(name, bytes, kind)                                                                  \
     void __tsan_##name##bytes(void *p) {                                                           \
-        u64 pc = return_address(), mask = (1ul << bytes) - 1;                                      \
+        u64 pc = race_return_address(), mask = (1ul << bytes) - 1;                                      \
         struct race_context *c = this_hart()->race;                                                \
         if (likely(c)) {                                                                           \
             race_access_word((u64)p, c, CELL_BYTES(mask << ((u64)p & (8 - bytes))) | (kind), pc);  \

@@ -5,15 +5,15 @@
 //
 // Atomics    are performed as strong as there is; the order that was asked for is judged by the clocks.
 //            One that can neither give nor take order is performed by itself, all others under the
-//            lock of the word's clock.
-#include "riscv/csr.h"
-#include "sync/atomic.h"
+//            lock of the word's clock. They return as wide as a register: whoever calls another
+//            function in its last act then needs no frame.
 #include "sync/race_access.h"
+#include "sync/race_word.h"
 
 void __tsan_init(void) {}
 
 static noinline void enter_new(struct race_context *c, u64 pair) {
-    c->paths[c->depth] = race_stack_search(c, pair);
+    c->paths[c->depth] = (u64)race_stack_search(c, pair) << 32;
     race_stack_move(c);
 }
 
@@ -24,15 +24,19 @@ void __tsan_func_entry(void *from) {
     if (unlikely(c->stacks[path] != pair)) {
         enter_new(c, pair);
     } else {
-        c->paths[c->depth] = path;
-        c->path = path << 32;
+        c->path = c->paths[c->depth] = path << 32;
     }
 }
 
 void __tsan_func_exit(void) {
     struct race_context *c = this_hart()->race;
-    if (likely(c) && likely(c->depth) && likely(--c->depth < RACE_DEPTH)) {
-        c->path = (u64)c->paths[c->depth] << 32;
+    if (unlikely(!c)) { return; }
+    u64 depth = c->depth - 1;
+    if (likely(depth < RACE_DEPTH)) {
+        c->depth = depth;
+        c->path = c->paths[depth];
+    } else if (c->depth) {
+        c->depth = depth;
     }
 }
 
@@ -73,92 +77,99 @@ static always_inline bool acquires(int order) {
 }
 static always_inline bool releases(int order) { return order >= __ATOMIC_RELEASE; }
 
-struct atomic {
-    enum op op;
-    u64 operand, expected;
-    int order, failure_order;
-    bool done;  // CAS: it was as expected
-};
-
+// Of a compare-exchange: was it done? Of all others: what was there, sign-extended, as a register has it.
 #define PERFORM(bits, type)                                                                        \
-    static always_inline type perform##bits(type *p, struct atomic *a) {                           \
-        type old = a->expected, v = a->operand;                                                    \
-        a->done = true;                                                                            \
-        switch (a->op) {                                                                           \
-        case LOAD: return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                    \
+    static always_inline i64 perform##bits(type *p, enum op op, type v, type *expected) {          \
+        type old = op == CAS ? *expected : 0;                                                      \
+        switch (op) {                                                                              \
+        case LOAD: return (i##bits)__atomic_load_n(p, __ATOMIC_SEQ_CST);                           \
         case STORE: __atomic_store_n(p, v, __ATOMIC_SEQ_CST); return 0;                            \
-        case SWAP: return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                             \
-        case ADD: return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);                               \
-        case SUB: return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);                               \
-        case AND: return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);                               \
-        case OR: return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                                 \
-        case XOR: return __atomic_fetch_xor(p, v, __ATOMIC_SEQ_CST);                               \
+        case SWAP: return (i##bits)__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                    \
+        case ADD: return (i##bits)__atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);                      \
+        case SUB: return (i##bits)__atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);                      \
+        case AND: return (i##bits)__atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);                      \
+        case OR: return (i##bits)__atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                        \
+        case XOR: return (i##bits)__atomic_fetch_xor(p, v, __ATOMIC_SEQ_CST);                      \
         case CAS: break;                                                                           \
         }                                                                                          \
         atomic_fence_full();                                                                       \
-        a->done = __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
-        return old;                                                                                \
+        bool done = __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+        *expected = old;                                                                           \
+        return done;                                                                               \
     }
 PERFORM(32, u32)
 PERFORM(64, u64)
 
-static always_inline u64 perform(void *p, u32 bytes, struct atomic *a) {
-    return bytes == 4 ? perform32(p, a) : perform64(p, a);
+static always_inline i64 perform(void *p, u32 bytes, enum op op, u64 v, void *expected) {
+    return bytes == 4 ? perform32(p, op, v, expected) : perform64(p, op, v, expected);
 }
 
-static always_inline u64 perform_ordered(struct race_context *c, void *p, u32 bytes, struct atomic *a) {
+static always_inline u64 kind_of(void *p, u32 bytes, enum op op) {
+    return CELL_BYTES(bytes == 8 ? 255 : 15ul << ((u64)p & 4)) | (op == LOAD ? 0 : CELL_WRITE);
+}
+
+// `failed`: the order of a compare-exchange that finds something else. Nothing is called but in the last
+// act, so that the usual way needs no frame.
+static always_inline i64 recorded(struct race_context *c, void *p, u32 bytes, enum op op, u64 v,
+                                  void *expected, int order, int failed) {
+    if (op != STORE && order == __ATOMIC_RELAXED && (op == LOAD || !c->fenced)) {
+        race_word_read(c, (u64)p);
+        return perform(p, bytes, op, v, expected);
+    }
     u64 flags = irq_save();
-    struct race_sync *s = race_word_lock((u64)p);
-    u64 old = perform(p, bytes, a);
-    int order = a->done ? a->order : a->failure_order;
-    u32 did = a->op == STORE ? RACE_STORE | RACE_MODIFY : a->op != LOAD && a->done ? RACE_MODIFY : 0;
+    struct race_sync *s = race_word_lock(c, (u64)p);
+    i64 result = perform(p, bytes, op, v, expected);
+    bool done = op != CAS || result;
+    order = done ? order : failed;
+    u32 did = op == STORE ? RACE_STORE | RACE_MODIFY : op != LOAD && done ? RACE_MODIFY : 0;
     if (did && releases(order)) { did |= RACE_RELEASE; }
-    if (a->op != STORE && acquires(order)) {
+    if (op != STORE && acquires(order)) {
         did |= RACE_ACQUIRE;
-    } else if (a->op != STORE) {
+    } else if (op != STORE) {
         race_word_read(c, (u64)p);
     }
-    race_word_unlock(c, s, (u64)p, did);
-    irq_restore(flags);
-    return old;
+    return race_word_unlock(c, s, (u64)p, did, result, flags);
 }
 
-// Inlined with its operation and its size, which are constants.
-static always_inline u64 atomic(void *p, u32 bytes, struct atomic *a, u64 pc) {
-    struct race_context *c = this_hart()->race;
-    if (unlikely(!c)) { return perform(p, bytes, a); }
-    u64 mask = bytes == 8 ? 255 : 15ul << ((u64)p & 4);
-    race_access_word((u64)p, c, CELL_BYTES(mask) | (a->op == LOAD ? 0 : CELL_WRITE), pc);
-    if (a->op == STORE || a->order != __ATOMIC_RELAXED || (a->op != LOAD && c->fenced)) {
-        return perform_ordered(c, p, bytes, a);
+// All is inlined with the operation and its size, which are constants. What an operation's access may have
+// left to do is done in a function of its own, which then goes on with the operation. `cells`: if only
+// those are to be looked through.
+#define ATOMIC(bits, type, op, name, v, expected, order, failed, ...)                              \
+    static noinline i64 name##bits##_seldom(type *p, type value, type *old, int o1, int o2, u64 pc, \
+                                            u64 mine, u64 *cells) {                                \
+        struct race_context *c = this_hart()->race;                                                \
+        if (!c) { return perform(p, bits / 8, op, value, old); }                                   \
+        if (cells) {                                                                               \
+            race_record_more((u64)p, c, mine, cells);                                              \
+        } else {                                                                                   \
+            race_access_word((u64)p, c, kind_of(p, bits / 8, op), pc);                             \
+        }                                                                                          \
+        return recorded(c, p, bits / 8, op, value, old, o1, o2);                                   \
+    }                                                                                              \
+    i64 __tsan_atomic##bits##_##name(type *p, __VA_ARGS__) {                                       \
+        u64 pc = race_return_address();                                                            \
+        struct race_context *c = this_hart()->race;                                                \
+        struct race_rest rest = {0};                                                               \
+        enum race_outcome o = RACE_NEW;                                                            \
+        if (likely(c)) { o = race_try((u64)p, c, kind_of(p, bits / 8, op), pc, &rest); }           \
+        if (unlikely(o)) {                                                                         \
+            u64 *cells = o == RACE_MORE ? rest.cells : NULL;                                       \
+            return name##bits##_seldom(p, v, expected, order, failed, pc, rest.mine, cells);       \
+        }                                                                                          \
+        return recorded(c, p, bits / 8, op, v, expected, order, failed);                           \
     }
-    race_word_read(c, (u64)p);
-    return perform(p, bytes, a);
-}
-
-#define RMW(bits, type, name, which)                                                               \
-    type __tsan_atomic##bits##_##name(type *p, type v, int order) {                                \
-        return atomic(p, bits / 8, &(struct atomic){.op = which, .operand = v, .order = order}, CALLER); \
-    }
+#define RMW(bits, type, op, name) ATOMIC(bits, type, op, name, v, NULL, order, order, type v, int order)
 #define ATOMICS(bits, type)                                                                        \
-    type __tsan_atomic##bits##_load(const type *p, int order) {                                    \
-        return atomic((type *)p, bits / 8, &(struct atomic){.op = LOAD, .order = order}, CALLER);  \
-    }                                                                                              \
-    void __tsan_atomic##bits##_store(type *p, type v, int order) {                                 \
-        atomic(p, bits / 8, &(struct atomic){.op = STORE, .operand = v, .order = order}, CALLER);  \
-    }                                                                                              \
-    RMW(bits, type, exchange, SWAP)                                                                \
-    RMW(bits, type, fetch_add, ADD)                                                                \
-    RMW(bits, type, fetch_sub, SUB)                                                                \
-    RMW(bits, type, fetch_and, AND)                                                                \
-    RMW(bits, type, fetch_or, OR)                                                                  \
-    RMW(bits, type, fetch_xor, XOR)                                                                \
-    bool __tsan_atomic##bits##_compare_exchange_strong(type *p, type *expected, type v, int order, \
-                                                       int failure_order) {                        \
-        struct atomic a = {CAS, v, *expected, order, failure_order, false};                        \
-        *expected = atomic(p, bits / 8, &a, CALLER);                                               \
-        return a.done;                                                                             \
-    }
+    ATOMIC(bits, type, LOAD, load, 0, NULL, order, order, int order)                               \
+    RMW(bits, type, STORE, store)                                                                  \
+    RMW(bits, type, SWAP, exchange)                                                                \
+    RMW(bits, type, ADD, fetch_add)                                                                \
+    RMW(bits, type, SUB, fetch_sub)                                                                \
+    RMW(bits, type, AND, fetch_and)                                                                \
+    RMW(bits, type, OR, fetch_or)                                                                  \
+    RMW(bits, type, XOR, fetch_xor)                                                                \
+    ATOMIC(bits, type, CAS, compare_exchange_strong, v, expected, order, failed, type *expected,   \
+           type v, int order, int failed)
 ATOMICS(32, u32)
 ATOMICS(64, u64)
 

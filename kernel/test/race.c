@@ -129,6 +129,46 @@ TWO(release_sequence, put(&r->a, 1); atomic_store_release(&r->flag, 1u); await_r
     await_relaxed(&r->flag, 1); atomic_add_relaxed(&r->flag, 1u); await_acquire(&r->flag, 2);
     get(&r->a); atomic_add_relaxed(&r->flag2, 1u))
 
+// A release sequence may end with somebody who knows nothing of those before: to have heard of the last
+// release only (here by another word) is not to know what the word tells.
+static void sequence_of_two(struct round *r, u32 role, void (*await)(u32 *, u32)) {
+    if (role == 0) {
+        put(&r->a, 1);
+        atomic_add_release(&r->flag, 1u);
+    } else if (role == 1) {
+        await_relaxed(&r->flag, 1);
+        atomic_add_release(&r->flag, 1u);
+        atomic_store_release(&r->flag2, 1u);
+    }
+    if (role) {
+        await_acquire(&r->flag2, 1);
+        await(&r->flag, 2);
+        get(&r->a);
+    }
+}
+ALL(sequence_heard_of, sequence_of_two(r, role, await_acquire))
+ALL(sequence_not_heard_of, sequence_of_two(r, role, await_relaxed))
+TWO(sequence_broken, put(&r->a, 1); atomic_store_release(&r->flag, 1u), await_relaxed(&r->flag, 1);
+    atomic_store_relaxed(&r->flag, 2u); await_acquire(&r->flag, 2); get(&r->a))
+// Whoever releases a word again tells what it has learnt in between, and no more.
+static void release_twice(struct round *r, u32 role, void (*await)(u32 *, u32)) {
+    if (role == 0) {
+        atomic_store_release(&r->flag, 1u);
+        await(&r->flag2, 1);
+        atomic_store_release(&r->flag, 2u);
+    } else if (role == 1) {
+        await_relaxed(&r->flag, 1);
+        put(&r->a, 1);
+        atomic_store_release(&r->flag2, 1u);
+    }
+    if (role != 1) {
+        await_acquire(&r->flag, 2);
+        get(&r->a);
+    }
+}
+ALL(learnt_between, release_twice(r, role, await_acquire))
+ALL(not_learnt_between, release_twice(r, role, await_relaxed))
+
 // Ownership: a queue under a lock, a count that reaches zero, a frame that is freed and allocated.
 static struct list *dequeue(struct round *r) {
     struct list *found = NULL;
@@ -206,9 +246,10 @@ static const struct {
     RACY(copied_over), SILENT(same_lock), RACY(two_locks), RACY(one_side_locks), SILENT(same_mutex),
     SILENT(cas_acquire), RACY(cas_relaxed), SILENT(message), RACY(message_relaxed_store),
     RACY(message_relaxed_load), SILENT(message_fences), RACY(message_one_fence),
-    RACY(message_too_early), RACY(message_wrong_flag), SILENT(release_sequence), SILENT(queued),
-    SILENT(count_to_zero), RACY(count_to_zero_relaxed), SILENT(frame_given),
-    RACY(frame_used_after_given),
+    RACY(message_too_early), RACY(message_wrong_flag), SILENT(release_sequence),
+    SILENT(sequence_heard_of), RACY(sequence_not_heard_of), RACY(sequence_broken), SILENT(learnt_between),
+    RACY(not_learnt_between), SILENT(queued), SILENT(count_to_zero), RACY(count_to_zero_relaxed),
+    SILENT(frame_given), RACY(frame_used_after_given),
 };
 
 static long prepare(void) {
