@@ -63,12 +63,12 @@ kernel: $(KOUT)/kernel.elf
 $(KOUT)/%.o: kernel/%.c Makefile
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC  $<")
-	$(Q)$(CC) $(KFLAGS) $(if $(filter-out $(UNSEEN),$<),$(SEEN_FLAGS)) $(if $(filter kernel/sync/race%,$<),-fomit-frame-pointer) -MMD -c $< -o $@
+	$(Q)$(CC) $(KFLAGS) $(if $(filter-out $(UNSEEN),$<),$(SEEN_FLAGS)) $(if $(filter kernel/sync/race%,$<),-fomit-frame-pointer) -MMD -MP -c $< -o $@
 
 $(KOUT)/%.S.o: kernel/%.S Makefile
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  AS  $<")
-	$(Q)$(CC) $(KFLAGS) -D__ASSEMBLER__ -MMD -c $< -o $@
+	$(Q)$(CC) $(KFLAGS) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
 # Linked twice: the second time with the names of what the first one placed.
 # picolibc's printf is taken without floating point, for which there are no registers in the kernel.

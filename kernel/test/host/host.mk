@@ -23,7 +23,7 @@ HOST_OBJ_$(1)-$(2) := $$(patsubst kernel/%.c,$(HOST_OUT)/$(1)-$(2)/%.o,$(HOST_KE
     kernel/mm/freelist_$(if $(filter cas,$(1)),hart,global).c)
 $(HOST_OUT)/$(1)-$(2)/%.o: kernel/%.c $(HOST_DIR)/host.mk
 	@mkdir -p $$(@D)
-	$(Q)$(HOST_CC) $(HOST_BASE) $(HOST_FLAGS_$(2)) -DREFS_$(shell echo $(1) | tr a-z A-Z) $$(HOST_OWN) -MMD -c $$< -o $$@
+	$(Q)$(HOST_CC) $(HOST_BASE) $(HOST_FLAGS_$(2)) -DREFS_$(shell echo $(1) | tr a-z A-Z) $$(HOST_OWN) -MMD -MP -c $$< -o $$@
 $(HOST_OUT)/$(1)-$(2)/units: $$(HOST_OBJ_$(1)-$(2))
 	$(if $(Q),@echo "  HOSTLD  $$@")
 	$(Q)$(HOST_CC) -pthread -pie $(HOST_FLAGS_$(2)) $(HOST_WRAP) $$^ -o $$@
