@@ -4,7 +4,7 @@
 where the bug is: the same command on the clean kernel must pass. KTAP, then the matrix.
 
     stress/mutants.py             all of them, those of the models too
-    stress/mutants.py W17 M25     these
+    stress/mutants.py W17 M25     these; models: those of stress/model
     stress/mutants.py --fast      those that took little time in docs/testing.md, and new ones
     --matrix     put the times into the matrix of docs/testing.md, instead of printing it
     --plain      does plain stress find them? (slow) Into the same matrix with --matrix
@@ -139,7 +139,7 @@ def main():
             result(m.name, m.tool, *killed(m))
         except subprocess.CalledProcessError as error:
             result(m.name, m.tool, False, f"does not build: {error}", 0.0)
-    if not named and not options & {"--fast", "--plain"}:
+    if "models" in named or not named and not options & {"--fast", "--plain"}:
         for name, found, said, seconds in models():
             result(name, "models", found, said, seconds)
     print(f"1..{number}\n# {number - failed} of {number} killed")
