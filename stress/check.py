@@ -109,6 +109,8 @@ def host_units(tally):
         tally.many("host " + part.split()[0], cases)
         results += cases
         good = good and complete
+        if not complete:
+            print("# host: " + "\n# ".join(line for line in part.splitlines() if not line.startswith("ok ")))
     tally.one(good and len(results) > 0, f"host units: {len(results)} results")
     if not good:
         print("# " + "\n# ".join(line for line in run.stdout.splitlines()[-200:] if not line.startswith("ok ")))
