@@ -190,7 +190,7 @@ static void become(struct proc *p, struct image *im, const char *path) {
     struct trapframe *tf = thread_trapframe(p->thread);
     memset(tf, 0, sizeof(*tf));
     tf->sp = im->sp;
-    tf->sepc = im->entry - 4;  // the way out of a call adds that
+    tf->sepc = im->entry;
     atomic_or_relaxed(&p->thread->work, WORK_NEW_FRAME);
     tf->sstatus = SSTATUS_SPIE;
     COUNT(execs);

@@ -145,7 +145,6 @@ static void *first_process(void *command_line) {
     file_open_console(p->files);
     long error = proc_exec((uaddr)user->path, (uaddr)user->argv, (uaddr)user->envp);
     if (error) { panic("/bin/init: error %ld (is there an -initrd?)", -error); }
-    thread_trapframe(p->thread)->sepc += 4;
     irq_disable();
     ghost_user();
     return thread_trapframe(p->thread);

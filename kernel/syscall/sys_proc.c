@@ -21,7 +21,11 @@ long sys_clone(usize flags, uaddr stack, uaddr ptid, usize tls, uaddr ctid) {
     return flags == SIGCHLD && !stack ? proc_fork() : -EINVAL;
 }
 
-long sys_execve(uaddr path, uaddr argv, uaddr envp) { return proc_exec(path, argv, envp); }
+long sys_execve(uaddr path, uaddr argv, uaddr envp) {
+    long error = proc_exec(path, argv, envp);
+    if (!error) { thread_trapframe(thread_self())->sepc -= 4; }  // the way out of a call adds that
+    return error;
+}
 
 long sys_exit(int status) { proc_exit((status & 0xff) << 8); }
 
