@@ -68,24 +68,33 @@ def instructions(quick=False):
     return " ".join(words + _sizes((20, 20, 10, 5, 3, 2)))
 
 
-def scaling(repeat, workers="1,2"):
-    """The command for the ratio from 1 to 2 workers: `repeat` rounds over the same points."""
-    names = ("spin", "fork_exit", "fork_write", "alloc")
-    words = [f"{name} total={2 * THROUGHPUT[name]}" for name in names]
-    return " ".join([f"bench workers={workers}"] + words * repeat)
+# bench: total operations of a point of the ratio from 1 to 2 workers: a quarter to half a second, so that
+# the two points of a pair meet the host in the same mood.
+SCALING = {
+    "spin": 150000,
+    "null_syscall": 300000,
+    "fork_exit": 2000,
+    "fork_write": 250,
+    "alloc": 1200,
+}
+PAIRS = 6
+
+
+def scaling():
+    """The command for one run of the ratio: PAIRS times each benchmark with 1 worker, then with 2;
+    and the same again with the second core busy throughout."""
+    words = [f"{name} total={total}" for name, total in SCALING.items()]
+    return " ".join(["bench workers=1,2 busy=0,2"] + words * PAIRS)
 
 
 def points_expected(command):
     """How many lines a command will print."""
-    expected, common, mine = 0, 1, None
-    for word in command.split()[1:]:
-        if word.startswith("workers="):
-            count = len(word.split("=")[1].split(","))
-            if mine is None:
-                common = count
-            else:
-                mine = count
-        elif "=" not in word:
-            expected += mine or 0
-            mine = common
-    return expected + (mine or 0)
+    expected, common, lists = 0, {}, None
+    for word in command.split()[1:] + ["end"]:
+        key, _, value = word.partition("=")
+        if key in ("workers", "busy"):
+            (common if lists is None else lists)[key] = len(value.split(","))
+        elif not value:
+            expected += lists.get("workers", 1) * lists.get("busy", 1) if lists is not None else 0
+            lists = dict(common)
+    return expected

@@ -4,6 +4,8 @@
 //   bench [KEY=VALUE ...] NAME [KEY=VALUE ...] [NAME ...]
 //
 //   workers=1,2,4   worker processes, pinned to hart (number mod online harts)
+//   busy=0,2        harts kept busy: what has no worker spins in user mode; a core beside a busy one
+//                   may be slower than a core alone
 //   ops=N           operations per worker (each benchmark has a default)
 //   total=N         operations of all workers together: ops = N / workers
 //   size=1,4        MiB of touched heap
@@ -19,7 +21,7 @@
 #include <string.h>
 
 struct options {
-    const char *workers, *sizes, *program;
+    const char *workers, *busy, *sizes, *program;
     uint64_t ops, total;
 };
 
@@ -27,7 +29,7 @@ static void usage(void)
 {
     struct line line = {0};
     line_text(&line, "usage: bench [KEY=VALUE ...] NAME [KEY=VALUE ...] ...\n"
-                     "keys: workers=1,2 ops=N total=N size=MiB,... clock=ns|instret exec=PATH\n"
+                     "keys: workers=1,2 busy=0,2 ops=N total=N size=MiB,... clock=ns|instret exec=PATH\n"
                      "names:");
     for (const struct bench *bench = bench_table; bench->name != NULL; bench++) {
         line_text(&line, " ");
@@ -65,8 +67,8 @@ static bool parse_option(const char *word, struct options *options)
         return options->total > 0;
     }
     if (has_key(word, "clock=", &value)) { return parse_clock(value); }
-    return has_key(word, "workers=", &options->workers) || has_key(word, "size=", &options->sizes)
-           || has_key(word, "exec=", &options->program);
+    return has_key(word, "workers=", &options->workers) || has_key(word, "busy=", &options->busy)
+           || has_key(word, "size=", &options->sizes) || has_key(word, "exec=", &options->program);
 }
 
 // The next number of a list "1,2,4"; false at its end. Moves *list on.
@@ -101,6 +103,17 @@ static void measure_workers(struct point *point, const struct options *options)
     }
 }
 
+static void measure_busy(struct point *point, const struct options *options)
+{
+    const char *busy = options->busy;
+    uint64_t count;
+    while (next_number(&busy, &count)) {
+        if (count > MAX_WORKERS) { usage(); }
+        point->busy = (uint32_t)count;
+        measure_workers(point, options);
+    }
+}
+
 static void measure(const struct bench *bench, const struct options *options)
 {
     struct point point = {
@@ -111,7 +124,7 @@ static void measure(const struct bench *bench, const struct options *options)
     const char *sizes = options->sizes;
     uint64_t size;
     if (sizes == NULL) {
-        measure_workers(&point, options);
+        measure_busy(&point, options);
         return;
     }
     while (next_number(&sizes, &size)) {
@@ -119,7 +132,7 @@ static void measure(const struct bench *bench, const struct options *options)
             usage();
         }
         point.size_mib = (uint32_t)size;
-        measure_workers(&point, options);
+        measure_busy(&point, options);
     }
 }
 
@@ -133,7 +146,7 @@ static void disable_huge_pages(void)
 
 int main(int argc, char **argv)
 {
-    struct options common = {.workers = "1", .program = "/bin/true"};
+    struct options common = {.workers = "1", .busy = "0", .program = "/bin/true"};
     int at = 1;
     disable_huge_pages();
     for (; at < argc && table_find(argv[at]) == NULL; at++) {
