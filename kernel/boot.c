@@ -47,6 +47,16 @@ static void reserve(u64 base, u64 end) {
     }
 }
 
+static struct mem_range *largest_usable(void) {
+    struct mem_range *best = &usable[0];
+    for (u32 i = 1; i < nusable; i++) {
+        if (usable[i].end - usable[i].base > best->end - best->base) {
+            best = &usable[i];
+        }
+    }
+    return best;
+}
+
 static void find_usable_memory(void) {
     for (u32 i = 0; i < machine.nmemory; i++) { usable[nusable++] = machine.memory[i]; }
     for (u32 i = 0; i < machine.nreserved; i++) {
@@ -58,7 +68,7 @@ static void find_usable_memory(void) {
     reserve(ALIGN_DOWN(machine.initrd, PAGE_SIZE), ALIGN_UP(machine.initrd_end, PAGE_SIZE));
     race_reserve(usable, nusable);
     kasan_reserve(usable, nusable);
-    boot_alloc_from(usable, nusable);
+    boot_alloc_from(largest_usable());
 }
 
 // Logical hart 0 is the one that boots.
@@ -96,16 +106,6 @@ static void init_frames(void) {
     frame_init(lo, count, boot_alloc(count * sizeof(struct frame)));
 #endif
     freelist_init(boot_alloc(freelist_bytes(nharts)), nharts);
-}
-
-static struct mem_range *largest_usable(void) {
-    struct mem_range *best = &usable[0];
-    for (u32 i = 1; i < nusable; i++) {
-        if (usable[i].end - usable[i].base > best->end - best->base) {
-            best = &usable[i];
-        }
-    }
-    return best;
 }
 
 // After the last boot_alloc: what is left belongs to the free lists, the rest is reserved.

@@ -22,13 +22,8 @@ typedef void (*print_say)(const char *format, ...);
 // Stop the machine: values first, then every hart's backtrace. Takes no lock. (panic.c)
 __attribute__((format(printf, 1, 2))) noreturn void panic(const char *format, ...);
 
-// ASSERT: an O(1) check, always on. Its message names the values. CHECK builds add ASSERT_SLOW.
+// ASSERT: an O(1) check, always on. Its message names the values.
 #define ASSERT(cond, ...)                                                                          \
     do {                                                                                           \
         if (unlikely(!(cond))) { panic("not true: " #cond ": " __VA_ARGS__); }                     \
     } while (0)
-#ifdef CHECK
-#define ASSERT_SLOW ASSERT
-#else
-#define ASSERT_SLOW(cond, ...) ((void)0)
-#endif

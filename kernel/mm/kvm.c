@@ -35,14 +35,7 @@ u64 boot_early_map(void) {
     return boot_early_satp;
 }
 
-void boot_alloc_from(struct mem_range *ranges, u32 n) {
-    boot_range = &ranges[0];
-    for (u32 i = 1; i < n; i++) {
-        if (ranges[i].end - ranges[i].base > boot_range->end - boot_range->base) {
-            boot_range = &ranges[i];
-        }
-    }
-}
+void boot_alloc_from(struct mem_range *range) { boot_range = range; }
 
 void *boot_alloc(usize bytes) {
     bytes = ALIGN_UP(bytes, CACHE_LINE);

@@ -14,7 +14,7 @@ u64 boot_early_map(void);
 
 // Memory that is never given back, zeroed; at boot only. Panics when there is none.
 void *boot_alloc(usize bytes);
-void boot_alloc_from(struct mem_range *ranges, u32 n);  // takes from the largest
+void boot_alloc_from(struct mem_range *range);  // cuts from its start
 
 // The lasting map: image with W^X, all memory, the devices asked for before; then turn it on.
 void kvm_init(const struct mem_range *memory, u32 n);

@@ -5,7 +5,7 @@
 // int uaccess_copy(void *d, const void *s, usize n): 0, or what uaccess_failed returns.
 .globl uaccess_copy, uaccess_begin, uaccess_end, uaccess_failed
 uaccess_copy:
-    li t6, 1 << 18                  // SSTATUS_SUM
+    li t6, 1 << 18                  // sstatus.SUM
     csrs sstatus, t6
 uaccess_begin:
     or t0, a0, a1

@@ -213,7 +213,7 @@ void machine_start(void) {
     u64 pa = kva_to_pa(ghost_memory(FRAMES * PAGE_SIZE));
     memory = (struct mem_range){pa, pa + FRAMES * PAGE_SIZE};
     struct mem_range all = memory;
-    boot_alloc_from(&memory, 1);
+    boot_alloc_from(&memory);
     make_harts();
     make_frames(all.base);
     kvm_init(&all, 1);
