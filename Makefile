@@ -115,18 +115,18 @@ gdb:
 	gdb-multiarch -iex "set auto-load no" -ex "set architecture riscv:rv64" \
 	    -ex "target remote $(GDB_AT)" -ex "info threads" $(GDBFLAGS) $(KOUT)/kernel.elf
 
-kernels:
+kernels: $(OUT)/initrd.cpio
 	+@for refs in cas freelock biglock; do for check in 0 1; do \
 	    $(MAKE) --no-print-directory REFS=$$refs CHECK=$$check kernel || exit 1; done; done
 
 # With the tools that are not in CHECK: stress/check.py knows their folders.
-watched:
+watched: $(OUT)/initrd.cpio
 	+@$(MAKE) --no-print-directory REFS=cas CHECK=0 KASAN=1 UBSAN=1 TRACK=1 kernel
 	+@$(MAKE) --no-print-directory REFS=cas CHECK=0 GHOST=1 kernel
 	+@for refs in cas freelock biglock; do \
 	    $(MAKE) --no-print-directory REFS=$$refs CHECK=0 RACE=1 kernel || exit 1; done
 
-check: deps kernels watched $(OUT)/initrd.cpio
+check: deps kernels watched
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/check.py
 
@@ -136,15 +136,15 @@ mutants: deps $(OUT)/initrd.cpio
 lint: kernel
 	@$(PYTHON) stress/lint.py
 
-stress: deps kernels $(OUT)/initrd.cpio
+stress: deps kernels
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/run.py --time $(TIME) --seed $(SEED) --smp $(SMP)
 
-bench: deps kernels $(OUT)/initrd.cpio
+bench: deps kernels
 	@$(PYTHON) bench/run.py --no-build
 
 # The main job: stress, then the benchmarks, then the page.
-report: deps kernels $(OUT)/initrd.cpio
+report: deps kernels
 	@echo "# $(VARS)"
 	@$(PYTHON) stress/run.py --time $(TIME) --seed $(SEED) --smp 8
 	@$(PYTHON) bench/run.py --no-build
