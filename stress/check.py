@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: MIT
 """check.py - every test, one KTAP stream, and at the end `N passed, N failed`.
 
+    stress/check.py             what `make check` runs
+    stress/check.py --race      only the guest's tests, all of them on the kernel with the race detector
+                                (after `make watched`; a quarter of an hour)
+
 Guest tests count by their own result lines, host tests by pytest's report, figures by their targets;
 a guest that panics, hangs or breaks its plan, or a tool that ends badly, counts as one failure more.
 No test is retried. Only exact figures are judged: instructions, not seconds.
 """
+import argparse
 import re
 import signal
 import subprocess
@@ -26,7 +31,7 @@ WATCHED = "cas-kasan-ubsan-track"  # the kernel with the tools that are not in C
 STRESS = [  # refs, harts, memory
     ("cas", 1, "64M"), ("cas", 2, "256M"), ("cas", 3, "64M"), ("cas", 8, "1G"),
     ("freelock", 8, "256M"), ("biglock", 8, "256M")]
-GHOST = "cas-ghost"  # the kernel with the ghost TLB
+GHOST, RACE = "cas-ghost", "cas-race"  # the kernels with the ghost TLB and with the race detector
 NOT_OK = {"failure", "error", "skipped"}  # pytest's: what has not been tested has not passed
 
 
@@ -130,11 +135,14 @@ def stream(tally, script, *words):
         tally.one(False, f"{script}: ended with {run.returncode}")
 
 
-def main():
-    tally = Tally()
-    SAVED.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
-    print("KTAP version 1")
+def under_the_race_detector(tally):
+    """A guest that has made a report ends with a status of its own (RACE_STATUS)."""
+    tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", kernel=RACE)
+    for test in ["race", *TESTS]:
+        tally.guest(test, ["/tests/" + test], kernel=RACE)
+
+
+def everything(tally):
     stream(tally, "stress/lint.py")
     stream(tally, "stress/model/run.py")
     stream(tally, "stress/explore/explore.py", "check")
@@ -160,11 +168,11 @@ def main():
     tally.guest("ghost TLB", ["/bin/selftest"], append="selftest", kernel=GHOST)
     for test in ("cow", "brk", "mem", "exec", "ghost"):
         tally.guest(test + " under the ghost TLB", ["/tests/" + test], kernel=GHOST)
-    tally.guest("race detector", ["/tests/race"], kernel="cas-race")
+    tally.guest("race detector", ["/tests/race"], kernel=RACE)
     tally.guest("killed sleepers under the race detector", ["/tests/sched", "killed_sleepers_wake_on_any_hart"],
-                kernel="cas-race")
+                kernel=RACE)
     tally.guest("more threads than the race detector tells apart", ["/tests/proc", "a_thousand_children"], smp=4,
-                kernel="cas-race")
+                kernel=RACE)
     for refs in ("cas", "freelock", "biglock"):
         tally.guest("stress under the race detector", ["/bin/stress", "all", "rounds=2", "workers=3", "pages=8"],
                     refs=refs, kernel=f"{refs}-race")
@@ -184,6 +192,17 @@ def main():
     tally.guest("stress, injected", ["/bin/stress", "all", "rounds=4", "seed=1", "workers=4", "spurious=4", "late=20000",
                                      "slow=1000"], mem="256M", must_say=["# injected: "])
     stream(tally, "stress/mutants.py", "--fast")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--race", action="store_true")
+    suite = under_the_race_detector if parser.parse_args().race else everything
+    tally = Tally()
+    SAVED.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no guest is left behind
+    print("KTAP version 1")
+    suite(tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return tally.failed != 0 or tally.passed == 0
 
