@@ -31,7 +31,7 @@ extern char __image_start[], __image_end[], _entry[], _secondary_entry[];
 
 struct hart boot_hart;  // until the device tree says how many there are
 static u32 online;
-static struct mem_range usable[RANGES_MAX * 2];
+static struct mem_range usable[RANGES_MAX * 3];
 static u32 nusable;
 
 // Cut [base, end) out of the usable ranges.
@@ -175,7 +175,7 @@ static void hart_online(void) {
     csr_write(scounteren, 7);  // user mode may read cycle, time, instret
     csr_clear(sstatus, SSTATUS_FS);
     timer_init_hart();
-    atomic_add_relaxed(&online, 1u);
+    atomic_add_release(&online, 1u);  // pairs with start_others
     irq_enable();
 }
 

@@ -74,12 +74,15 @@ static bool reg(const struct node *n, const struct node *parent, u32 i, u64 *bas
     return true;
 }
 
+static void add_range(struct mem_range *to, u32 *count, u64 base, u64 size) {
+    if (*count == RANGES_MAX) { panic("device tree: more than %u ranges of memory", RANGES_MAX); }
+    to[(*count)++] = (struct mem_range){base, base + size};
+}
+
 static void add_ranges(const struct node *n, const struct node *parent, struct mem_range *to,
                        u32 *count) {
     u64 base, size;
-    for (u32 i = 0; *count < RANGES_MAX - 4 && reg(n, parent, i, &base, &size); i++) {
-        to[(*count)++] = (struct mem_range){base, base + size};
-    }
+    for (u32 i = 0; reg(n, parent, i, &base, &size); i++) { add_range(to, count, base, size); }
 }
 
 static void cpu_node(const struct node *n) {
@@ -162,7 +165,8 @@ static void walk(const char *p, const char *end, const char *strings) {
             struct node *n = &path[depth];
             struct prop prop = {strings + be32(p + 4), p + 8, be32(p)};
             p += 8 + ALIGN_UP(prop.len, 4);
-            if (n->nprops < PROPS_MAX) { n->props[n->nprops++] = prop; }
+            if (n->nprops == PROPS_MAX) { panic("device tree: %s has too many properties", n->name); }
+            n->props[n->nprops++] = prop;
         }
     }
 }
@@ -172,7 +176,10 @@ void fdt_read(const void *dtb, u64 dtb_pa) {
     if (be32(d) != 0xd00dfeed) { panic("no device tree at %lx: magic %x", dtb_pa, be32(d)); }
     u32 total = be32(d + 4), structure = be32(d + 8), strings = be32(d + 12);
     walk(d + structure, d + total, d + strings);
-    machine.reserved[machine.nreserved++] = (struct mem_range){dtb_pa, dtb_pa + total};
+    for (const char *p = d + be32(d + 16); cells(p + 8, 2); p += 16) {  // the memory reservation block
+        add_range(machine.reserved, &machine.nreserved, cells(p, 2), cells(p + 8, 2));
+    }
+    add_range(machine.reserved, &machine.nreserved, dtb_pa, total);
     if (!machine.nmemory || !machine.nharts || !machine.timebase) {
         panic("device tree: %u memory ranges, %u harts, timebase %lu", machine.nmemory,
               machine.nharts, machine.timebase);

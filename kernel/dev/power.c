@@ -3,6 +3,7 @@
 // the status. Without the device, SBI shuts down.
 #include "dev/power.h"
 #include "dev/fdt.h"
+#include "mm/frame.h"
 #include "riscv/csr.h"
 #include "riscv/sbi.h"
 #include "sync/race.h"
@@ -13,9 +14,10 @@ void power_init(void) {
     if (machine.test) { test = kvm_map_device(machine.test, 4); }
 }
 
+// Before power_init the first map has all of the physical addresses at their usual place.
 static noreturn void finish(u32 command, bool failed) {
-    if (test) {
-        *test = command;
+    if (machine.test) {
+        *(test ? test : (volatile u32 *)pa_to_kva(machine.test)) = command;
         fence_io();
     }
     sbi_shutdown(failed);

@@ -97,3 +97,35 @@ def test_make_gdb_has_a_thread_per_hart_symbols_and_breakpoints(tmp_path):
         assert len(re.findall(r"^[* ] \d +Thread 1\.\d \(CPU#\d", part, re.M)) == 3
     assert secondary.startswith("boot_secondary (h=") and re.search(r"^\$1 = [12]$", secondary, re.M)
     assert forking.startswith("proc_fork ()") and "in trap_syscall" in forking
+
+
+@pytest.fixture
+def device_tree(tmp_path):
+    """The machine's own device tree, in a file."""
+    tree = tmp_path / "virt.dtb"
+    subprocess.run(["qemu-system-riscv64", "-machine", f"virt,dumpdtb={tree}", "-smp", "2", "-m", "64M", "-nographic"],
+                   check=True, capture_output=True, timeout=60)
+    return tree
+
+
+def boot_with(*options):
+    line = qemu.command_line(boot.config(["/bin/true"], smp=2, mem="64M")) + list(options)
+    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+
+
+def test_a_panic_before_there_are_devices_leaves_a_status(device_tree):
+    device_tree.write_bytes(device_tree.read_bytes().replace(b"memory@", b"xxxxxx@"))
+    done = boot_with("-dtb", device_tree)
+    assert "PANIC: hart 0: device tree: 0 memory ranges, 2 harts" in done.stdout
+    assert done.returncode == qemu.PANIC_STATUS
+
+
+def test_what_the_tree_reserves_is_not_used(device_tree):
+    blob = bytearray(device_tree.read_bytes())
+    blob[16:20] = len(blob).to_bytes(4, "big")  # the reservation block moves behind the rest
+    blob += (0x83000000).to_bytes(8, "big") + (1 << 20).to_bytes(8, "big") + bytes(16)
+    blob[4:8] = len(blob).to_bytes(4, "big")
+    device_tree.write_bytes(blob)
+    all_of_it, rest = (int(re.search(r"^frames: (\d+)", boot_with(*options).stdout, re.M)[1])
+                       for options in ([], ["-dtb", device_tree]))
+    assert all_of_it - rest >= (1 << 20) // 4096
