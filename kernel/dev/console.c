@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 #include "panic.h"
+#include "proc/sched.h"
 #include "riscv/sbi.h"
 #include "sync/park.h"
 #include "sync/waitq.h"
@@ -149,14 +150,15 @@ static long console_file_read(struct file *f, uaddr buf, usize n) {
 static long console_file_write(struct file *f, uaddr buf, usize n) {
     char piece[256];
     (void)f;
-    for (usize done = 0; done < n;) {
+    usize done = 0;
+    while (done < n && sched_go_on()) {
         usize step = MIN(n - done, sizeof(piece));
         long error = copy_in(piece, buf + done, step);
         if (error) { return done ? (long)done : error; }
         console_write(piece, step);
         done += step;
     }
-    return n;
+    return done;
 }
 
 static long null_read(struct file *f, uaddr buf, usize n) {
@@ -166,8 +168,14 @@ static long null_read(struct file *f, uaddr buf, usize n) {
 
 static long zero_read(struct file *f, uaddr buf, usize n) {
     (void)f;
-    long error = zero_out(buf, n);
-    return error ? error : (long)n;
+    usize done = 0;
+    while (done < n && sched_go_on()) {
+        usize step = MIN(n - done, 16 * PAGE_SIZE);
+        long error = zero_out(buf + done, step);
+        if (error) { return done ? (long)done : error; }
+        done += step;
+    }
+    return done;
 }
 
 static long null_write(struct file *f, uaddr buf, usize n) {

@@ -8,7 +8,7 @@
 #include "mm/cache.h"
 #include "mm/kstack.h"
 #include "proc/runq.h"
-#include "dev/ipi.h"
+#include "proc/sched.h"
 #include "sync/park.h"
 
 static struct cache proc_cache, thread_cache;
@@ -82,8 +82,7 @@ void proc_kill(struct proc *p, int signal) {
     atomic_or_relaxed(&t->work, WORK_KILL);
     atomic_fence_full();  // the signal before the look at its state: pairs with park_killed
     unpark(t);
-    struct hart *h = harts[read_once(t->hart)];
-    if (h != this_hart() && read_once(h->current) == t) { ipi_send(h); }
+    sched_ring(t);
 }
 
 // ---- the first process ----

@@ -7,6 +7,7 @@
 // Ordering   Q1 PARKED is stored (CAS, release) after the thread's context; whoever readies it
 //            acquires. The run queue's lock carries the rest.
 #include "proc/sched.h"
+#include "dev/ipi.h"
 #include "lib/print.h"
 #include "mm/kstack.h"
 #include "proc/fpu.h"
@@ -157,6 +158,21 @@ void sched_user_work(void) {
         if (work & WORK_RESCHED) { sched_yield(); }
         irq_disable();
     }
+}
+
+void sched_ring(const struct thread *t) {
+    struct hart *h = harts[read_once(t->hart)];
+    if (h != this_hart() && read_once(h->current) == t) { ipi_send(h); }
+}
+
+bool sched_go_on(void) {
+    struct thread *t = thread_self();
+    if (quiesce_asked()) { quiesce_stand(); }
+    if (atomic_load_relaxed(&t->work) & WORK_RESCHED) {
+        atomic_and_relaxed(&t->work, ~(u32)WORK_RESCHED);
+        sched_yield();
+    }
+    return !park_killed();
 }
 
 noreturn void sched_idle(void) {

@@ -13,6 +13,7 @@
 #include "mm/uaccess.h"
 #include "proc/proc.h"
 #include "proc/quiesce.h"
+#include "proc/sched.h"
 #include "sync/ghost.h"
 #include "sync/track.h"
 #include "syscall/syscall.h"
@@ -88,7 +89,7 @@ static u64 page_word(struct as *as, u64 va) {
 }
 
 long sys_kine_pagemap(uaddr va, usize n, uaddr out) {
-    for (usize i = 0; i < n; i++) {
+    for (usize i = 0; i < n && (i % 512 || sched_go_on()); i++) {
         u64 word = page_word(proc_self()->as, va + i * PAGE_SIZE);
         long error = copy_out(out + 8 * i, &word, 8);
         if (error) { return error; }

@@ -62,7 +62,8 @@ long sys_sched_yield(void) {
 
 static void set_affinity(struct proc *p, void *harts) {
     write_once(p->thread->affinity, *(u64 *)harts);
-    atomic_or_relaxed(&p->thread->work, WORK_RESCHED);
+    atomic_or_release(&p->thread->work, WORK_RESCHED);  // pairs with sched_user_work
+    sched_ring(p->thread);
 }
 
 long sys_sched_setaffinity(int pid, usize len, uaddr mask) {

@@ -264,6 +264,24 @@ static void user_mode_may_read_the_counters(void) {
     CHECK(harts() > 0);
 }
 
+// One call of 64 MiB is long; it notices in its middle that its process is to die.
+static void a_long_read_ends_when_its_reader_is_killed(void) {
+    struct gate begins = gate_new();
+    uint64_t before = counters().zero_fills;
+    int pid = spawn();
+    if (pid == 0) {
+        int fd = (int)ksys_openat(AT_FDCWD, "/dev/zero", O_RDONLY, 0);
+        char *big = (char *)ksys_mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        gate_post(&begins);
+        ksys_read(fd, big, 64 * MIB);
+        leave();
+    }
+    gate_wait(&begins);
+    ksys_kill(pid, SIGKILL);
+    CHECK_EQ(reap(pid), SIGKILL);
+    CHECK(counters().zero_fills - before < 64 * MIB / PAGE);
+}
+
 TEST_MAIN(TEST(setting_affinity_moves_at_once), TEST(affinity_is_inherited),
           TEST(affinity_of_another_process), TEST(affinity_errors), TEST(spinners_are_preempted),
           TEST(the_hart_is_shared_fairly), TEST(every_hart_runs_something),
@@ -271,4 +289,5 @@ TEST_MAIN(TEST(setting_affinity_moves_at_once), TEST(affinity_is_inherited),
           TEST(sleepers_wake_in_order), TEST(sleep_refuses_nonsense),
           TEST(killed_sleepers_wake_on_any_hart),
           TEST(sleeps_of_ages_are_sleeps),
-          TEST(the_clock_never_goes_back), KINE_TEST(user_mode_may_read_the_counters))
+          TEST(the_clock_never_goes_back), KINE_TEST(a_long_read_ends_when_its_reader_is_killed),
+          KINE_TEST(user_mode_may_read_the_counters))
