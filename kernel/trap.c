@@ -116,6 +116,7 @@ SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
 }
 
 void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
+    csr_clear(sstatus, SSTATUS_SUM);  // uaccess's alone: it has it again when it goes on
     inject_slow();
     if (cause & CAUSE_INTERRUPT) {
         interrupt(cause, tf);

@@ -10,6 +10,7 @@
 #define SSTATUS_FS (3ul << 13)
 #define SSTATUS_FS_CLEAN (2ul << 13)
 #define SSTATUS_FS_DIRTY (3ul << 13)
+#define SSTATUS_SUM (1ul << 18)
 
 #define SIE_SSIE (1ul << 1)
 #define SIE_STIE (1ul << 5)
