@@ -5,9 +5,9 @@
 // one line per call: number, name, then (type, name) for each argument. Numbers below 1000, argument
 // order and the -errno convention are Linux/riscv64's. Numbers from 1000 are Kine's own (abi.h).
 //
-// Argument types: `uaddr` is a user address, the rest are C's. The kernel's dispatch table, its
-// prototypes, the names in logs, and the user stubs all come from here. To add a call, add a line
-// and write sys_<name>().
+// Argument types: `uaddr` is a user address, the rest are C's. The kernel's dispatch table and its size,
+// its prototypes, their names in backtraces, and the user stubs all come from here. To add a call, add a
+// line and write sys_<name>().
 
 S2(17, getcwd, uaddr, buf, usize, len)
 S1(23, dup, int, fd)
