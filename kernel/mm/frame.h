@@ -10,7 +10,8 @@
 //              1                        one owner: who may write it in place
 //              2 .. 0x7fffffff          shared by that many entries
 //              0x80000000 ..            saturated: counts no more, never freed (leaked, not wrapped)
-//            Only mm/refs_*.h change it; see there for states, owners and memory ordering.
+//            Only mm/refs_*.h change it, but for the first reference (frame.c): see there for states,
+//            owners and memory ordering.
 // Invariants F1 a frame is on exactly one list, in one magazine or in a virgin range iff ref == 0
 //               (or it is in the hands of one hart inside freelist_*).
 //            F2 for a USER frame ref == number of valid leaf entries that map it, when at rest.
