@@ -4,7 +4,7 @@
 usage: mkinitrd.py ARCHIVE PATH-IN-ARCHIVE=FILE ...
 
 Members are sorted, folders come before what is in them, owner and time are 0, inodes are counted
-up. /dev is an empty folder: the kernel fills it in. ELF files are executable, others are not.
+up. /dev is an empty folder: the kernel fills it in. ELF files are executable, others as they are here.
 """
 import os
 import sys
@@ -30,7 +30,8 @@ def collect(arguments):
             sys.exit(f"mkinitrd: two files want to be /{path}")
         with open(source, "rb") as file:
             data = file.read()
-        members[path] = (PROGRAM if data.startswith(b"\x7fELF") else PLAIN, data)
+        program = data.startswith(b"\x7fELF") or os.access(source, os.X_OK)
+        members[path] = (PROGRAM if program else PLAIN, data)
     return members
 
 

@@ -120,6 +120,7 @@ long fd_dup(struct fd_table *t, int fd) {
 }
 
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec) {
+    if (from == to) { return -EINVAL; }
     struct file *f = fd_file(t, from);
 #ifdef MUTANT_signed_fd  // -1 is below 128
     if (!f || to >= FD_MAX) {
@@ -128,7 +129,6 @@ long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec) {
 #endif
         return -EBADF;
     }
-    if (from == to) { return -EINVAL; }
     file_get(f);
     struct file *old = fd_file(t, to);
     set(t, to, f, cloexec);

@@ -19,6 +19,7 @@ struct file_ops {
     long (*read)(struct file *f, uaddr buf, usize n);
     long (*write)(struct file *f, uaddr buf, usize n);
     void (*close)(struct file *f);  // the last reference is gone
+    bool seek_to_0;                 // lseek succeeds, and all places are one
 };
 
 struct file {
@@ -31,8 +32,8 @@ struct file {
     void *data;           // the ops' own
 };
 
-enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_TRUNC = 01000,
-       O_DIRECTORY = 0200000, O_CLOEXEC = 02000000 };
+enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_EXCL = 0200,
+       O_TRUNC = 01000, O_DIRECTORY = 0200000, O_CLOEXEC = 02000000 };
 enum { S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFREG = 0100000,
        S_IFMT = 0170000 };
 #define AT_FDCWD (-100)
@@ -65,7 +66,8 @@ struct inode {
 
 void initramfs_boot(const void *cpio, usize len);
 struct inode *inode_root(void);
-// Walk a path from `base`. 0 or -ENOENT, -ENOTDIR, -ENAMETOOLONG.
+// Walk a path from `base`. 0 or -ENOENT (*out: the directory that lacks the last name, or NULL), -ENOTDIR,
+// -ENAMETOOLONG.
 long inode_find(struct inode *base, const char *path, struct inode **out) must_check;
 static inline bool inode_is_file(struct inode *i) { return (i->mode & S_IFMT) == S_IFREG; }
 static inline bool inode_is_dir(struct inode *i) { return (i->mode & S_IFMT) == S_IFDIR; }

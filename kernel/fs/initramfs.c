@@ -100,16 +100,18 @@ void initramfs_boot(const void *cpio, usize len) {
 struct inode *inode_root(void) { return &root; }
 
 long inode_find(struct inode *base, const char *path, struct inode **out) {
-    struct inode *i = *path == '/' ? &root : base;
+    struct inode *i = *path == '/' ? &root : base, *dir = i;
+    *out = NULL;
     if (!*path) { return -ENOENT; }
     while (i && *path) {
         if (!inode_is_dir(i)) { return -ENOTDIR; }
         usize len = component(&path);
         if (len >= NAME_BYTES) { return -ENAMETOOLONG; }
-        i = child(i, path, len);
+        dir = i;
+        i = child(dir, path, len);
         path += len;
     }
-    *out = i;
+    *out = i || *path ? i : dir;
     return i ? 0 : -ENOENT;
 }
 
@@ -163,8 +165,9 @@ static const struct file_ops tree_ops = {.read = tree_read};
 
 long inode_open(struct inode *i, u32 flags, struct file **out) {
     bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+    if (flags & O_CREAT && flags & O_EXCL) { return -EEXIST; }
+    if ((writes || flags & O_CREAT) && inode_is_dir(i)) { return -EISDIR; }
     if (flags & O_DIRECTORY && !inode_is_dir(i)) { return -ENOTDIR; }
-    if (writes && inode_is_dir(i)) { return -EISDIR; }
     if (writes && !i->device) { return -EROFS; }
     *out = file_new(i->device ? i->device : &tree_ops, i, flags & O_ACCMODE);
     return *out ? 0 : -ENOMEM;

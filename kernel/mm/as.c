@@ -126,7 +126,7 @@ static long map_locked(struct as *as, u64 start, u64 len, u32 prot) {
 }
 
 long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 off, u64 bytes) {
-    if (!range_ok(start, len)) { return -EINVAL; }
+    if (!range_ok(start, len)) { return start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM; }
     long result = -EEXIST;
     mutex_lock(&as->lock);
     if (range_free(as, start, start + len)) {

@@ -45,7 +45,7 @@ static bool in_user(u64 start, u64 len) {
 // before the segment in the file, as the ABI has it.
 static long load_segment(struct image *im, struct inode *file, const struct elf_segment *s) {
     u64 skew = s->vaddr & (PAGE_SIZE - 1);
-    if (s->memsz == 0) { return 0; }
+    if (s->memsz == 0 && s->filesz == 0) { return 0; }
 #ifdef MUTANT_M46  // nothing in the file, nothing to do
     if (s->filesz == 0) { return 0; }
 #endif
@@ -203,7 +203,7 @@ long proc_exec(uaddr user_path, uaddr argv, uaddr envp) {
     long n = copy_in_string(path, user_path, sizeof(path));
     long error = n < 0 ? n : inode_find(proc_self()->cwd, path, &file);
     if (error) { return error; }
-    if (!inode_is_file(file)) { return -EACCES; }
+    if (!inode_is_file(file) || !(file->mode & 0111)) { return -EACCES; }
     error = build(&im, file, argv, envp);
     if (!error) { become(proc_self(), &im, path); }
     return error;

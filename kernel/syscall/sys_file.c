@@ -8,7 +8,9 @@
 #include "syscall/syscall.h"
 
 #define AT_EMPTY_PATH 0x1000
+#define AT_STAT_FLAGS 0x7900  // that, NO_AUTOMOUNT, SYMLINK_NOFOLLOW, STATX_SYNC_TYPE
 #define IOV_MAX 1024
+#define SSIZE_MAX (~0ul >> 1)
 
 static struct fd_table *files(void) { return proc_self()->files; }
 
@@ -27,11 +29,11 @@ static long find(int dirfd, uaddr user_path, struct inode **out) {
 }
 
 long sys_openat(int dirfd, uaddr path, int flags, uint mode) {
-    struct inode *i;
+    struct inode *i = NULL;
     struct file *f;
     (void)mode;
     long error = find(dirfd, path, &i);
-    if (error == -ENOENT && flags & O_CREAT) { error = -EROFS; }
+    if (error == -ENOENT && flags & O_CREAT && i) { error = -EROFS; }
     error = error ? error : inode_open(i, flags, &f);
     return error ? error : fd_install(files(), f, flags & O_CLOEXEC);
 }
@@ -53,12 +55,16 @@ long sys_write(int fd, uaddr buf, usize len) {
 }
 
 static long vector(int fd, uaddr iov, int count, long (*one)(int, uaddr, usize)) {
+    u64 v[2], sum = 0;
     long total = 0;
     if (count < 0 || count > IOV_MAX) { return -EINVAL; }
+    for (int i = 0; i < count; i++, sum += v[1]) {
+        if (copy_in(v, iov + 16 * i, sizeof(v))) { return -EFAULT; }
+        if (v[1] > SSIZE_MAX - sum) { return -EINVAL; }
+    }
     for (int i = 0; i < count; i++) {
-        u64 v[2];
-        long n = copy_in(v, iov + 16 * i, sizeof(v));
-        n = n ? n : (i64)v[1] < 0 ? -EINVAL : v[1] ? one(fd, v[0], v[1]) : 0;
+        long n = copy_in(v, iov + 16 * i, sizeof(v));  // again: a read may have changed it
+        n = n ? n : v[1] ? one(fd, v[0], v[1]) : 0;
         if (n < 0) { return total ? total : n; }
         total += n;
         if ((u64)n < v[1]) { break; }
@@ -78,6 +84,7 @@ long sys_lseek(int fd, long off, int whence) {
     struct file *f = fd_file(files(), fd);
     if (!f) { return -EBADF; }
     struct inode *i = f->inode;
+    if (f->ops->seek_to_0) { return whence < 0 || whence > 4 ? -EINVAL : 0; }
     if (!inode_is_file(i) && !inode_is_dir(i)) { return -ESPIPE; }
     mutex_lock(&f->lock);
     long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)i->size : -1;
@@ -117,8 +124,9 @@ long sys_fstat(int fd, uaddr to) {
 long sys_newfstatat(int dirfd, uaddr path, uaddr to, int flags) {
     struct inode *i;
     char first;
+    if (flags & ~AT_STAT_FLAGS) { return -EINVAL; }
     if (flags & AT_EMPTY_PATH && copy_in(&first, path, 1) == 0 && !first) {
-        return sys_fstat(dirfd, to);
+        return dirfd == AT_FDCWD ? put_stat(to, proc_self()->cwd) : sys_fstat(dirfd, to);
     }
     long error = find(dirfd, path, &i);
     return error ? error : put_stat(to, i);

@@ -5,13 +5,14 @@
 #include "syscall/syscall.h"
 
 enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
-       MAP_STACK = 0x20000 };
+       MAP_POPULATE = 0x8000, MAP_STACK = 0x20000, MAP_FIXED_NOREPLACE = 0x100000 };
+#define MAP_HINTS (MAP_NORESERVE | MAP_POPULATE | MAP_STACK)  // not needed, and allowed
 
 long sys_brk(uaddr want) { return as_brk(proc_self()->as, want); }
 
 long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
     (void)fd;
-    if (prot & ~7 || flags & ~(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_STACK) ||
+    if (prot & ~7 || flags & ~(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_HINTS) ||
         !(flags & MAP_PRIVATE) || off & (PAGE_SIZE - 1) || !len) {
         return -EINVAL;
     }
@@ -19,6 +20,10 @@ long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
     if (len > USER_TOP) { return -ENOMEM; }
     if ((prot & 6) == 6) { return -EACCES; }  // never writable and executable at once
     len = ALIGN_UP(len, PAGE_SIZE);
+    if (flags & MAP_FIXED_NOREPLACE) {
+        long error = as_map(proc_self()->as, addr, len, prot, NULL, 0, 0);
+        return error ? error : (long)addr;
+    }
     return flags & MAP_FIXED ? as_map_fixed(proc_self()->as, addr, len, prot)
                              : as_map_anywhere(proc_self()->as, addr, len, prot);
 }

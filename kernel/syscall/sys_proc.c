@@ -10,7 +10,8 @@
 #include "proc/sched.h"
 #include "syscall/syscall.h"
 
-enum { SIGCHLD = 17, SIGNAL_MAX = 64 };
+enum { SIGCHLD = 17, SIGCONT = 18, SIGURG = 23, SIGWINCH = 28, SIGNAL_MAX = 64 };
+#define WAIT_OPTIONS 0xe000000b  // WNOHANG; WUNTRACED, WCONTINUED, __WNOTHREAD, __WALL, __WCLONE: as without
 
 struct timespec {
     i64 sec, nsec;
@@ -32,21 +33,30 @@ long sys_exit(int status) { proc_exit((status & 0xff) << 8); }
 long sys_exit_group(int status) { proc_exit((status & 0xff) << 8); }
 
 long sys_wait4(int pid, uaddr status, int options, uaddr rusage) {
-    if (options & ~1) { return -EINVAL; }
-    if (pid < -1 || pid == 0) { return -ECHILD; }  // there are no process groups yet
-    int error = rusage ? zero_out(rusage, 144) : 0;
-    return error ? error : proc_wait(pid, status, options);
+    if (options & ~WAIT_OPTIONS) { return -EINVAL; }
+    if (pid < -1) { return -ECHILD; }  // all processes are one group
+    long reaped = proc_wait(pid, status, options);
+    return reaped > 0 && rusage && zero_out(rusage, 144) ? -EFAULT : reaped;
 }
 
-static void kill_one(struct proc *p, void *signal) {
-    if (p != proc_init_process && *(int *)signal) { proc_kill(p, *(int *)signal); }
+struct message {
+    int signal;
+    struct proc *but;
+};
+
+static void kill_one(struct proc *p, void *message) {
+    struct message *m = message;
+    if (p != proc_init_process && p != m->but && m->signal) { proc_kill(p, m->signal); }
 }
 
-// There are no handlers yet: every signal but 0 and SIGCHLD ends the process. init is immune.
+// There are no handlers yet: a signal ends the process or is ignored. init is immune.
 long sys_kill(int pid, int signal) {
     if (signal < 0 || signal > SIGNAL_MAX) { return -EINVAL; }
-    signal = signal == SIGCHLD ? 0 : signal;
-    return pid_with(pid, kill_one, &signal) ? 0 : pid <= 0 ? -EINVAL : -ESRCH;
+    bool ignored = signal == SIGCHLD || signal == SIGCONT || signal == SIGURG || signal == SIGWINCH;
+    struct message m = {ignored ? 0 : signal, pid < 0 ? proc_self() : NULL};
+    if (pid != 0 && pid != -1) { return pid_with(pid, kill_one, &m) ? 0 : -ESRCH; }
+    pid_each(kill_one, &m);  // to the one group that there is; -1: but not to ourselves
+    return 0;
 }
 
 SHORT long sys_getpid(void) { return proc_self()->pid; }
@@ -109,7 +119,7 @@ long sys_nanosleep(uaddr req, uaddr rem) {
 }
 
 long sys_clock_gettime(int clock, uaddr ts) {
-    if (clock < 0 || clock > 7) { return -EINVAL; }
+    if (clock < 0 || clock > 7 || clock == 2 || clock == 3) { return -EINVAL; }  // 2, 3: CPU time
     u64 ns = timer_nanoseconds();
     struct timespec now = {ns / 1000000000, ns % 1000000000};
     return copy_out(ts, &now, sizeof(now));
@@ -145,7 +155,9 @@ long sys_sysinfo(uaddr info) {
 
 long sys_reboot(int magic1, int magic2, uint cmd, uaddr arg) {
     (void)arg;
-    if ((u32)magic1 != 0xfee1dead || magic2 != 0x28121969) { return -EINVAL; }
+    bool known = magic2 == 0x28121969 || magic2 == 0x05121996 || magic2 == 0x16041998 ||
+                 magic2 == 0x20112000;
+    if ((u32)magic1 != 0xfee1dead || !known) { return -EINVAL; }
     switch (cmd) {
     case 0x4321fedc:  // POWER_OFF
     case 0xcdef0123:  // HALT

@@ -62,9 +62,22 @@ static void the_initramfs_is_read_only(void) {
     CHECK_EQ(ksys_openat(AT_FDCWD, "/bin/sh", O_WRONLY, 0), -EROFS);
     CHECK_EQ(ksys_openat(AT_FDCWD, "/bin/sh", O_RDWR, 0), -EROFS);
     CHECK_EQ(ksys_openat(AT_FDCWD, "/new", O_WRONLY | O_CREAT, 0644), -EROFS);
+    CHECK_EQ(ksys_openat(AT_FDCWD, "/etc/new", O_WRONLY | O_CREAT | O_EXCL, 0644), -EROFS);
+    CHECK_EQ(ksys_openat(AT_FDCWD, "new", O_RDONLY | O_CREAT, 0644), -EROFS);
     CHECK_EQ(ksys_openat(AT_FDCWD, "/bin", O_WRONLY, 0), -EISDIR);
     int fd = open_read(FILE_PATH);
     CHECK_EQ(ksys_write(fd, "x", 1), -EBADF);
+}
+
+static void creating_what_cannot_be(void) {
+    const int create = O_RDONLY | O_CREAT;
+    CHECK_EQ(ksys_openat(AT_FDCWD, FILE_PATH, create | O_EXCL, 0644), -EEXIST);
+    CHECK_EQ(ksys_openat(AT_FDCWD, "/bin", create | O_EXCL, 0644), -EEXIST);
+    CHECK_EQ(ksys_openat(AT_FDCWD, "/bin", create, 0644), -EISDIR);
+    CHECK_EQ(ksys_openat(AT_FDCWD, "/no-such-folder/file", create, 0644), -ENOENT);
+    CHECK_EQ(ksys_openat(AT_FDCWD, "/bin/sh/file", create, 0644), -ENOTDIR);
+    CHECK_EQ(ksys_openat(AT_FDCWD, "", create, 0644), -ENOENT);
+    CHECK(ksys_openat(AT_FDCWD, "/dev/null", create, 0644) >= 0);
 }
 
 static void bad_descriptors(void) {
@@ -113,6 +126,12 @@ static void devices(void) {
     CHECK(all_bytes(block + 1, 0, sizeof block - 2));
     CHECK(block[0] == 1 && block[sizeof block - 1] == 1);
     CHECK_EQ(ksys_write(zero, block, 7), 7);
+    const int devices[] = {null, zero};
+    for (int i = 0; i < COUNT(devices); i++) {
+        CHECK_EQ(ksys_lseek(devices[i], 100, SEEK_SET), 0);
+        CHECK_EQ(ksys_lseek(devices[i], -1, SEEK_END), 0);
+        CHECK_EQ(ksys_lseek(devices[i], 0, 77), -EINVAL);
+    }
     struct stat st;
     CHECK_EQ(ksys_fstat(null, &st), 0);
     CHECK(S_ISCHR(st.st_mode));
@@ -134,6 +153,12 @@ static void stat_tells_kinds_apart(void) {
     CHECK(file.st_ino != folder.st_ino);
     CHECK_EQ(ksys_newfstatat(fd, "", &same, AT_EMPTY_PATH), 0);
     CHECK_EQ(same.st_ino, file.st_ino);
+    CHECK_EQ(ksys_chdir("/bin"), 0);
+    CHECK_EQ(ksys_newfstatat(AT_FDCWD, "", &same, AT_EMPTY_PATH), 0);
+    CHECK_EQ(same.st_ino, folder.st_ino);
+    CHECK_EQ(ksys_newfstatat(AT_FDCWD, "", &same, 0), -ENOENT);
+    CHECK_EQ(ksys_newfstatat(AT_FDCWD, FILE_PATH, &same, 0x8000), -EINVAL);
+    CHECK_EQ(ksys_newfstatat(AT_FDCWD, FILE_PATH, &same, 1), -EINVAL);
     CHECK_EQ(ksys_newfstatat(AT_FDCWD, "/nothing", &same, 0), -ENOENT);
 }
 
@@ -213,6 +238,7 @@ static void duplicates_share_the_offset(void) {
     CHECK_EQ(ksys_dup3(fd, other, 0), other);
     CHECK_EQ(ksys_lseek(other, 0, SEEK_CUR), 101);
     CHECK_EQ(ksys_dup3(fd, fd, 0), -EINVAL);
+    CHECK_EQ(ksys_dup3(99, 99, 0), -EINVAL);
     CHECK_EQ(ksys_dup3(fd, -1, 0), -EBADF);
     CHECK_EQ(ksys_dup3(99, fd, 0), -EBADF);
     CHECK_EQ(ksys_dup3(fd, other, 1), -EINVAL);
@@ -251,9 +277,25 @@ static void scattered_reads_and_writes(void) {
     CHECK(memcmp(a, whole, 10) == 0);
 }
 
+// All lengths are looked at before the first byte moves.
+static void bad_vectors_move_nothing(void) {
+    enum { SSIZE_MIN = 1ul << 63 };
+    char bytes[20];
+    struct iovec negative[] = {{bytes, 20}, {bytes, SSIZE_MIN}};
+    struct iovec much[] = {{bytes, 20}, {bytes, SSIZE_MIN - 1}};
+    struct gate pipe = gate_new();
+    int fd = open_read(FILE_PATH);
+    CHECK_EQ(ksys_writev(pipe.ends[1], negative, 2), -EINVAL);
+    CHECK_EQ(ksys_readv(fd, negative, 2), -EINVAL);
+    if (have_kine()) { CHECK_EQ(ksys_readv(fd, much, 2), -EINVAL); }  // as the manual says; Linux reads less
+    CHECK_EQ(ksys_lseek(fd, 0, SEEK_CUR), 0);
+    ksys_close(pipe.ends[1]);
+    CHECK_EQ(ksys_read(pipe.ends[0], bytes, 1), 0);
+}
+
 TEST_MAIN(TEST(reading_moves_on_to_the_end), TEST(seeking), TEST(opening_what_is_not_there),
-          KINE_TEST(the_initramfs_is_read_only), TEST(bad_descriptors),
+          KINE_TEST(the_initramfs_is_read_only), TEST(creating_what_cannot_be), TEST(bad_descriptors),
           TEST(descriptors_run_out_and_come_back), TEST(devices), TEST(stat_tells_kinds_apart),
           TEST(listing_a_folder), TEST(folders_and_relative_paths),
           TEST(duplicates_share_the_offset), TEST(parent_and_child_share_the_offset),
-          TEST(scattered_reads_and_writes))
+          TEST(scattered_reads_and_writes), TEST(bad_vectors_move_nothing))

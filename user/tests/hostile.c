@@ -55,13 +55,20 @@ static void make_harmless(long nr, uint64_t a[6]) {
     static const uint64_t nobody[] = {0x3fffffff, -0x3ffffffful, 0x7fffffff, 1ul << 31,
                                       1ul << 40 | 0x3fffffff};
     static const uint64_t controls[] = {0, -1ul, 2, 6, 7, 9, 10, 11, 1000, 1ul << 31,
-                                        1ul << 32 | 99};
+                                        1ul << 32 | 99, KINE_RACE, KINE_GHOST, KINE_SCHEDULE,
+                                        KINE_INJECT};
     if (nr == KSYS_kill) {
         a[0] = nobody[a[0] % COUNT(nobody)];
     } else if (nr == KSYS_sched_setaffinity) {
         a[0] = a[0] & 1 ? 0 : nobody[a[0] % COUNT(nobody)];
     } else if (nr == KSYS_kine_ctl) {
         a[0] = controls[a[0] % COUNT(controls)];
+        if (a[0] == KINE_RACE && (uint32_t)a[1]) { a[2] |= 0xff; }  // no play: it waits for others
+        if (a[0] == KINE_SCHEDULE) { a[1] = a[1] & 1 ? KINE_SCHEDULE_RECORD : KINE_SCHEDULE_PREPARE; }
+        if (a[0] == KINE_INJECT) {  // for this child, and no wait that others notice
+            a[1] |= KINE_INJECT_SELF;
+            a[2] &= 0xffffffffff;
+        }
     } else if (nr == KSYS_reboot) {
         a[0] |= 1;  // Linux's first magic number is odd: spoil the second instead
         a[1] = 0;

@@ -81,6 +81,22 @@ static void fixed_replaces_what_was_there(void) {
     touch(at + 4 * PAGE);
 }
 
+static void noreplace_takes_only_free_addresses(void) {
+    enum { NOREPLACE = 0x100000, POPULATE = 0x8000 };
+    char *at = map(4, PROT_RW);
+    tag(at, 1);
+    unmap_pages(at + PAGE, 2);
+    CHECK_EQ(ksys_mmap(at, PAGE, PROT_RW, ANON | NOREPLACE, -1, 0), -EEXIST);
+    CHECK_EQ(ksys_mmap(at + PAGE, 3 * PAGE, PROT_RW, ANON | NOREPLACE | MAP_FIXED, -1, 0), -EEXIST);
+    CHECK_EQ(ksys_mmap(at + 1, PAGE, PROT_RW, ANON | NOREPLACE, -1, 0), -EINVAL);
+    CHECK_EQ(ksys_mmap((void *)(1ul << 62), PAGE, PROT_RW, ANON | NOREPLACE, -1, 0), -ENOMEM);
+    CHECK_EQ(ksys_mmap(at + PAGE, PAGE, PROT_RW, ANON | NOREPLACE, -1, 0), at + PAGE);
+    CHECK_EQ(ksys_mmap(at + 2 * PAGE, PAGE, PROT_RW, ANON | NOREPLACE | POPULATE, -1, 0), at + 2 * PAGE);
+    CHECK(tagged(at, 1) && all_bytes(at + PAGE, 0, 3 * PAGE));
+    touch(at + PAGE);
+    touch(at + 2 * PAGE);
+}
+
 static void hints_are_used_or_passed_over(void) {
     char *room = map(16, PROT_RW);
     unmap_pages(room, 16);
@@ -220,7 +236,8 @@ static void records_are_for_memory_that_is_there(void) {
 TEST_MAIN(TEST(memory_is_zero_at_first), KINE_TEST(untouched_memory_costs_nothing),
           TEST(munmap_in_parts), TEST(munmap_over_several_mappings),
           TEST(unmapped_memory_is_zero_when_mapped_again), TEST(fixed_replaces_what_was_there),
-          TEST(hints_are_used_or_passed_over), TEST(new_mappings_overlap_nothing),
+          KINE_TEST(noreplace_takes_only_free_addresses), TEST(hints_are_used_or_passed_over),
+          TEST(new_mappings_overlap_nothing),
           TEST(arguments_out_of_range), TEST(lengths_are_rounded_up), TEST(protection_is_kept),
           KINE_TEST(writable_means_not_executable), TEST(the_stack_grows_to_eight_mib),
           TEST(a_deep_stack_survives_fork), TEST(page_tables_come_back),

@@ -136,6 +136,7 @@ def bad_segments():
         if name != "over-top":
             yield f"text-at-{name}", elf(entry=vaddr + 120, segments=[segment(vaddr=vaddr)])
     yield "filesz-over-memsz", elf(segments=[segment(filesz=132, memsz=8)])
+    yield "filesz-without-memsz", elf(segments=[text, segment(vaddr=0x30000, filesz=64, memsz=0)])
     yield "filesz-wraps", elf(segments=[segment(filesz=(1 << 64) - 8)])
     yield "offset-beyond", elf(segments=[segment(offset=1 << 30)])
     yield "offset-wraps", elf(segments=[segment(offset=(1 << 64) - PAGE)])

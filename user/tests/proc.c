@@ -109,6 +109,31 @@ static void kill_checks_its_arguments(void) {
     CHECK_EQ(ksys_kill(pid, 0), -ESRCH);
 }
 
+// All processes are one group, which has no number but that of its first one, init.
+static void kill_of_a_group(void) {
+    CHECK_EQ(ksys_kill(0, 0), 0);
+    CHECK_EQ(ksys_kill(-1, 0), 0);
+    CHECK_EQ(ksys_kill(0, SIGCHLD), 0);
+    CHECK_EQ(ksys_kill(0, 65), -EINVAL);
+    CHECK_EQ(ksys_kill(-0x3fffffff, 0), -ESRCH);
+    CHECK_EQ(ksys_kill(-0x3fffffff, SIGKILL), -ESRCH);
+}
+
+static void what_is_ignored_by_default_kills_nobody(void) {
+    enum { SIGURG_ = 23, SIGWINCH_ = 28 };
+    const int signals[] = {SIGCHLD, SIGCONT, SIGURG_, SIGWINCH_};
+    struct gate hold = gate_new();
+    int pid = spawn();
+    if (pid == 0) {
+        gate_wait(&hold);
+        ksys_exit_group(7);
+    }
+    for (int i = 0; i < COUNT(signals); i++) { CHECK_EQ(ksys_kill(pid, signals[i]), 0); }
+    nap(5 * MS);
+    gate_post(&hold);
+    CHECK_EQ(reap(pid), EXITED(7));
+}
+
 static void a_process_can_kill_itself(void) {
     int pid = spawn();
     if (pid == 0) {
@@ -136,6 +161,33 @@ static void wait4_chooses_its_child(void) {
     CHECK_EQ(ksys_wait4(-1, &status, 0, NULL), -ECHILD);
     CHECK_EQ(ksys_wait4(-1, &status, WNOHANG, NULL), -ECHILD);
     CHECK_EQ(ksys_wait4(-1, &status, 0x10000000, NULL), -EINVAL);
+}
+
+static void wait4_for_the_group_with_all_options(void) {
+    enum { STOPPED_ = 2, CONTINUED_ = 8, NOTHREAD_ = 0x20000000, ALL_ = 0x40000000 };
+    static struct {
+        uint64_t word[18];
+    } usage, untouched;
+    memset(&untouched, 0x5a, sizeof untouched);
+    usage = untouched;
+    int status = -1;
+    struct gate hold = gate_new();
+    CHECK_EQ(ksys_wait4(0, &status, 0, &usage), -ECHILD);
+    int pid = spawn();
+    if (pid == 0) {
+        gate_wait(&hold);
+        ksys_exit_group(5);
+    }
+    CHECK_EQ(ksys_wait4(0, &status, WNOHANG, &usage), 0);
+    CHECK(status == -1);
+    CHECK(memcmp(&usage, &untouched, sizeof usage) == 0 || !have_kine());  // qemu-riscv64 writes zeros
+    CHECK_EQ(ksys_wait4(-0x3fffffff, &status, WNOHANG, NULL), -ECHILD);
+    CHECK_EQ(ksys_wait4(pid, &status, WNOHANG | STOPPED_ | CONTINUED_, NULL), 0);
+    CHECK_EQ(ksys_wait4(pid, &status, 4, NULL), -EINVAL);
+    gate_post(&hold);
+    CHECK_EQ(ksys_wait4(0, &status, STOPPED_ | CONTINUED_ | NOTHREAD_ | ALL_, &usage), pid);
+    CHECK_EQ(status, EXITED(5));
+    CHECK(memcmp(&usage, &untouched, sizeof usage) != 0);
 }
 
 static void a_grandchild_is_nobodys_child(void) {
@@ -312,8 +364,9 @@ static void clone_takes_only_fork(void) {
 }
 
 TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill_ends_it),
-          TEST(kill_checks_its_arguments), TEST(a_process_can_kill_itself),
-          TEST(wait4_chooses_its_child), TEST(a_grandchild_is_nobodys_child),
+          TEST(kill_checks_its_arguments), TEST(kill_of_a_group),
+          TEST(what_is_ignored_by_default_kills_nobody), TEST(a_process_can_kill_itself),
+          TEST(wait4_chooses_its_child), TEST(wait4_for_the_group_with_all_options), TEST(a_grandchild_is_nobodys_child),
           TEST(orphans_get_a_living_parent), TEST(many_orphans_are_reaped),
           TEST(a_thousand_children), TEST(pids_are_unique_in_a_fork_storm),
           TEST(a_tree_of_forks), KINE_TEST(clone_takes_only_fork),

@@ -251,6 +251,10 @@ static void the_clock_never_goes_back(void) {
     CHECK(ts.tv_nsec >= 0 && ts.tv_nsec < 1000000000);
     CHECK_EQ(ksys_clock_gettime(CLOCK_MONOTONIC_RAW, &ts), 0);
     CHECK_EQ(ksys_clock_gettime(99, &ts), -EINVAL);
+    const int cpu_time[] = {2, 3};  // of the process, of the thread: not counted by Kine
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(ksys_clock_gettime(cpu_time[i], &ts), have_kine() ? -EINVAL : 0);
+    }
 }
 
 static void user_mode_may_read_the_counters(void) {
