@@ -1,15 +1,28 @@
 # SPDX-License-Identifier: MIT
 # Kine: `make help` says what there is to do.
+empty :=
+comma := ,
+# A campaign draws from lists; what has been given is taken.
+CAMPAIGN := $(filter stress report,$(MAKECMDGOALS))
 SMP ?= 8
-MEM ?= 1G
+MEM ?= $(if $(CAMPAIGN),256M$(comma)64M$(comma)1G,1G)
 SEED ?= 1
 TIME ?= 60
-REFS ?= cas
-CHECK ?= 0
-LOCKDEP ?= $(CHECK)
+REFS ?= $(if $(CAMPAIGN)$(filter bench,$(MAKECMDGOALS)),cas$(comma)freelock$(comma)biglock,cas)
+TOOLS ?=
+MUTANT ?=
 CPU ?=
 MACHINE ?=
 V ?= 0
+
+# Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
+# TOOLS=race,ghost and RACE=1 GHOST=1 are the same.
+WATCHES := RACE LOCKDEP SCHED KASAN UBSAN GHOST TRACK
+ASKED := $(shell echo '$(TOOLS)' | tr a-z, 'A-Z ')
+$(if $(filter-out $(WATCHES),$(ASKED)),$(error TOOLS: there is no $(filter-out $(WATCHES),$(ASKED))))
+ASKED += $(foreach t,$(WATCHES),$(if $(filter 1,$($(t))),$(t)))
+CHECK ?= $(if $(CAMPAIGN),$(if $(strip $(ASKED)),0,1),0)
+LOCKDEP ?= $(CHECK)
 
 CROSS ?= riscv64-unknown-elf-
 CC := $(CROSS)gcc
@@ -17,20 +30,17 @@ QEMU ?= qemu-system-riscv64
 PYTHON := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 OUT := out
 
-# Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
-TOOLS := CHECK RACE LOCKDEP SCHED KASAN UBSAN GHOST TRACK
-ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
+ON := $(if $(filter 1,$(CHECK)),CHECK) $(foreach t,$(WATCHES),$(if $(filter 1,$($(t)))$(filter $(t),$(ASKED)),$(t)))
 $(if $(filter RACE,$(ON)),$(if $(filter KASAN,$(ON)),$(error RACE and KASAN exclude each other)))
-empty :=
-comma := ,
 # CHECK brings LOCKDEP along, unless LOCKDEP=0; the folder's name tells what is unusual.
 SHOWN := $(if $(filter 1,$(CHECK)),$(filter-out LOCKDEP,$(ON)) $(if $(filter LOCKDEP,$(ON)),,nolockdep),$(ON))
-KNAME := $(subst $(empty) $(empty),-,$(strip $(REFS) $(shell echo $(SHOWN) | tr A-Z a-z) $(MUTANT)))
+SUFFIX := $(subst $(empty) $(empty),-,$(strip $(shell echo $(SHOWN) | tr A-Z a-z) $(MUTANT)))
+KNAME := $(REFS)$(SUFFIX:%=-%)
 KOUT := $(OUT)/$(KNAME)
 Q := $(if $(filter 1,$(V)),,@)
 
 .DEFAULT_GOAL := all
-.PHONY: all kernel qemu qemu-gdb gdb help clean deps
+.PHONY: all kernel qemu qemu-gdb gdb help clean deps print-packages
 all: kernel $(OUT)/initrd.cpio
 
 # ---- kernel ----
@@ -93,7 +103,9 @@ include user/user.mk
 include kernel/test/host/host.mk
 
 # ---- running ----
-VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHECK) CPU=$(CPU) MACHINE=$(MACHINE)
+VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHECK) \
+        TOOLS=$(subst $(empty) $(empty),$(comma),$(shell echo $(filter-out CHECK,$(ON)) | tr A-Z a-z)) \
+        MUTANT=$(MUTANT) CPU=$(CPU) MACHINE=$(MACHINE)
 QEMU_RUN = $(QEMU) -machine virt$(if $(MACHINE),$(comma)$(MACHINE)) $(if $(CPU),-cpu rv64$(comma)$(CPU)) \
            -bios default -nographic -smp $(SMP) -m $(MEM) -kernel $(KOUT)/kernel.elf \
            -initrd $(OUT)/initrd.cpio -append "seed=$(SEED)"
@@ -102,12 +114,17 @@ GDB_AT ?= localhost:$(GDB_PORT)
 GDBFLAGS ?=
 
 .PHONY: kernels watched check stress bench report doctor lint mutants
-qemu: deps all
+# What runs something first sees to what has to be there, and only then builds.
+BUILD = +@$(MAKE) --no-print-directory
+qemu: deps
+	$(BUILD) all
 	@echo "$(VARS)"
 	@echo "Ctrl-A X quits QEMU, Ctrl-A C is its monitor, Ctrl-T shows the harts, exit powers off."
 	$(QEMU_RUN)
 
-qemu-gdb: deps all
+qemu-gdb: deps
+	$(BUILD) all
+	@echo "$(VARS)"
 	@echo "waiting for: make gdb (port $(GDB_PORT))"
 	$(QEMU_RUN) -S -gdb tcp::$(GDB_PORT)
 
@@ -126,40 +143,52 @@ watched: $(OUT)/initrd.cpio
 	+@for refs in cas freelock biglock; do \
 	    $(MAKE) --no-print-directory REFS=$$refs CHECK=0 RACE=1 kernel || exit 1; done
 
-check: deps kernels watched
-	@echo "# $(VARS)"
+check: deps
+	$(BUILD) kernels watched
+	@echo "# $(VARS) (each test has its own)"
 	@$(PYTHON) stress/check.py
 
-mutants: deps $(OUT)/initrd.cpio
+mutants: deps
+	$(BUILD) $(OUT)/initrd.cpio
+	@echo "# $(VARS) (each mutant has its own)"
 	@$(PYTHON) stress/mutants.py
 
 lint: kernel
 	@$(PYTHON) stress/lint.py
 
-stress: deps kernels
+stress: deps
+	$(BUILD) kernels
 	@echo "# $(VARS)"
-	@$(PYTHON) stress/run.py --time $(TIME) --seed $(SEED) --smp $(SMP)
+	@$(PYTHON) stress/run.py --time $(TIME) --seed $(SEED) --smp $(SMP) --mem $(MEM) --refs $(REFS) \
+	    $(if $(filter-out check,$(SUFFIX)),--tools $(SUFFIX)) $(CPU:%=--cpu %) $(MACHINE:%=--machine %)
 
-bench: deps kernels
-	@$(PYTHON) bench/run.py --no-build
-
-# The main job: stress, then the benchmarks, then the page.
-report: deps kernels
+bench: deps
+	$(BUILD) kernels
 	@echo "# $(VARS)"
-	@$(PYTHON) stress/run.py --time $(TIME) --seed $(SEED) --smp 8
-	@$(PYTHON) bench/run.py --no-build
+	@$(PYTHON) bench/run.py --no-build --smp $(SMP) --mem $(MEM) --refs $(REFS)
+
+# The main job: stress, then the benchmarks, then the page. Benchmarks take the last of a list of SMP or MEM.
+GIVEN = $(findstring command,$(origin $(1)))$(findstring environment,$(origin $(1)))
+LAST = $(if $(call GIVEN,$(1)),$(1)=$(lastword $(subst $(comma), ,$($(1)))))
+report: deps
+	$(BUILD) stress
+	$(BUILD) bench $(call LAST,SMP) $(call LAST,MEM)
 	@$(PYTHON) bench/report.py
 	@echo "report: $(OUT)/report/index.html"
 
 doctor:
+	@echo "# $(VARS) (it boots a guest of its own)"
 	@$(PYTHON) stress/doctor.py
 
 # ---- what has to be there ----
 PACKAGES := make gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
             qemu-system-misc gdb-multiarch gcc libc6-dev python3 python3-pytest
 include stress/model/model.mk
+print-packages:
+	@echo $(sort $(PACKAGES))
+
 deps:
-	@missing=""; for p in $(PACKAGES); do \
+	@missing=""; for p in $(sort $(PACKAGES)); do \
 	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q "ok installed" || missing="$$missing $$p"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	echo "missing packages:$$missing"; \
@@ -179,9 +208,8 @@ help:
 	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds, all mutants)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
-	@echo "  LOCKDEP=1  deadlocks reported before they happen; GHOST=1  fences that the TLBs miss; RACE=1  data races"
-	@echo "  KASAN=1  use after free, out of bounds  UBSAN=1  undefined behaviour  TRACK=1  who counted a frame last"
-	@echo "  SCHED=1  race points at which the explorer decides who goes on; MUTANT=name  a bug switched on"
+	@echo "  TOOLS=race,ghost or RACE=1 GHOST=1: LOCKDEP GHOST RACE KASAN UBSAN TRACK SCHED, each =1 builds with that tool"
+	@echo "  MUTANT=name  a bug switched on   SMP, MEM, REFS  of a campaign also lists (SMP=1,2,3,8 MEM=64M,1G)"
 	@echo "           (docs/testing.md says which tool finds what, docs/mutants.md which bugs there are)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 

@@ -35,6 +35,7 @@ INSTRUCTIONS = {
     "fork_write": 50,
     "sole_owner": 50,
     "alloc": 100,
+    "shared_parent": 100,
     "fork_exec": 50,
     "pingpong": 2000,
     "pipe_self": 2000,

@@ -16,18 +16,40 @@ import qemu
 
 CROSS = "riscv64-unknown-elf"
 TOOLS = {"make": "make", "gcc": "gcc", f"{CROSS}-gcc": f"gcc-{CROSS}", f"{CROSS}-ld": f"binutils-{CROSS}",
-         os.environ.get("QEMU", "qemu-system-riscv64"): "qemu-system-misc", "gdb-multiarch": "gdb-multiarch"}
+         os.environ.get("QEMU", "qemu-system-riscv64"): "qemu-system-misc", "gdb-multiarch": "gdb-multiarch",
+         "spin": "spin"}
+ROOT = pathlib.Path(__file__).resolve().parent.parent  # the Makefile's
 LIBC = pathlib.Path("/usr/lib/picolibc") / CROSS
+HEADERS = pathlib.Path("/usr/include/stdio.h")
 
 
 def version(tool):
     """The first line of its --version; None if it is not there, or does not run."""
     path = shutil.which(tool)
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20) if path else None
+        option = "-V" if tool == "spin" else "--version"
+        done = subprocess.run([path, option], capture_output=True, text=True, timeout=20) if path else None
     except (OSError, subprocess.TimeoutExpired):
         return None
     return (done.stdout.splitlines() or ["?"])[0] if done and done.returncode == 0 else None
+
+
+def listed_packages():
+    """Those of the Makefile; nothing without make, which then is what is missing."""
+    try:
+        return subprocess.run(["make", "-s", "-C", str(ROOT), "print-packages"], stdout=subprocess.PIPE,
+                              text=True).stdout.split()
+    except OSError:
+        return []
+
+
+def installed(package):
+    """Of a package for which no tool stands: what dpkg says."""
+    try:
+        said = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
+    except OSError:
+        return None
+    return "installed" if "ok installed" in said.stdout else None
 
 
 def missing_packages():
@@ -36,7 +58,10 @@ def missing_packages():
     pytest = importlib.util.find_spec("pytest") is not None
     found += [("python3", "python3", platform.python_version()),
               ("pytest", "python3-pytest", "found" if pytest else None),
-              ("picolibc", f"picolibc-{CROSS}", "found" if any(LIBC.rglob("libc.a")) else None)]
+              ("picolibc", f"picolibc-{CROSS}", "found" if any(LIBC.rglob("libc.a")) else None),
+              ("libc headers", "libc6-dev", "found" if HEADERS.exists() else None)]
+    known = {package for _, package, _ in found}
+    found += [(package, package, installed(package)) for package in listed_packages() if package not in known]
     for tool, _, what in found:
         print(f"{tool:24} {what or 'missing'}")
     return [package for _, package, what in found if not what]

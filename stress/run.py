@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import sys
 import time
@@ -34,19 +35,25 @@ OUT = qemu.ROOT / "out" / "stress"
 def configurations(args):
     """An endless, seeded sequence of guests: every design meets every pair of memory and harts."""
     rng = random.Random(args.seed)
-    refs, works = args.refs.split(","), args.workload.split(",")
+    refs, works, names = args.refs.split(","), args.workload.split(","), workloads()
     pairs = list(itertools.product(args.mem.split(","), args.smp.split(",")))
     for number in itertools.count():
         mem, smp = pairs[(number // len(refs) + number % len(refs)) % len(pairs)]
-        machine, cpu = rng.choice(["", "aclint=on"]), rng.choice(["", "sstc=off"])
-        command = ["/bin/stress", works[number // len(refs) % len(works)], f"seed={args.seed + number}",
-                   f"workers={rng.choice([2, 4, 8])}", f"rounds={rng.choice([8, 16, 24])}",
+        machine, cpu = rng.choice(args.machine.split(",")), rng.choice(args.cpu.split(","))
+        work, single = works[number // len(refs) % len(works)], rng.choice(names)
+        command = ["/bin/stress", single if work == "any" else work, f"seed={args.seed + number}",
+                   f"workers={rng.choice([1, 2, 4, 8])}", f"rounds={rng.choice([8, 16, 24])}",
                    f"pages={rng.choice([8, 32, 100])}", f"delay={rng.choice([0, 100, 1000])}",
                    f"spurious={rng.choice([0, 4, 64])}", f"late={rng.choice([0, 1000, 50000])}",
                    f"slow={rng.choice([0, 100, 2000])}"]
         design = refs[number % len(refs)]
         yield boot.config(command, smp=int(smp), mem=mem, refs=design, check=True, machine=machine, cpu=cpu,
-                          kernel=args.tools and f"{design}-{args.tools}", append=f"seed={args.seed + number}")
+                          kernel=args.tools and f"{design}-{args.tools}", append=f"auditpanic seed={args.seed + number}")
+
+
+def workloads():
+    """Their names, from the table of /bin/stress."""
+    return re.findall(r'^    {"(\w+)", run_', (qemu.ROOT / "user/stress/stress/main.c").read_text(), re.M)
 
 
 def run_one(config, say=lambda line: None, **limits):
@@ -155,11 +162,13 @@ def parser():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--time", type=float, default=60, help="seconds; the guest under way is finished")
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--smp", default="8", help="e.g. 1,2,3,8")
+    p.add_argument("--smp", default="1,2,3,8")
     p.add_argument("--mem", default="256M,64M,1G")
     p.add_argument("--refs", default="cas,freelock,biglock")
     p.add_argument("--tools", default="", help="watch with these instead of CHECK=1: race, ghost, ... (built before)")
-    p.add_argument("--workload", default="all", help="of /bin/stress, e.g. all,mix,oom")
+    p.add_argument("--cpu", default=",sstc=off", help="as boot.py's, drawn from these")
+    p.add_argument("--machine", default=",aclint=on", help="as boot.py's, drawn from these")
+    p.add_argument("--workload", default="all,any,all", help="of /bin/stress, e.g. all,mix,oom; any: one is drawn")
     p.add_argument("--replay", help="folder of a failure, or a file with its command")
     p.add_argument("--times", type=int, default=10, help="of a replay")
     return p

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // sys_kine.c - Kine's own calls (abi.h): the audit, counters, a look at page tables.
+//
+// With "auditpanic" in the bootargs an audit that is not exact panics: the backtraces and the memory
+// are then of that moment. Without it the caller is told, and all goes on.
+#include "dev/fdt.h"
 #include "dev/power.h"
 #include "fs/file.h"
 #include "lib/errno.h"
@@ -39,6 +43,9 @@ long sys_kine_audit(uaddr to, usize len) {
     mutex_unlock(&audit_lock);
     if (report.errors) {
         kprintf("kine: audit: %lu errors, first: %s\n", report.errors, report.first);
+        if (fdt_bootarg("auditpanic", NULL)) {
+            panic("audit: %lu errors, first: %s", report.errors, report.first);
+        }
         track_explain(kprintf);
     }
     long error = to ? copy_out(to, &report, MIN(len, sizeof(report))) : 0;

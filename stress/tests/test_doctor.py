@@ -36,6 +36,16 @@ def test_missing_or_broken_tool(tools, capsys, tool, broken):
     assert [line.split()[0] for line in lines if line.endswith(" missing")] == [tool]
 
 
+def test_every_package_of_the_makefile_is_looked_for(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(doctor, "installed", lambda package: asked.append(package) or "installed")
+    assert doctor.missing_packages() == [] and asked == []  # each has something that is run or looked at
+    assert {"spin", "libc6-dev", "make"} <= set(doctor.listed_packages())
+    monkeypatch.setattr(doctor, "listed_packages", lambda: ["make", "new-tool"])
+    monkeypatch.setattr(doctor, "installed", lambda package: None)
+    assert doctor.missing_packages() == ["new-tool"]
+
+
 def test_no_kernel_yet(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor.qemu, "ROOT", tmp_path)
     assert doctor.main() == 1

@@ -61,6 +61,17 @@ def test_gdb_reads_the_memory_of_a_panic(panic):
     assert sum("finish (" in t and "test_ctl (op=" in t for t in threads) == 1
 
 
+def test_failed_audit_keeps_what_a_panic_keeps(tmp_path):
+    """The kernel's own tests make the audit fail on purpose: here the first failure ends the guest."""
+    config = boot.config(["/bin/selftest"], append="selftest auditpanic", smp=3, mem="64M", check=True)
+    guest, _, place = campaign.run_and_keep(config, tmp_path / "audit")
+    assert guest.verdict == "panic" and re.match(r"hart \d: audit: \d+ errors, first: ", guest.why)
+    assert "\nkine: audit: " in (place / "console.log").read_text()
+    traces = (place / "registers.txt").read_text().split("\n\n")[0].split("CPU#")[1:]
+    assert len(traces) == 3 and sum("sys_kine_audit+0x" in trace for trace in traces) == 1
+    assert gzip.open(place / "memory.core.gz").read(4) == b"\x7fELF"
+
+
 def test_hung_kernel_shows_all_harts(tmp_path):
     config = boot.config(["/bin/sleep", "1000"], smp=3, mem="64M", check=True)
     guest = qemu.boot(config, keep_memory=True, idle_limit=2)

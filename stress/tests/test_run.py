@@ -50,8 +50,8 @@ def test_clean_campaign(go):
     status, text, results = go(CLEAN)
     assert status == 0 and "not ok" not in text and "again" not in text
     assert ktap.parse(text.splitlines()) == ([(True, row["name"]) for row in results["runs"]], True)
-    assert len(results["runs"]) == 3 and results["verdict"] == "ok"
-    assert results["workloads"] == {"mix": {"ok": 3, "failed": 0}, "oom": {"ok": 3, "failed": 0}}
+    assert len(results["runs"]) == 4 and results["verdict"] == "ok"  # as many as kinds of machine
+    assert results["workloads"] == {"mix": {"ok": 4, "failed": 0}, "oom": {"ok": 4, "failed": 0}}
     assert results["host"]["cores"] >= 1 and len(results["host"]["load"]) == 3
     assert results["host"]["qemu"] and results["variables"]["seed"] == results["seed"] == 7
 
@@ -70,7 +70,7 @@ def test_progress_on_a_terminal(go, monkeypatch):
 @pytest.mark.parametrize("verdict", BAD)
 def test_failure_is_kept_and_told(go, verdict):
     source, why = BAD[verdict]
-    status, text, results = go(source, "--refs=cas")
+    status, text, results = go(source, "--refs=cas", "--smp=8")
     assert status == 1 and results["verdict"] == "failed" and results["failed"] == 1
     assert "not ok 1 - cas" in text and f"# {verdict.strip()}" in text and why in text
     folder = replay_folder(text)
@@ -122,7 +122,7 @@ for line in monitor:
 
 
 def test_replay(go):
-    _, text, _ = go(BAD["failed"][0], "--refs=cas")
+    _, text, _ = go(BAD["failed"][0], "--refs=cas", "--smp=8")
     folder = replay_folder(text)
     status, text, _ = go(BAD["failed"][0], "--replay", str(folder), "--times=2")
     assert status == 1 and text.count("not ok") == 4 and "2 of 2 guests failed" in text
@@ -133,7 +133,7 @@ def test_replay(go):
 
 
 def test_replay_of_a_crash_needs_no_memory(go):
-    _, text, _ = go(BAD["crash"][0], "--refs=cas")
+    _, text, _ = go(BAD["crash"][0], "--refs=cas", "--smp=8")
     assert not (replay_folder(text) / "memory.core.gz").exists()
 
 
@@ -166,10 +166,18 @@ def test_configurations_vary_and_repeat_by_seed():
     configs = first(27, 3)
     assert len({(c.refs, c.smp, c.mem) for c in configs}) == 27  # every design, hart and memory
     words = [set(word) for word in zip(*(c.command for c in configs))]
-    assert [len(w) for w in words[:3]] == [1, 1, 27]
-    assert all(len(w) == 3 for w in words[3:]) 
+    assert len(words[2]) == 27 and [len(w) for w in words[3:]] == [4, 3, 3, 3, 3, 3, 3]  # workers first
+    assert words[1] - {"all"} and words[1] <= {"all", *campaign.workloads()}
+    assert [c.command[1] for c in configs].count("all") == 18  # of three guests one runs a single workload
     assert len({(c.machine, c.cpu) for c in configs}) == 4 and len({c.append for c in configs}) == 27
     assert len({c.smp for c in configs[:3]}) == 3  # already in a short one
+
+
+def test_what_is_given_is_not_drawn():
+    args = campaign.parser().parse_args(["--workload=oom", "--cpu=sstc=off", "--machine=", "--mem=64M"])
+    configs = [c for _, c in zip(range(8), campaign.configurations(args))]
+    assert {(c.command[1], c.cpu, c.machine, c.mem) for c in configs} == {("oom", "sstc=off", "", "64M")}
+    assert {c.smp for c in configs} == {1, 2, 3, 8} and len(campaign.workloads()) == 12
 
 
 def test_command_survives_the_round_trip():

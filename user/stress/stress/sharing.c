@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void fill(char *base, int n, uint32_t writer, uint32_t sequence) {
@@ -184,6 +185,27 @@ int run_soleowner(const struct params *p, int worker) {
     return bad;
 }
 
+// wait4 stores the status into a page that another child still shares: that one must not see it.
+static int wait_into_shared(const struct params *p, char *base) {
+    int hold[2], wrong = 0;
+    int *status = (int *)(base + below(p->pages) * PAGE + 8);
+    if (pipe(hold) < 0) { return 0; }
+    *status = -1;
+    pid_t sharer = spawn_child();
+    if (sharer == 0) {
+        char c;
+        close(hold[1]);
+        wrong = read(hold[0], &c, 1) != 0;  // until the parent has waited
+        _exit(wrong || *(volatile int *)status != -1);
+    }
+    pid_t child = spawn_child();
+    if (child == 0) { _exit(42); }
+    if (child > 0) { wrong = waitpid(child, status, 0) != child || *status != 42 << 8; }
+    close(hold[0]);
+    close(hold[1]);
+    return wrong + (sharer > 0 && reap_child(sharer) != 0);
+}
+
 // The kernel writes into shared pages: only the caller may see it.
 int run_kernelwrite(const struct params *p, int worker) {
     int bad = 0;
@@ -206,6 +228,7 @@ int run_kernelwrite(const struct params *p, int worker) {
         bad += pid > 0 && reap_child(pid) != 0;
         close(fd[0]);
         close(fd[1]);
+        bad += wait_into_shared(p, base);
         bad += check(base, p->pages, worker, r);
     }
     pages_drop(base, p->pages);

@@ -57,28 +57,39 @@ int run_killstorm(const struct params *p, int worker) {
     return bad;
 }
 
-// Every worker takes memory until it is killed or refused.
+// Takes memory, a chunk at a time, until it is killed or refused. Pages given twice would carry another
+// chunk's or worker's tag: the oldest and the newest chunk are looked at, now and then and at the end all.
+enum { CHUNK = 256, CHUNKS = 16384 };
+static char *chunks[CHUNKS];
+
+static _Noreturn void take_all(int worker, int round) {
+    int wrong = 0;
+    for (uint32_t n = 0; !wrong; n++) {
+        char *base = n < CHUNKS ? pages_new(CHUNK) : NULL;
+        if (base) { chunks[n] = base; }
+        for (int i = 0; base && i < CHUNK; i++) { tag_write(base, i, worker, n); }
+        pid_t child = n % 16 || !base ? -1 : spawn_child();
+        if (child == 0) {
+            tag_write(base, 0, 99, n);
+            _exit(0);
+        }
+        if (child > 0) { reap_child(child); }
+        bool all = n % 64 == 0 || !base;
+        for (uint32_t k = 0; k < n + (base != NULL); k += all ? 1 : n) {
+            for (int i = 0; i < CHUNK; i++) { wrong += tag_check(chunks[k], i, worker, k); }
+        }
+        if (!base) { _exit(wrong ? 1 : 3); }
+        // The larger it is, the longer fork takes.
+        if (child > 0) { ktap_comment("beat oom %d.%d %u", worker, round, n); }
+    }
+    _exit(1);
+}
+
 int run_oom(const struct params *p, int worker) {
     int bad = 0;
     for (int r = 0; r < p->rounds / 16 + 1; r++) {
         pid_t pid = spawn_child();
-        if (pid == 0) {
-            for (uint32_t n = 0;; n++) {
-                char *base = pages_new(256);
-                if (!base) { _exit(3); }
-                for (int i = 0; i < 256; i++) { tag_write(base, i, worker, n); }
-                pid_t child = n % 16 ? -1 : spawn_child();
-                if (child == 0) {
-                    tag_write(base, 0, 99, n);
-                    _exit(0);
-                }
-                if (child > 0) {
-                    reap_child(child);
-                    ktap_comment("beat oom %d.%d %u", worker, r, n);  // the larger it is, the longer fork takes
-                }
-                if (tag_check(base, 0, worker, n)) { _exit(1); }
-            }
-        }
+        if (pid == 0) { take_all(worker, r); }
         int code = pid > 0 ? reap_child(pid) : 3;
         bad += code != KILLED(SIGKILL) && code != 3;
     }

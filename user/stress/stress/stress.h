@@ -12,7 +12,7 @@ struct params {
 };
 
 // A workload runs in a process of its own, one per worker, and returns how many faults it found in
-// what it checked. `beat` counts finished rounds.
+// what it checked.
 struct workload {
     const char *name;
     int (*run)(const struct params *p, int worker);
