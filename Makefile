@@ -17,6 +17,13 @@ QEMU ?= qemu-system-riscv64
 PYTHON := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 OUT := out
 
+# A mutant is built with the REFS in whose tree it stands: docs/mutants.md says which.
+ifneq ($(MUTANT),)
+STANDS := $(shell $(PYTHON) stress/mutantbuild.py $(MUTANT) $(if $(filter-out file,$(origin REFS)),$(REFS)))
+$(if $(filter 1,$(words $(STANDS))),,$(error MUTANT=$(MUTANT): $(or $(STANDS),stress/mutantbuild.py failed)))
+REFS := $(STANDS)
+endif
+
 # Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
 TOOLS := CHECK RACE LOCKDEP SCHED KASAN UBSAN GHOST TRACK
 ON := $(foreach t,$(TOOLS),$(if $(filter 1,$($(t))),$(t)))
