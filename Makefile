@@ -30,6 +30,13 @@ QEMU ?= qemu-system-riscv64
 PYTHON := $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 OUT := out
 
+# A mutant is built with the REFS in whose tree it stands: docs/mutants.md says which.
+ifneq ($(MUTANT),)
+STANDS := $(shell $(PYTHON) stress/mutantbuild.py $(MUTANT) $(if $(filter-out file,$(origin REFS)),$(REFS)))
+$(if $(filter 1,$(words $(STANDS))),,$(error MUTANT=$(MUTANT): $(or $(STANDS),stress/mutantbuild.py failed)))
+REFS := $(STANDS)
+endif
+
 ON := $(if $(filter 1,$(CHECK)),CHECK) $(foreach t,$(WATCHES),$(if $(filter 1,$($(t)))$(filter $(t),$(ASKED)),$(t)))
 $(if $(filter RACE,$(ON)),$(if $(filter KASAN,$(ON)),$(error RACE and KASAN exclude each other)))
 # CHECK brings LOCKDEP along, unless LOCKDEP=0; the folder's name tells what is unusual.
