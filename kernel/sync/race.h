@@ -12,6 +12,7 @@
 //            does after it next disables them. Relaxed operations and marked accesses (read_once,
 //            write_once) order nothing; they never race with each other. A release fence holds for the
 //            next RACE_FENCED atomic stores.
+//            There is no edge for DMA: no device of this kernel reads or writes memory yet.
 // Parts      race_clock.c contexts and their order · race_word.h, race_word.c what atomic words pass on ·
 //            race_access.h, race_shadow.c who accessed what · race_stack.c call paths ·
 //            race_report.c what is printed · race_tsan.c the compiler's calls
@@ -84,7 +85,7 @@ void race_forget(const void *p);                     // nobody will acquire from
 // An access that the compiler does not see: assembly, memory that user mode may write, a device.
 #define race_range(p, bytes, write) race_range_at(p, bytes, write, (u64)__builtin_return_address(0))
 void race_range_at(const void *p, usize bytes, bool write, u64 pc);
-u32 race_reports(void);                              // data races found so far, each counted once
+u32 race_reports(void);                              // data races found so far, each that was said counted once
 u32 race_expect(bool on);                            // self-test: find without a report; how many were found
 #else
 #define RACE_STATUS 0

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // race_report.c - a race in words: both accesses, by whom, from where. Each pair of places once.
 //
-// While it speaks, its hart records nothing. A hart that holds the console's lock speaks without it.
+// While it speaks, its hart records nothing. A hart that holds the console's lock speaks without it, unless
+// another one is speaking, and may be waiting for that lock: then its race is only counted.
 #include "dev/console.h"
 #include "lib/print.h"
 #include "mm/frame.h"
@@ -17,10 +18,11 @@
 static u32 speaking;
 static u64 seen[SEEN_MAX];
 static u32 nseen;         // (a)
+static u32 unsaid, mentioned;  // (a) races that were only counted; how many of these have been spoken of
 static u32 expecting;     // (a) 1: the self-test counts, nothing is printed
 static u32 expected;      // (a)
 
-u32 race_reports(void) { return atomic_load_relaxed(&nseen); }
+u32 race_reports(void) { return atomic_load_relaxed(&nseen) + atomic_load_relaxed(&unsaid); }
 
 u32 race_expect(bool on) {
     atomic_store_relaxed(&expecting, on);
@@ -94,13 +96,19 @@ static void say_place(u64 va) {
     }
 }
 
+static void say_unsaid(void) {
+    u32 all = atomic_load_relaxed(&unsaid), before = atomic_swap_relaxed(&mentioned, all);
+    if (all != before) { say("\nRACE: %u more on harts that held the console\n", all - before); }
+}
+
 // `mine` has just been made by `c`; `old` was found in the shadow and is not ordered before it.
 void race_report(struct race_context *c, u64 va, u64 old, u64 mine) {
     struct hart *h = this_hart();
     u64 flags = irq_save();
     h->race = NULL;
     while (atomic_swap_acquire(&speaking, 1u)) {
-        if (holds_console()) {  // for which who speaks may be waiting
+        if (holds_console()) {
+            atomic_add_relaxed(atomic_load_relaxed(&expecting) ? &expected : &unsaid, 1u);
             h->race = c;
             irq_restore(flags);
             return;
@@ -114,6 +122,7 @@ void race_report(struct race_context *c, u64 va, u64 old, u64 mine) {
         say_access("", mine);
         say_access("after ", old);
     }
+    say_unsaid();
     atomic_store_release(&speaking, 0u);
     h->race = c;
     irq_restore(flags);

@@ -3,14 +3,20 @@
 // whether they race. user/tests/race.c gives each hart a process that plays a role.
 //
 // A play has ROUNDS rounds, each on words of its own. Between rounds the players meet by relaxed
-// operations, which order nothing; so what orders two accesses within a round is the play alone.
+// operations, which order nothing; so what orders two accesses within a round is the play alone. Each begins
+// on the hart of its role's number. Half of the plays, or more, must be silent.
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/refs.h"
+#include "mm/tlb.h"
 #include "proc/sched.h"
+#include "riscv/csr.h"
+#include "riscv/trapframe.h"
 #include "sync/mutex.h"
+#include "sync/park.h"
 #include "sync/race.h"
+#include "sync/waitq.h"
 #include "test/test.h"
 
 #ifdef RACE
@@ -18,9 +24,11 @@
 
 static struct round {
     u64 a, b;       // what is accessed
+    u64 own[8];     // one for each role
     u32 flag, flag2, refs;
     struct spin lock, other;
     struct mutex mutex;
+    struct waitq sleepers;
     struct list queue;
     struct node {
         struct list link;
@@ -233,6 +241,95 @@ PLAY(frame_used_after_given) {
     }
 }
 
+// Threads and harts: what a hart does with one thread comes before what it does with the next.
+static void move_to(u32 hart) {
+    write_once(thread_self()->affinity, 1ul << hart);
+    sched_obey_affinity();
+}
+PLAY(one_hart) {
+    UNUSED;
+    if (role == 0) {
+        put(&r->a, 1);
+        atomic_store_relaxed(&r->flag, 1u);
+    } else if (role == 1) {
+        move_to(0);
+        await_relaxed(&r->flag, 1);
+        put(&r->a, 2);
+    }
+}
+// They have been on one hart; what each does after that, on a hart of its own, nothing orders.
+PLAY(one_hart_no_more) {
+    UNUSED;
+    if (role == 0) {
+        await_relaxed(&r->flag, 1);
+        put(&r->a, 1);
+    } else if (role == 1) {
+        move_to(0);
+        move_to(1);
+        atomic_store_relaxed(&r->flag, 1u);
+        put(&r->a, 2);
+    }
+}
+PLAY(moved) {
+    put(&r->own[role], 1);
+    move_to((role + 1) % n);
+    put(&r->own[role], 2);
+    move_to(role);
+    put(&r->own[role], 3);
+}
+// A thread begins after all that its parent had done (`prepare`), and ends before its parent has waited for
+// it (`judge`, which looks at all words, whatever the play).
+ALL(started, get(&r->own[role]))
+ALL(ended, put(&r->own[role], 1))
+
+// A handler, staged here and now: interrupts go off as in hardware, which tells nobody.
+static noinline void handle(u64 *p) {
+    struct trapframe tf = {.sstatus = SSTATUS_SPP};
+    csr_clear(sstatus, SSTATUS_SIE);
+    race_irq_enter(&tf);
+    put(p, get(p) + 1);
+    race_irq_leave(&tf);
+    csr_set(sstatus, SSTATUS_SIE);
+}
+static void with_interrupts_off(u64 *p) {
+    u64 flags = irq_save();
+    put(p, get(p) + 1);
+    irq_restore(flags);
+}
+ALL(handler_after_enabling, with_interrupts_off(&r->own[role]); handle(&r->own[role]))
+ALL(handler_before_disabling, handle(&r->own[role]); with_interrupts_off(&r->own[role]))
+// Here who takes harts for contexts hears nothing.
+ALL(handler_while_enabled, put(&r->own[role], 1); handle(&r->own[role]))
+
+// Real ones: all harts handle an IPI, and answer.
+static void ring(void) { tlb_shootdown_kernel((u64)&sink, 1); }
+TWO(ipi_tells, put(&r->a, 1); ring(); atomic_store_relaxed(&r->flag, 1u),
+    await_relaxed(&r->flag, 1); irq_restore(irq_save()); get(&r->a))
+PLAY(ipi_asks) {
+    if (role) {
+        with_interrupts_off(&r->own[role]);
+        atomic_add_relaxed(&r->flag, 1u);
+    } else {
+        await_relaxed(&r->flag, n - 1);
+        ring();
+        for (u32 i = 1; i < n; i++) { put(&r->own[i], 0); }
+    }
+}
+
+// Sleep, and be woken.
+static void sleep(struct round *r) {
+    struct waiter w;
+    waitq_add(&r->sleepers, &w);
+    atomic_add_relaxed(&r->flag, 1u);
+    park();
+    waitq_del(&r->sleepers, &w);
+}
+TWO(woken, await_relaxed(&r->flag, n - 1); put(&r->a, 1); waitq_wake_all(&r->sleepers), sleep(r); get(&r->a))
+// The waker stays where it is: its next switch could tell the sleeper's hart what came too late.
+TWO(woken_too_early, await_relaxed(&r->flag, n - 1); waitq_wake_all(&r->sleepers); put(&r->a, 1);
+    while (atomic_load_relaxed(&r->flag2) < n - 1) { cpu_pause(); },
+    sleep(r); get(&r->a); atomic_add_relaxed(&r->flag2, 1u))
+
 static const struct {
     const char *name;
     void (*play)(struct round *r, u32 role, u32 n);
@@ -249,7 +346,9 @@ static const struct {
     RACY(message_too_early), RACY(message_wrong_flag), SILENT(release_sequence),
     SILENT(sequence_heard_of), RACY(sequence_not_heard_of), RACY(sequence_broken), SILENT(learnt_between),
     RACY(not_learnt_between), SILENT(queued), SILENT(count_to_zero), RACY(count_to_zero_relaxed),
-    SILENT(frame_given), RACY(frame_used_after_given),
+    SILENT(frame_given), RACY(frame_used_after_given), SILENT(one_hart), RACY(one_hart_no_more), SILENT(moved),
+    SILENT(started), SILENT(ended), SILENT(handler_after_enabling), SILENT(handler_before_disabling),
+    RACY(handler_while_enabled), SILENT(ipi_tells), SILENT(ipi_asks), SILENT(woken), RACY(woken_too_early),
 };
 
 static long prepare(void) {
@@ -259,6 +358,7 @@ static long prepare(void) {
         spin_init(&rounds[i].other, RANK_PIDS);
         mutex_init(&rounds[i].mutex, RANK_AUDIT);
         list_init(&rounds[i].queue);
+        waitq_init(&rounds[i].sleepers);
         rounds[i].refs = ROUNDS * 8;
     }
     met = 0;
@@ -267,6 +367,7 @@ static long prepare(void) {
 }
 
 static long judge(u32 play, u32 n) {
+    for (u32 i = 0; i < ROUNDS * 8; i++) { put(&rounds[i / 8].own[i % 8], 0); }
     u32 found = race_expect(false);
     bool ok = plays[play].races == (found != 0);
     kprintf("%sok %u - race: %s, %u harts, %u found\n", ok ? "" : "not ", ++judged, plays[play].name, n, found);

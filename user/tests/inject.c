@@ -4,7 +4,7 @@
 // all contents are what they are without. Kernels without CHECK=1 have nothing to inject: skipped.
 #include "common.h"
 
-enum { PAGES = 64, CHILDREN = 6, CALLS = 200 };
+enum { PAGES = 64, CHILDREN = 6, CALLS = 200, AUDITS = 16 };
 
 // From now on one in `rate`; returns how many there have been.
 static long inject(long kind, long seed, long rate, long bound) {
@@ -113,16 +113,72 @@ static void interrupts_come_late(void) {
     CHECK(harts == 1 ? some == 0 : some >= 8);
 }
 
+static void call_often(void) {
+    for (int i = 0; i < CALLS; i++) { ksys_getpid(); }
+}
+
 static void a_hart_is_slow(void) {
     long harts = ksys_kine_ctl(KINE_NHARTS, 0, 0), slow = harts - 1;
     CHECK_EQ(pin((int)slow), 0);
     long none = inject(KINE_SLOW_HART, slow, 1, 1000);
-    for (int i = 0; i < CALLS; i++) { ksys_getpid(); }
+    call_often();
     long some = inject(KINE_SLOW_HART, slow, 8, 20000) - none;
     CHECK(some > CALLS);
     CHECK_EQ(ksys_sched_setaffinity(0, sizeof(long), &(unsigned long){~0ul}), 0);
     work();
     CHECK(end(KINE_SLOW_HART) - none > some);
+}
+
+// Stay on hart 0 while a child on hart 1 audits, so that hart 0 is rung.
+static void be_rung(void) {
+    static struct kine_audit books;
+    int pid = spawn(), status = 0;
+    if (pid == 0) {
+        CHECK_EQ(pin(1), 0);
+        for (int i = 0; i < AUDITS; i++) { CHECK(audit(&books)); }
+        leave();
+    }
+    CHECK_EQ(pin(0), 0);
+    while (ksys_wait4(pid, &status, WNOHANG, NULL) == 0) { continue; }
+    CHECK_EQ(status, 0);
+}
+
+static void only_one_process_is_interrupted_late(void) {
+    if (ksys_kine_ctl(KINE_NHARTS, 0, 0) == 1) { return; }
+    long none = inject(KINE_LATE_IPI | KINE_INJECT_SELF, 7, 1, 1000);
+    be_rung();
+    long mine = inject(KINE_LATE_IPI | KINE_INJECT_SELF, 7, 1, 1000) - none;
+    int pid = spawn();
+    if (pid == 0) {
+        be_rung();
+        leave();
+    }
+    CHECK_EQ(reap(pid), 0);
+    long others = end(KINE_LATE_IPI) - none - mine;
+    ktap_comment("late: %ld of the process's own, %ld while it waits", mine, others);
+    CHECK(mine >= AUDITS && others < AUDITS / 4);
+}
+
+static void only_one_process_is_slow(void) {
+    long harts = ksys_kine_ctl(KINE_NHARTS, 0, 0), slow = harts - 1;
+    CHECK_EQ(pin((int)slow), 0);
+    long none = inject(KINE_SLOW_HART | KINE_INJECT_SELF, slow, 1, 1000);
+    call_often();
+    long mine = inject(KINE_SLOW_HART | KINE_INJECT_SELF, slow, 1, 1000) - none;
+    int pid = spawn();
+    if (pid == 0) {
+        call_often();
+        leave();
+    }
+    CHECK_EQ(reap(pid), 0);
+    if (slow) { CHECK_EQ(pin(0), 0); }
+    long others = inject(KINE_SLOW_HART | KINE_INJECT_SELF, slow, 1, 1000) - none - mine;
+    call_often();
+    long elsewhere = end(KINE_SLOW_HART) - none - mine - others;
+    ktap_comment("slow: %ld of the process's own, %ld of a child's, %ld on hart 0 of %ld", mine, others,
+                 elsewhere, harts);
+    CHECK(mine > CALLS && others < CALLS / 4);
+    CHECK(slow ? elsewhere == 0 : elsewhere > CALLS);
 }
 
 static void all_at_once(void) {
@@ -142,8 +198,9 @@ int main(int argc, char **argv) {
     static const struct test tests[] = {
         KINE_TEST(every_fault_comes_twice), KINE_TEST(one_fault_in_ten_comes_twice),
         KINE_TEST(a_fault_that_fails_does_not_come_twice), KINE_TEST(only_one_process_sees_them),
-        KINE_TEST(interrupts_come_late), KINE_TEST(a_hart_is_slow), KINE_TEST(all_at_once),
-        KINE_TEST(others_are_refused)};
+        KINE_TEST(interrupts_come_late), KINE_TEST(a_hart_is_slow),
+        KINE_TEST(only_one_process_is_interrupted_late), KINE_TEST(only_one_process_is_slow),
+        KINE_TEST(all_at_once), KINE_TEST(others_are_refused)};
     if (have_kine() && end(KINE_SPURIOUS_FAULT) >= 0) {
         return run_tests(tests, COUNT(tests), argc > 1 ? argv[1] : NULL);
     }
