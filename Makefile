@@ -176,7 +176,7 @@ help:
 	@echo "make stress      a seeded campaign    make bench                benchmarks only"
 	@echo "make host-test   unit tests of mm and sync on this machine, with sanitizers (ONLY=word)"
 	@echo "make doctor      is all there?        make lint, mutants, clean, deps"
-	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds, all mutants)"
+	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
 	@echo "  LOCKDEP=1  deadlocks reported before they happen; GHOST=1  fences that the TLBs miss; RACE=1  data races"
