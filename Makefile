@@ -212,7 +212,7 @@ help:
 	@echo "make stress      a seeded campaign    make bench                benchmarks only"
 	@echo "make host-test   unit tests of mm and sync on this machine, with sanitizers (ONLY=word)"
 	@echo "make doctor      is all there?        make lint, mutants, clean, deps"
-	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds, all mutants)"
+	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
 	@echo "  TOOLS=race,ghost or RACE=1 GHOST=1: LOCKDEP GHOST RACE KASAN UBSAN TRACK SCHED, each =1 builds with that tool"

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 
+import emitted
 import mutants as zoo
 import unmutate
 
@@ -53,15 +54,18 @@ def counts():
     result(not bad, "lint: only mm/refs_*.h and frame.c change counts", bad)
 
 
+def compiler():
+    """How a file of the normal kernel is compiled, without the file."""
+    command = subprocess.run(["make", "-nB", "V=1", "out/cas/boot.o", "REFS=cas", "CHECK=0"], cwd=ROOT,
+                             capture_output=True, text=True).stdout
+    return [w for w in shlex.split(re.search(r"^riscv64.*-c kernel/boot.c", command, re.M).group())
+            if w not in ("-MMD", "-MP", "-c", "kernel/boot.c")]
+
+
 def atomics():
-    elf = ROOT / "out" / "cas" / "kernel.elf"
-    text = subprocess.run(["riscv64-unknown-elf-objdump", "-d", "--no-show-raw-insn", str(elf)],
-                          capture_output=True, text=True).stdout
-    calls = re.findall(r"<(__atomic_\w+|__sync_\w+)>", text)
-    put = re.search(r"<frame_copy>:", text)
-    order = re.search(r"lr\.w\.aq", text) and re.search(r"sc\.w\.rl", text)
-    result(bool(put) and bool(order) and not calls,
-           "lint: compare-and-swap keeps its orders, no atomic is a library call", calls[:3])
+    bad, count = emitted.check(ROOT, compiler())
+    print(f"# {count} functions have lr, sc, amo or fence instructions, {len(emitted.EXPECTED)} exactly the expected ones")
+    result(not bad, "lint: compare-and-swap keeps its orders, no atomic is a library call", bad)
 
 
 def voices():
@@ -96,11 +100,7 @@ def sizes():
 
 def mutants():
     """A normal build has none of them, and docs/mutants.md all."""
-    command = subprocess.run(["make", "-nB", "V=1", "out/cas/boot.o", "REFS=cas", "CHECK=0"], cwd=ROOT,
-                             capture_output=True, text=True).stdout
-    compiler = [w for w in shlex.split(re.search(r"^riscv64.*-c kernel/boot.c", command, re.M).group())
-                if w not in ("-MMD", "-MP", "-c", "kernel/boot.c")]
-    bad = unmutate.different(ROOT, ROOT / "out" / "cas", compiler) + [w for w in compiler if "MUTANT" in w]
+    bad = unmutate.different(ROOT, ROOT / "out" / "cas", compiler()) + [w for w in compiler() if "MUTANT" in w]
     result(not bad, "lint: a normal build is the same with all mutants cut out of the tree", bad)
     there = {name for p in (ROOT / "kernel").rglob("*.[chS]") for name in re.findall(r"\bMUTANT_(\w+)", p.read_text())}
     wrong = sorted(there ^ {m.name for m in zoo.rows()})

@@ -16,6 +16,9 @@
 #ifndef OPS
 #define OPS 1       // what each hart of P does, and Q
 #endif
+#ifndef AT_FIRST
+#define AT_FIRST OPS  // what hart 0 does
+#endif
 #ifndef FORKS
 #define FORKS 1
 #endif
@@ -292,7 +295,7 @@ inline forget() { d_step { f = 0; copy = 0; n = 0; failed = false; downgraded = 
 proctype parent(byte h) {
     LOCALS;
     do
-    :: ops < OPS -> ops++;
+    :: ops < (h == 0 -> AT_FIRST : OPS) -> ops++;
         if
         :: store(h, P)
         :: load(h, P)
@@ -301,7 +304,7 @@ proctype parent(byte h) {
         :: h == 2 -> leave(h, P); enter(h, P)
         fi;
         forget()
-    :: ops == OPS -> break
+    :: ops == (h == 0 -> AT_FIRST : OPS) -> break
     od
 }
 proctype child() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # model.mk - the models of the protocols: stress/model, docs/models.md. Included by the Makefile.
-#     make model            within a minute
-#     make model FULL=1     large bounds, every mutant
+#     make model            two minutes
+#     make model FULL=1     large bounds
 PACKAGES += spin gcc libc6-dev
 
 .PHONY: model

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-// shootdown.pml - mailboxes, bells and acknowledgements between harts that shoot at each other.
+// shootdown.pml - mailboxes, bells and acknowledgements between harts that shoot at each other, and the
+// mask of those that are asked.
 //
-// Model      Harts 0 and 1 unmap pages of their own (0: ROUNDS of them, one after the other; 1: one), and
-//            have all three harts forget each (tlb_shootdown_kernel). A hart looks entries up whenever it
-//            likes: held[h] is the set of pages it may have a translation of. Interrupts come at any
-//            moment, except while a hart waits in shoot(); there it serves by polling.
+// Model      Harts 0 and 1 unmap pages of their own (0: ROUNDS of them, one after the other; 1: one) and
+//            have them forgotten: 0's pages belong to the space, 1's to the space or to the kernel. Hart 2
+//            joins and leaves the space meanwhile, MOVES times; whether it is in at first is open.
+//            A hart looks entries up whenever it likes: held[h] is the set of pages it may have a
+//            translation of; of the space's, only while its satp names the space (live[h]).
+//            Interrupts come at any moment, except while a hart waits in shoot(); there it serves by
+//            polling. (as_switch mostly runs with interrupts off; here it may be interrupted, too.)
 // Invariants D1 when a shootdown has returned, no hart holds the page.
 //            D2 no acknowledgement is counted that was not asked for.
 //            D3 nobody waits for ever (SPIN: no invalid end state).
@@ -12,16 +16,27 @@
 #ifndef ROUNDS
 #define ROUNDS 1
 #endif
+#ifndef MOVES
+#define MOVES 1
+#endif
+#define BIT(h) (1 << (h))
 #define PAGE(h, round) (1 << ((h) * ROUNDS + (round)))
+#define ALL ((1 << (2 * ROUNDS)) - 1)
 
-byte mapped = (1 << (2 * ROUNDS)) - 1;  // pages with a valid entry
-byte held[HARTS] = (1 << (2 * ROUNDS)) - 1;
+byte mapped = ALL;                          // pages with a valid entry
+byte user = ALL;                            // pages of the space; the others are the kernel's
+byte held[HARTS] = ALL;
+bool live[HARTS] = true;                    // satp names the space
+byte mask = BIT(0) | BIT(1) | BIT(2);       // as->harts
 byte va[HARTS], pending[HARTS], requests[HARTS];
 bool bell[HARTS];                           // sip.SSIP
 bool masked[HARTS];                         // interrupts off
 
+#define SEEN(h) (live[h] -> mapped : mapped & ~user)
+#define FLUSH(h) held[h] = (held[h] & ~user) | SEEN(h)   // the kernel's are global: they stay
+
 inline acknowledge(i) { d_step { assert(pending[i] > 0); pending[i]-- } }        // D2
-inline fence_page(h, i) { d_step { held[h] = (held[h] & ~va[i]) | mapped } }
+inline fence_page(h, i) { d_step { held[h] = (held[h] & ~va[i]) | SEEN(h) } }
 
 inline serve_one(h, i) {
     if
@@ -45,9 +60,10 @@ inline serve(h) {
     from = 0
 }
 
+#define COUNT(set) (((set) & 1) + (((set) >> 1) & 1) + ((set) >> 2))
 inline ask(h, t) {
     if
-    :: h != t ->
+    :: targets & BIT(t) ->
         requests[t] = requests[t] | (1 << h);  // @ shoot: atomic_or_release(&harts[i]->tlb_requests
 #ifndef MUTANT_NO_BELL
         bell[t] = true                         // @ shoot: ipi_send(harts[i])
@@ -55,15 +71,15 @@ inline ask(h, t) {
     :: else
     fi
 }
-inline shoot(h, page) {
+inline shoot(h, page) {  // of targets
     masked[h] = true;                          // @ shoot: irq_save()
 #ifdef MUTANT_REQUEST_LATE
-    pending[h] = HARTS - 1; ask(h, 0); ask(h, 1); ask(h, 2); va[h] = page;
+    pending[h] = COUNT(targets); ask(h, 0); ask(h, 1); ask(h, 2); va[h] = page;
 #elif defined(MUTANT_PENDING_LATE)
-    va[h] = page; ask(h, 0); ask(h, 1); ask(h, 2); pending[h] = HARTS - 1;
+    va[h] = page; ask(h, 0); ask(h, 1); ask(h, 2); pending[h] = COUNT(targets);
 #else
     va[h] = page;                              // @ shoot: self->shoot_va = va
-    pending[h] = HARTS - 1;                    // @ shoot: atomic_store_relaxed(&self->shoot_pending
+    pending[h] = COUNT(targets);                    // @ shoot: atomic_store_relaxed(&self->shoot_pending
     ask(h, 0); ask(h, 1); ask(h, 2);
 #endif
 #ifndef MUTANT_NO_WAIT
@@ -77,14 +93,67 @@ inline shoot(h, page) {
     masked[h] = false                          // @ shoot: irq_restore(flags)
 }
 
+// The shooter's own translations go first.
+inline own_fence(h, page) { d_step { held[h] = held[h] & ~page } }
+inline shootdown(h, page) {
+#ifdef MUTANT_MASK_READ_EARLY
+    targets = mask; d_step { mapped = mapped & ~page }
+#else
+    d_step { mapped = mapped & ~page }
+    targets = mask;                            // @ tlb_shootdown: atomic_load_acquire(&as->harts)
+#endif
+#ifndef MUTANT_MASK_WITHOUT_SELF
+    if :: targets & BIT(h) -> own_fence(h, page) :: else fi;  // @ tlb_shootdown: if (mask & self) { fence_range(va, pages); }
+#endif
+    targets = targets & ~BIT(h);
+    if :: targets -> shoot(h, page) :: else fi // @ tlb_shootdown: shoot(mask & ~self, va, pages)
+}
+inline shootdown_kernel(h, page) {
+    d_step { mapped = mapped & ~page }
+    own_fence(h, page);                        // @ tlb_shootdown_kernel: fence_range(va, pages)
+    targets = 7 & ~BIT(h);                     // @ tlb_shootdown_kernel: harts_all() & ~(1ul << this_hart()->index)
+    shoot(h, page)                             // @ tlb_shootdown_kernel: shoot(others
+}
+
 proctype hart(byte h) {
-    byte round, from;
+    byte round, from, targets;
     for (round : 0 .. (h == 0 -> ROUNDS - 1 : 0)) {
-        d_step { mapped = mapped & ~PAGE(h, round) }
-        d_step { held[h] = held[h] & ~PAGE(h, round) }  // @ tlb_shootdown_kernel: fence_range(va, pages)
-        shoot(h, PAGE(h, round));                       // @ tlb_shootdown_kernel: shoot(others
-        assert(!((held[0] | held[1] | held[2]) & PAGE(h, round)))                         // D1
+        if
+        :: user & PAGE(h, round) -> shootdown(h, PAGE(h, round))
+        :: else -> shootdown_kernel(h, PAGE(h, round))
+        fi;
+        assert(!((held[0] | held[1] | held[2]) & PAGE(h, round)));                        // D1
+        targets = 0
     }
+}
+
+// ---- hart 2's as_switch ----
+
+inline enter(h) {
+#ifdef MUTANT_MASK_SET_LATE
+    d_step { live[h] = true; held[h] = held[h] | SEEN(h) } mask = mask | BIT(h)
+#else
+    mask = mask | BIT(h);                      // @ as_switch: atomic_or_relaxed(&as->harts, bit)
+    d_step { live[h] = true; held[h] = held[h] | SEEN(h) }  // @ as_switch: csr_write(satp
+#endif
+}
+inline leave(h) {
+#ifdef MUTANT_MASK_CLEARED_EARLY
+    live[h] = false; mask = mask & ~BIT(h); d_step { FLUSH(h) }
+#else
+    live[h] = false;                           // @ as_switch: csr_write(satp
+#ifndef MUTANT_LEAVE_UNFENCED
+    d_step { FLUSH(h) }                        // @ as_switch: sfence_space()
+#endif
+    mask = mask & ~BIT(h)                      // @ as_switch: atomic_and_release(&old->harts, ~bit)
+#endif
+}
+proctype mover() {
+    byte moves;
+    do
+    :: moves < MOVES -> moves++; if :: live[2] -> leave(2) :: else -> enter(2) fi
+    :: moves == MOVES -> break
+    od
 }
 // The interrupt handler of a hart: trap.c.
 proctype handler(byte h) {
@@ -101,5 +170,9 @@ end:do
     od
 }
 init {
-    atomic { run handler(0); run handler(1); run handler(2); run hart(0); run hart(1) }
+    atomic {
+        if :: live[2] = false; mask = BIT(0) | BIT(1); held[2] = 0 :: skip fi;
+        if :: user = user & ~PAGE(1, 0); held[2] = held[2] | PAGE(1, 0) :: skip fi;
+        run handler(0); run handler(1); run handler(2); run hart(0); run hart(1); run mover()
+    }
 }
