@@ -11,7 +11,8 @@ where the bug is: the same command on the clean kernel must pass. KTAP, then the
 
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
 column is what the guest must say (a result without its number), its last the command, perhaps after
-options of boot.py and `--`, or `schedule NAME`: a file of stress/explore/schedules.
+options of boot.py and `--`, or `schedule NAME`: a file of stress/explore/schedules, or `litmus NAME`:
+a litmus test of stress/model, which then reads the mutant's sources.
 """
 import collections
 import functools
@@ -30,6 +31,7 @@ sys.path.append(str(qemu.ROOT / "stress" / "explore"))
 import explore  # noqa: E402
 
 DOC = qemu.ROOT / "docs" / "mutants.md"
+MODELS = qemu.ROOT / "stress" / "model" / "run.py"
 NUMBER = re.compile(r"^not ok \d+ -")
 ROW = re.compile(r"^\| (\w+)(?: \(`REFS=(\w+)`\))? \| [^|]+ \| ([^|]+) \| `([^`]+)` \|$")
 MODEL = re.compile(r"(ok|not ok) \d+ - (?:(\w+), mutant (\w+)|weakened: (.+) to (\w+)): (.*?)(?:[ (]+[\w ,]*in ([\d.]+) s\))$")
@@ -68,12 +70,23 @@ def run(folder, command, says):
     return False, f"{guest.verdict} {guest.why}".strip(), guest.status
 
 
+def litmus(test, mutant, says):
+    """The same of a litmus test on the sources with that mutant, if any."""
+    done = subprocess.run([sys.executable, str(MODELS), "--litmus", test, *mutant], capture_output=True, text=True)
+    lines = done.stdout.splitlines() + done.stderr.splitlines()
+    said = [line for line in lines if says in NUMBER.sub("not ok -", line)]
+    return (True, said[0], None) if said else (False, lines[-1], done.returncode)
+
+
 @functools.cache
 def control(refs, tools, command):
     """What is wrong with the clean kernel, None if nothing: each command runs once."""
     start = time.monotonic()
     folder = mutantbuild.clean(refs, tools)
-    _, said, status = run(folder, command, "\0")
+    if command.startswith("litmus "):
+        _, said, status = litmus(command.split()[1], [], "\0")
+    else:
+        _, said, status = run(folder, command, "\0")
     print(f"# clean: {folder} {command}: {said} ({time.monotonic() - start:.1f} s)", flush=True)
     return f"the clean kernel: {said}" if status != 0 else None
 
@@ -82,7 +95,10 @@ def killed(m):
     """(found, what was said, seconds)"""
     folder = mutantbuild.build(m.refs, m.tools, m.name)
     start = time.monotonic()
-    found, said, _ = run(folder, m.command, m.says)
+    if m.command.startswith("litmus "):
+        found, said, _ = litmus(m.command.split()[1], [m.name], m.says)
+    else:
+        found, said, _ = run(folder, m.command, m.says)
     seconds = time.monotonic() - start
     mutantbuild.remove(folder)
     wrong = control(m.refs, m.tools, m.command)
@@ -101,8 +117,7 @@ def plain(m):
 
 def models():
     """(name, found, what was said, seconds) of every mutant of stress/model."""
-    search = subprocess.Popen([sys.executable, str(qemu.ROOT / "stress" / "model" / "run.py"), "--full"],
-                              stdout=subprocess.PIPE, text=True)
+    search = subprocess.Popen([sys.executable, str(MODELS), "--full"], stdout=subprocess.PIPE, text=True)
     for line in search.stdout:
         row = MODEL.match(line)
         if row and "not needed" not in line:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """unmutate.py - the kernel's sources with every mutant cut out of them, as unifdef would: a normal build must
-be made of exactly that."""
+be made of exactly that. Or with one left in: what the litmus tests of stress/model read."""
 import re
 import shutil
 import subprocess
@@ -11,31 +11,29 @@ MUTANT = re.compile(r"\bMUTANT_\w+")
 IF, ELSE, ENDIF = re.compile(r"#\s*(?:if|elif)"), re.compile(r"#\s*(else|elif)"), re.compile(r"#\s*endif")
 
 
-def truth(line):
-    """Of a condition without any mutant, whatever else is defined: what also hangs on that is cut out."""
-    if line.startswith("#ifdef"):
-        return False
-    if line.startswith("#ifndef"):
-        return True
+def truth(line, on):
+    """Of a condition without any mutant but `on`, whatever else is defined: what also hangs on that is cut out."""
+    if line.startswith(("#ifdef", "#ifndef")):
+        return (MUTANT.search(line).group() == on) == line.startswith("#ifdef")
     words = re.sub(r"#\s*\w+|//.*|[\\\v]", " ", line).strip()
-    words = re.sub(r"defined\(MUTANT_\w+\)", "False", words)
+    words = re.sub(r"defined\((MUTANT_\w+)\)", lambda name: str(name[1] == on), words)
     words = words.replace("!", " not ").replace("&&", " and ").replace("||", " or ")
     return all(eval(re.sub(r"defined\(\w+\)", other, words)) for other in ("True", "False"))
 
 
-def cut(text):
-    """Lines that a mutant alone would see become empty, and so do the conditions about mutants."""
+def cut(text, on=None):
+    """Lines that a mutant alone (but MUTANT_... `on`) would see become empty, and so do the conditions about mutants."""
     out, stack = [], []  # of each #if: [about mutants, this branch stays, a branch has been taken]
     for line in re.sub(r"\\\n", " \\\\\v", text).split("\n"):
         about, keep = bool(MUTANT.search(line)), all(frame[1] for frame in stack)
         if ELSE.match(line) and stack[-1][0]:
-            value = truth(line) if about else True
+            value = truth(line, on) if about else True
             stack[-1][1:] = [value and not stack[-1][2], stack[-1][2] or value]
             line = ""
         elif ENDIF.match(line):
             line = "" if stack.pop()[0] or not keep else line
         elif IF.match(line) and not ELSE.match(line):
-            value = not about or truth(line)
+            value = not about or truth(line, on)
             stack.append([about, value, value])
             line = line if keep and not about else ""
         else:

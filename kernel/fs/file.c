@@ -33,7 +33,11 @@ void file_get(struct file *f) {
 }
 
 void file_put(struct file *f) {
+#ifdef MUTANT_file_put_relaxed  // "only a number"
+    if (atomic_sub_relaxed(&f->refs, 1u) != 1) {
+#else
     if (atomic_sub_release(&f->refs, 1u) != 1) {  // pairs with the fence of the last one
+#endif
         return;
     }
     atomic_fence_acquire();

@@ -67,7 +67,9 @@ void as_switch(struct as *as) {
     u64 bit = 1ul << h->index;
     if (as) {
         atomic_or_relaxed(&as->harts, bit);
+#ifndef MUTANT_enter_unfenced  // "satp comes later anyway"
         atomic_fence_full();
+#endif
     }
     u64 root = as ? frame_pa(as->root) : kvm_root_pa;
     ghost_satp(frame_from_pa(root), csr_write(satp, SATP_SV39 | root >> PAGE_SHIFT));
@@ -80,7 +82,11 @@ void as_switch(struct as *as) {
     fence_i();  // text may have been filled in by another hart
 #endif
     if (old) {
+#ifdef MUTANT_leave_relaxed  // "sfence.vma has fenced"
+        atomic_and_relaxed(&old->harts, ~bit);
+#else
         atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy, tlb_shootdown
+#endif
     }
 }
 

@@ -34,7 +34,11 @@ static frame_t own(frame_t f, enum frame_class class) {
         r->class = class;
         r->live = 0;
         track_allocated(f);
+#ifdef MUTANT_own_relaxed  // "it is ours alone"
+        atomic_store_relaxed(&r->ref, 1u);
+#else
         atomic_store_release(&r->ref, 1u);  // pairs with O5
+#endif
         COUNT(frame_allocs);
     }
     return f;

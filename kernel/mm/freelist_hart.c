@@ -62,7 +62,9 @@ void freelist_init(void *memory, u32 n) {
 // A move of frames begins: nothing that makes them disappear may be seen before the odd epoch.
 static void move_begin(struct freelist *l) {
     atomic_store_relaxed(&l->epoch, l->epoch + 1);
+#ifndef MUTANT_move_unfenced  // "move_end releases"
     atomic_fence_release();  // A2, pairs with the fence in take_slow
+#endif
 }
 
 static void move_end(struct freelist *l) {
@@ -84,7 +86,11 @@ static always_inline frame_t slots_take(frame_t *slot, u32 *top) {
 }
 
 static always_inline void slots_give(struct freelist *l, frame_t *slot, u32 *top, frame_t f) {
+#ifdef MUTANT_give_relaxed  // "the epoch is released"
+    atomic_store_relaxed(&slot[*top], f);
+#else
     atomic_store_release(&slot[*top], f);            // A1
+#endif
     *top += 1;                                       // L1
     atomic_store_release(&l->epoch, l->epoch + 2);   // A2: a give is complete at once
 }
@@ -188,7 +194,11 @@ static u64 epoch_sum(void) {
 static frame_t rob_magazines(frame_t *slot) {
     for (u32 i = 0; i < ALL_SLOTS; i++) {
         if (atomic_load_relaxed(&slot[i])) {
+#ifdef MUTANT_rob_relaxed  // "the epoch was acquired"
+            frame_t f = atomic_swap_relaxed(&slot[i], FRAME_NONE);
+#else
             frame_t f = atomic_swap_acquire(&slot[i], FRAME_NONE);  // A1
+#endif
             if (f) { return f; }
         }
     }

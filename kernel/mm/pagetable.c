@@ -28,7 +28,11 @@ pte_t *pt_make(struct as *as, u64 va) {
             if (!lower) { return NULL; }
             frame_record(pt_table_of(e))->live++;
             // zeros before the pointer
+#ifdef MUTANT_table_relaxed  // "it was zeroed long ago"
+            ghost_change(e, atomic_store_relaxed(e, pte_make(frame_pa(lower), PTE_V)));
+#else
             ghost_change(e, atomic_store_release(e, pte_make(frame_pa(lower), PTE_V)));
+#endif
         }
         table = table_at(*e);
     }
@@ -43,7 +47,11 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf) {
     frame_get(frame_of_pte(leaf));
 #endif
     RACE_POINT_FRAME("table.set", frame_of_pte(leaf));
+#ifdef MUTANT_leaf_relaxed  // "the lock is let go later"
+    ghost_change(e, atomic_store_relaxed(e, leaf));
+#else
     ghost_change(e, atomic_store_release(e, leaf));  // the page's contents before the entry
+#endif
 }
 
 // Frames that have been unhooked and wait for the shootdown.

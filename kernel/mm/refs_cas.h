@@ -48,7 +48,9 @@ static inline bool must_check frame_put(frame_t f) {
     return frame_refs(f) == 0;
 #endif
     if (old == 1) {
+#ifndef MUTANT_last_put_unfenced  // "nobody else has it now"
         atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
+#endif
         return true;
     }
     if (unlikely((i32)old <= 0)) { refs_misused(f, old, "put"); }
@@ -63,7 +65,11 @@ static inline bool must_check frame_get_unless_free(frame_t f) {
 #ifndef MUTANT_get_from_zero
         if (old == 0) { return false; }
 #endif
+#ifdef MUTANT_get_relaxed  // as frame_get
+        if (ref_is_saturated(old + 1) || atomic_cas32_relaxed(ref, old, old + 1)) {
+#else
         if (ref_is_saturated(old + 1) || atomic_cas32_acquire(ref, old, old + 1)) {  // O5
+#endif
             return true;
         }
     }

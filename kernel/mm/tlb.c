@@ -34,7 +34,11 @@ void tlb_serve(void) {
     for (u32 i = 0; from; i++, from >>= 1) {
         if (from & 1) {
             fence_range(harts[i]->shoot_va, harts[i]->shoot_pages);
+#ifdef MUTANT_ack_relaxed  // "only a number"
+            atomic_sub_relaxed(&harts[i]->shoot_pending, 1u);
+#else
             atomic_sub_release(&harts[i]->shoot_pending, 1u);  // T2
+#endif
         }
     }
 }
@@ -52,7 +56,11 @@ static void shoot(u64 targets, u64 va, u64 pages) {
     atomic_store_relaxed(&self->shoot_pending, bits_count(targets));
     for (u32 i = 0; i < nharts; i++) {
         if (targets >> i & 1) {
+#ifdef MUTANT_request_relaxed  // "the bell fences"
+            atomic_or_relaxed(&harts[i]->tlb_requests, 1ul << self->index);
+#else
             atomic_or_release(&harts[i]->tlb_requests, 1ul << self->index);  // T1
+#endif
             ipi_send(harts[i]);
         }
     }
@@ -72,7 +80,9 @@ static void shoot(u64 targets, u64 va, u64 pages) {
 
 void tlb_shootdown(struct as *as, u64 va, u64 pages) {
     RACE_POINT("tlb.shootdown");
+#ifndef MUTANT_shootdown_unfenced  // "the load acquires"
     atomic_fence_full();  // the entry's change before the mask: pairs with as_switch
+#endif
     u64 mask = atomic_load_acquire(&as->harts);  // who has left did so after its last access
     u64 self = 1ul << this_hart()->index;
     if (mask & self) { fence_range(va, pages); }

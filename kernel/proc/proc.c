@@ -80,7 +80,9 @@ void proc_kill(struct proc *p, int signal) {
     struct thread *t = p->thread;
     if (!atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)) { return; }
     atomic_or_relaxed(&t->work, WORK_KILL);
+#ifndef MUTANT_kill_unfenced  // "the CAS has both halves"
     atomic_fence_full();  // the signal before the look at its state: pairs with park_killed
+#endif
     unpark(t);
     struct hart *h = harts[read_once(t->hart)];
     if (h != this_hart() && read_once(h->current) == t) { ipi_send(h); }

@@ -20,7 +20,11 @@ static u32 standing;  // (a) how many do
 bool quiesce_asked(void) { return atomic_load_relaxed(&asked); }
 
 void quiesce_stand(void) {
+#ifdef MUTANT_stand_relaxed  // "only a number"
+    atomic_add_relaxed(&standing, 1u);
+#else
     atomic_add_release(&standing, 1u);  // all that we did comes before what is done meanwhile
+#endif
     while (atomic_load_acquire(&asked)) {
         u64 flags = irq_save();
         if (atomic_load_acquire(&asked)) { wait_for_interrupt(); }
@@ -36,7 +40,11 @@ void quiesce_run(void (*fn)(void *), void *arg) {
     ipi_send_others();
     while (atomic_load_acquire(&standing) != nharts - 1) { cpu_pause(); }  // pairs with quiesce_stand
     fn(arg);
+#ifdef MUTANT_resume_relaxed  // "who only looks has nothing to publish"
+    atomic_store_relaxed(&asked, 0u);
+#else
     atomic_store_release(&asked, 0u);
+#endif
     ipi_send_others();
     while (atomic_load_acquire(&standing)) { cpu_pause(); }
 }

@@ -68,7 +68,9 @@ struct thread *runq_take(void) {
 }
 
 static void kick_if_idle(struct hart *h) {
+#ifndef MUTANT_kick_unfenced  // "the unlock was a release"
     atomic_fence_full();  // the queue before idle_now: pairs with runq_wait
+#endif
     if (atomic_load_relaxed(&h->idle_now)) { ipi_send(h); }
 }
 
@@ -136,7 +138,9 @@ void runq_wait(void) {
     irq_disable();
     atomic_or_relaxed(&idle_mask, bit);
     atomic_store_relaxed(&h->idle_now, 1u);
+#ifndef MUTANT_idle_unfenced  // "one after the other"
     atomic_fence_full();  // idle_now before the queue: pairs with kick_if_idle
+#endif
     if (!read_once(h->runq->length) && !quiesce_asked()) {
         timer_idle();
         wait_for_interrupt();

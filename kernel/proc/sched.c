@@ -29,7 +29,11 @@ static void finish(struct thread *prev) {
     }
     switch (atomic_load_relaxed(&prev->state)) {
     case THREAD_PARKING:
+#ifdef MUTANT_parked_relaxed  // "it left long ago"
+        if (atomic_cas32_acquire(&prev->state, THREAD_PARKING, THREAD_PARKED)) {
+#else
         if (atomic_cas32_acq_rel(&prev->state, THREAD_PARKING, THREAD_PARKED)) {  // Q1
+#endif
             return;
         }
         __attribute__((fallthrough));  // somebody woke it meanwhile
@@ -132,7 +136,9 @@ void unpark(struct thread *t) {
 
 bool park_killed(void) {
     struct proc *p = thread_self()->proc;
+#ifndef MUTANT_park_unfenced  // "the queue's lock is let go in between"
     atomic_fence_full();  // our announcement before the look: pairs with proc_kill
+#endif
     return p && read_once(p->kill_signal);
 }
 

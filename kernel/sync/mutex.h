@@ -23,7 +23,11 @@ void mutex_wake(struct mutex *m);  // and of mutex_unlock
 static always_inline void mutex_lock(struct mutex *m) {
     lockdep_take(m, m->rank, LOCKDEP_MUTEX);
     schedule_lock(m->rank);
+#ifdef MUTANT_mutex_lock_relaxed  // "the branch keeps the order"
+    if (unlikely(!atomic_cas32_relaxed(&m->state, 0, 1))) {
+#else
     if (unlikely(!atomic_cas32_acquire(&m->state, 0, 1))) {  // pairs with mutex_unlock
+#endif
         mutex_wait(m);
     }
     write_once(m->owner, this_hart()->current);
@@ -32,7 +36,11 @@ static always_inline void mutex_lock(struct mutex *m) {
 static always_inline void mutex_unlock(struct mutex *m) {
     lockdep_drop(m, m->rank, LOCKDEP_MUTEX, read_once(m->state));
     write_once(m->owner, NULL);
+#ifdef MUTANT_mutex_unlock_relaxed  // "a swap is a fence"
+    if (unlikely(atomic_swap_relaxed(&m->state, 0u) == 2)) {
+#else
     if (unlikely(atomic_swap_release(&m->state, 0u) == 2)) {  // pairs with mutex_lock
+#endif
         mutex_wake(m);
     }
 }

@@ -49,7 +49,11 @@ static unwatched void spin_note_dropped(struct spin *l) {
 static always_inline void spin_lock(struct spin *l) {
     lockdep_take(l, l->rank, LOCKDEP_SPIN);
     schedule_lock(l->rank);
+#ifdef MUTANT_lock_relaxed  // "who gets it gets it"
+    if (unlikely(atomic_swap_relaxed(&l->word, 1u))) {
+#else
     if (unlikely(atomic_swap_acquire(&l->word, 1u))) {  // pairs with spin_unlock
+#endif
         spin_wait(l);
     }
     spin_note_held(l);

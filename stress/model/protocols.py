@@ -31,6 +31,15 @@ def sole_owner():
                 {"ref": 3}, {"page": 0}, None)
 
 
+def last_close():
+    def holder():
+        yield read("file")
+        if (yield at(add("refs", -1), "file_put: atomic_sub_release(&f->refs, 1u)")) == 1:
+            yield at(fence("acquire"), "file_put: atomic_fence_acquire()")
+            yield write("file", "recycled")
+    return Test("close: uses of a file end before it is recycled", [holder] * 3, {"refs": 3}, {"file": 0}, None)
+
+
 def unless_free():
     def allocator():
         yield write("page", "record")
@@ -194,6 +203,21 @@ def mailbox():
                 {"request": 0}, None)
 
 
+def standstill():
+    def hart():
+        yield write("frame", 1)
+        yield at(add("standing", 1), "quiesce_stand: atomic_add_release(&standing, 1u)")
+        yield at(load("asked", want=(0,)), "quiesce_stand: atomic_load_acquire(&asked)")
+        yield write("frame", 2)
+
+    def asker():
+        yield at(load("standing", want=(1,)), "quiesce_run: atomic_load_acquire(&standing) != nharts - 1")
+        yield read("frame")
+        yield at(store("asked", 0), "quiesce_run: atomic_store_release(&asked, 0u)")
+    return Test("quiesce: all that a hart did comes before the look, all that it does behind it", [hart, asker],
+                {"asked": 1, "standing": 0}, {"frame": 0}, None)
+
+
 def hart_mask():
     def comer():
         yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
@@ -251,8 +275,8 @@ def publication():
                 {"table": 0, "page": 0, "copy": 0}, None)
 
 
-TESTS = [last_put(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
-         context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(),
+TESTS = [last_put(), last_close(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
+         context(), idle(), mailbox(), standstill(), hart_mask(), leave_space(), skip_leaver(), publication(),
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 

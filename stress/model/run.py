@@ -5,6 +5,8 @@
     stress/model/run.py            small bounds, and of each model's mutants every third: within a minute
     stress/model/run.py --full     large bounds, every mutant
     stress/model/run.py --mutant cow FORK_NO_SHOOTDOWN    show how it goes wrong, step by step
+    stress/model/run.py --litmus idle [idle_unfenced]     one litmus test, with the orders of the kernel
+                                                          or of its tree with that MUTANT
 
 A correct model must be searched to its end without an error; a mutant must not pass.
 """
@@ -83,6 +85,19 @@ def protocol_tests(results):
         results.one(bool(wrong_outcomes(test)[0]), f"kernel: {test.name}")
 
 
+def kernel_test(results, name, mutant=None):
+    """The litmus test that the function `name` makes, or several; what the C has is what is tested."""
+    tests = [t for t in protocols.TESTS if t.threads[0].__qualname__.split(".")[0] == name]
+    orders = mapping.weakened(mutant) if mutant else {}
+    for mark, order in orders.items():
+        print(f"# {mutant}: {mark}: {order}")
+    if not tests or (mutant and not orders):
+        raise SystemExit(f"no test {name}" if not tests else f"{mutant} weakens nothing that a test knows")
+    for test in tests:
+        wrong, _ = wrong_outcomes(test, orders)
+        results.one(not wrong, f"kernel: {test.name}", map(str, wrong[:3]))
+
+
 def documented(results):
     text = (mapping.ROOT / "docs" / "memory-model.md").read_text()
     names = {tag.split(":")[0] for tag, _ in protocols.SLACK}
@@ -155,6 +170,9 @@ def main():
         return show(*sys.argv[sys.argv.index("--mutant") + 1:][:2])
     full, results = "--full" in sys.argv, Results()
     print("KTAP version 1")
+    if "--litmus" in sys.argv:
+        kernel_test(results, *sys.argv[sys.argv.index("--litmus") + 1:][:2])
+        return results.failed != 0
     mapped(results)
     documented(results)
     classic_tests(results)

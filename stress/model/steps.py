@@ -5,12 +5,11 @@ the line of the C that it stands for, and the locks, wait queues and parking tha
 at(op, "function: text"): the order of the operation is taken from the name in the text, and mapping.py
 looks the text up in the function. So the tests hold for the orders that the kernel has.
 """
-import re
 from collections import namedtuple
 
+from mapping import ORDER
 from weak import add, cas, fence, load, read, store, swap, write
 
-ORDER = re.compile(r"_(relaxed|acquire|release|acq_rel|full)(?:_of)?\b")
 READY_OR_RUNNING = ("ready", "running")
 
 # bad(outcome): is this outcome (a tuple of the threads' results) wrong? A race or a thread that is

@@ -7,6 +7,7 @@ import pytest
 import mutantbuild
 import mutants
 import qemu
+import unmutate
 
 
 def make(*words):
@@ -41,3 +42,22 @@ def test_rows_of_one_name_agree_about_refs():
     refs = {}
     for m in mutants.rows():
         assert m.refs in mutantbuild.REFS and refs.setdefault(m.name, m.refs) == m.refs
+
+
+def test_one_mutant_is_left_in():
+    text = "#ifdef MUTANT_a\n1\n#elif defined(MUTANT_b) || defined(CHECK)\n2\n#else\n3\n#endif\n#ifndef MUTANT_b\n4\n#endif\n"
+
+    def left(*on):
+        return [line for line in unmutate.cut(text, *on).split("\n") if line.isdigit()]
+    assert left() == ["3", "4"] and left("MUTANT_a") == ["1", "4"] and left("MUTANT_b") == ["2"]
+
+
+def test_a_litmus_test_reads_the_tree_with_the_mutant():
+    def litmus(*words):
+        done = subprocess.run([qemu.ROOT / "stress/model/run.py", "--litmus", *words], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+    assert litmus("idle")[0] == 0
+    status, said = litmus("idle", "idle_unfenced")
+    assert status == 1 and "\n# idle_unfenced: runq_wait: atomic_fence_full(): relaxed\nnot ok 1 - kernel: idle:" in said
+    status, said = litmus("idle", "W17")
+    assert status == 1 and "W17 weakens nothing" in said
