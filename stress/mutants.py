@@ -36,7 +36,7 @@ NUMBER = re.compile(r"^not ok \d+ -")
 ROW = re.compile(r"^\| (\w+)(?: \(`REFS=(\w+)`\))? \| [^|]+ \| ([^|]+) \| `([^`]+)` \|$")
 MODEL = re.compile(r"(ok|not ok) \d+ - (?:(\w+), mutant (\w+)|weakened: (.+) to (\w+)): (.*?)(?:[ (]+[\w ,]*in ([\d.]+) s\))$")
 PLAIN = ["--smp", "8", "--mem", "256M", "--", "/bin/stress", "all", "rounds=2", "workers=4", "seed=1"]
-FAST = 5.0  # seconds in the matrix
+FAST = 30.0  # seconds in the matrix
 
 Mutant = collections.namedtuple("Mutant", "name refs tools tool says command")
 

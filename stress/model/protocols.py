@@ -31,6 +31,15 @@ def sole_owner():
                 {"ref": 3}, {"page": 0}, None)
 
 
+def last_close():
+    def holder():
+        yield read("file")
+        if (yield at(add("refs", -1), "file_put: atomic_sub_release(&f->refs, 1u)")) == 1:
+            yield at(fence("acquire"), "file_put: atomic_fence_acquire()")
+            yield write("file", "recycled")
+    return Test("close: uses of a file end before it is recycled", [holder] * 3, {"refs": 3}, {"file": 0}, None)
+
+
 def unless_free():
     def allocator():
         yield write("page", "record")
@@ -266,7 +275,7 @@ def publication():
                 {"table": 0, "page": 0, "copy": 0}, None)
 
 
-TESTS = [last_put(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
+TESTS = [last_put(), last_close(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
          context(), idle(), mailbox(), standstill(), hart_mask(), leave_space(), skip_leaver(), publication(),
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
