@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""lint.py - rules that the compiler does not know: layers, who may touch counts, emitted atomics,
-and the lock table of docs/architecture.md, which is made from kernel/sync/lockrank.h.
+"""lint.py - rules that the compiler does not know: layers, who may touch counts, emitted atomics
+(emitted.py) and their rows (orders.py), and the lock table of docs/architecture.md, which is made from
+kernel/sync/lockrank.h.
 
     stress/lint.py            check
     stress/lint.py --write    write the table
@@ -14,6 +15,7 @@ import sys
 
 import emitted
 import mutants as zoo
+import orders
 import unmutate
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -66,6 +68,15 @@ def atomics():
     bad, count = emitted.check(ROOT, compiler())
     print(f"# {count} functions have lr, sc, amo or fence instructions, {len(emitted.EXPECTED)} exactly the expected ones")
     result(not bad, "lint: compare-and-swap keeps its orders, no atomic is a library call", bad)
+
+
+def documented():
+    text = (ROOT / "docs" / "memory-model.md").read_text()
+    found = orders.of_kernel(ROOT / "kernel")
+    bad = orders.undocumented(found, text)
+    result(found and not bad, "lint: docs/memory-model.md has a row for each atomic that is stronger than relaxed", bad)
+    gone = orders.unused(found, text)
+    result(not gone, "lint: docs/memory-model.md names only functions that have one", gone)
 
 
 def voices():
@@ -123,6 +134,7 @@ def lock_table():
 layers()
 counts()
 atomics()
+documented()
 voices()
 sizes()
 mutants()
