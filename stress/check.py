@@ -140,7 +140,6 @@ def stream(tally, script, *words):
 
 def under_the_race_detector(tally):
     """A guest that has made a report ends with a status of its own (RACE_STATUS)."""
-    tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", kernel=RACE)
     for test in ["race", *TESTS]:
         tally.guest(test, ["/tests/" + test], kernel=RACE)
 
