@@ -21,8 +21,8 @@ typedef u64 uaddr;  // an address in user space: never dereferenced but by uacce
 #define noreturn __attribute__((noreturn))
 #define noinline __attribute__((noinline))
 #define always_inline inline __attribute__((always_inline))
-#ifdef RACE
-// Not seen by the race detector.
+#if defined(RACE) || defined(WEAK)
+// Not seen by the race detector, nor by test/weak.
 #define unwatched __attribute__((unused, __noinline__, no_sanitize_thread))
 #else
 #define unwatched always_inline

@@ -6,8 +6,8 @@
 // CAS        is inline assembly: GCC 12 for RISC-V emits compare-exchange without its release half
 //            ("release" gives a bare lr/sc, "acq_rel" an sc without .rl). Fetch-and-op and exchange
 //            come out right and are left to the compiler. `make lint` checks the object code.
-// Tools      Host builds for unit tests, and files under the race detector, use the compiler's own for
-//            everything, so that each operation is seen with its stated order.
+// Tools      Host builds (unit tests; WEAK: kernel/test/weak), and files under the race detector, use the
+//            compiler's own for everything, so that each operation is seen with its stated order.
 //
 // Each use of an order stronger than relaxed names what it pairs with; docs/memory-model.md lists
 // them all.
@@ -39,7 +39,7 @@
 #define atomic_fence_full() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 // An acquire fence behind an operation on *p, which the host's ThreadSanitizer knows only as a load of *p.
-#ifdef __riscv
+#if defined(__riscv) || defined(WEAK)
 #define atomic_fence_acquire_of(p) ((void)(p), atomic_fence_acquire())
 #else
 #define atomic_fence_acquire_of(p) ((void)atomic_load_acquire(p))
