@@ -108,6 +108,7 @@ include user/user.mk
 
 # ---- unit tests on this machine ----
 include kernel/test/host/host.mk
+include kernel/test/weak/weak.mk
 
 # ---- running ----
 VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHECK) \
@@ -212,6 +213,7 @@ help:
 	@echo "make stress      a seeded campaign    make bench                benchmarks only"
 	@echo "make host-test   unit tests of mm and sync on this machine, with sanitizers (ONLY=word)"
 	@echo "make doctor      is all there?        make lint, mutants, clean, deps"
+	@echo "make weak        the kernel's lock-free code on this machine under weak memory (ONLY=play MUTANT=)"
 	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds)"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"

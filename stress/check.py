@@ -147,6 +147,7 @@ def under_the_race_detector(tally):
 def everything(tally):
     stream(tally, "stress/lint.py")
     stream(tally, "stress/model/run.py")
+    stream(tally, "stress/weak.py")
     stream(tally, "stress/explore/explore.py", "check")
     host_tests(tally)
     figures(tally)

@@ -194,11 +194,7 @@ static u64 epoch_sum(void) {
 static frame_t rob_magazines(frame_t *slot) {
     for (u32 i = 0; i < ALL_SLOTS; i++) {
         if (atomic_load_relaxed(&slot[i])) {
-#ifdef MUTANT_rob_relaxed  // "the epoch was acquired"
-            frame_t f = atomic_swap_relaxed(&slot[i], FRAME_NONE);
-#else
             frame_t f = atomic_swap_acquire(&slot[i], FRAME_NONE);  // A1
-#endif
             if (f) { return f; }
         }
     }

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// absent.c - what the files under test call elsewhere, never in a play. (No headers: these have no arguments.)
+void fail(const char *format, ...) __attribute__((noreturn));
+#define ABSENT(name) void name(void); void name(void) { fail("%s is not in this build", #name); }
+ABSENT(cache_alloc)
+ABSENT(cache_free)
+ABSENT(cache_init)
+ABSENT(kvm_clear_root)
+ABSENT(kvm_copy_root)
+ABSENT(pt_alloc)
+ABSENT(pt_clear)
+ABSENT(pt_free)
+ABSENT(region_add)
+ABSENT(region_find)
+ABSENT(region_first)
+ABSENT(region_gap)
+ABSENT(region_next)
+ABSENT(region_remove)
+ABSENT(region_split)
+ABSENT(page_zero)
+ABSENT(page_copy)
