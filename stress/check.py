@@ -141,6 +141,8 @@ def stream(tally, script, *words):
 def under_the_race_detector(tally):
     """A guest that has made a report ends with a status of its own (RACE_STATUS)."""
     for test in ["race", *TESTS]:
+        if test == "mem":  # its last test compares records with frames: most of these are shadow here
+            continue
         tally.guest(test, ["/tests/" + test], kernel=RACE)
 
 
