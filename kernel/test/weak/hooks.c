@@ -48,7 +48,6 @@ ATOMIC(64)
 void __tsan_atomic_thread_fence(int order);
 void __tsan_atomic_thread_fence(int order) { memory_fence(order); }
 
-// Volatile accesses are marked ones: no race, and their order is nobody's business.
 #define PLAIN(bytes)                                                                               \
     void __tsan_read##bytes(void *p);                                                              \
     void __tsan_read##bytes(void *p) { memory_plain(p, bytes, false); }                            \
@@ -57,11 +56,7 @@ void __tsan_atomic_thread_fence(int order) { memory_fence(order); }
     void __tsan_unaligned_read##bytes(void *p);                                                    \
     void __tsan_unaligned_read##bytes(void *p) { memory_plain(p, bytes, false); }                  \
     void __tsan_unaligned_write##bytes(void *p);                                                   \
-    void __tsan_unaligned_write##bytes(void *p) { memory_plain(p, bytes, true); }                  \
-    void __tsan_volatile_read##bytes(void *p);                                                     \
-    void __tsan_volatile_read##bytes(void *p) { (void)p; }                                         \
-    void __tsan_volatile_write##bytes(void *p);                                                    \
-    void __tsan_volatile_write##bytes(void *p) { (void)p; }
+    void __tsan_unaligned_write##bytes(void *p) { memory_plain(p, bytes, true); }
 PLAIN(1)
 PLAIN(2)
 PLAIN(4)

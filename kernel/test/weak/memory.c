@@ -14,7 +14,7 @@
 // Plain      accesses see memory as it is; two of them, one a write, of which neither happens before the
 //            other are a race, and a race is a failure.
 // Not        load buffering; a store that is older than one which has been made already (2+2W): weak.py has
-// covered    the latter. Volatile accesses (read_once, write_once) see the newest value.
+// covered    the latter.
 #include <stdlib.h>
 #include <string.h>
 #include "test/weak/weak.h"
