@@ -28,12 +28,6 @@ WRAPPER(unknown, -ENOSYS)
 #include "syscall/table.h"
 
 #define S0(n, name, ...) [n] = do_##name,
-#define S1 S0
-#define S2 S0
-#define S3 S0
-#define S4 S0
-#define S5 S0
-#define S6 S0
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const wrapper calls[CALL_MAX + 1] = {

@@ -15,12 +15,6 @@
 
 // The highest number: each call is an array as long as its own, and the union as long as the longest.
 #define S0(n, name, ...) char name[n];
-#define S1 S0
-#define S2 S0
-#define S3 S0
-#define S4 S0
-#define S5 S0
-#define S6 S0
 union syscall_numbers {
 #include "syscall/table.h"
 };

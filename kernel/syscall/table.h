@@ -2,12 +2,22 @@
 // table.h - the one table of system calls.
 //
 // Whoever includes this file first defines S0 .. S6 (the digit is the number of arguments) and gets
-// one line per call: number, name, then (type, name) for each argument. Numbers below 1000, argument
-// order and the -errno convention are Linux/riscv64's. Numbers from 1000 are Kine's own (abi.h).
+// one line per call: number, name, then (type, name) for each argument. Who defines S0(n, name, ...) alone
+// gets all calls by that one. Numbers below 1000, argument order and the -errno convention are
+// Linux/riscv64's. Numbers from 1000 are Kine's own (abi.h).
 //
 // Argument types: `uaddr` is a user address, the rest are C's. The kernel's dispatch table and its size,
 // its prototypes, their names in backtraces, and the user stubs all come from here. To add a call, add a
 // line and write sys_<name>().
+
+#ifndef S1
+#define S1 S0
+#define S2 S0
+#define S3 S0
+#define S4 S0
+#define S5 S0
+#define S6 S0
+#endif
 
 S2(17, getcwd, uaddr, buf, usize, len)
 S1(23, dup, int, fd)

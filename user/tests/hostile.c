@@ -139,13 +139,7 @@ static void attack_in_children(long nr) {
 
 static bool is_call(long nr) {
     switch (nr) {
-#define S0(number, name) case number:
-#define S1(number, name, ...) case number:
-#define S2(number, name, ...) case number:
-#define S3(number, name, ...) case number:
-#define S4(number, name, ...) case number:
-#define S5(number, name, ...) case number:
-#define S6(number, name, ...) case number:
+#define S0(number, name, ...) case number:
 #include "kernel/syscall/table.h"
         return true;
     default:

@@ -77,13 +77,7 @@ static inline long ksys_raw0(long nr) {
 
 // KSYS_<name>: the numbers.
 enum ksys_number {
-#define S0(nr, name) KSYS_##name = nr,
-#define S1(nr, name, ...) KSYS_##name = nr,
-#define S2(nr, name, ...) KSYS_##name = nr,
-#define S3(nr, name, ...) KSYS_##name = nr,
-#define S4(nr, name, ...) KSYS_##name = nr,
-#define S5(nr, name, ...) KSYS_##name = nr,
-#define S6(nr, name, ...) KSYS_##name = nr,
+#define S0(nr, name, ...) KSYS_##name = nr,
 #include "kernel/syscall/table.h"
 };
 
