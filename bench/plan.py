@@ -69,33 +69,35 @@ def instructions(quick=False):
     return " ".join(words + _sizes((20, 20, 10, 5, 3, 2)))
 
 
-# bench: total operations of a point of the ratio from 1 to 2 workers: a quarter to half a second, so that
-# the two points of a pair meet the host in the same mood.
+# bench: total operations of a point of the ratio from 1 to 2 workers: a twentieth to a tenth of a second, so
+# that the two points of a pair meet the host in the same mood.
 SCALING = {
-    "spin": 150000,
-    "null_syscall": 300000,
-    "fork_exit": 2000,
-    "fork_write": 250,
-    "alloc": 1200,
+    "spin": 15000,
+    "null_syscall": 30000,
+    "fork_exit": 400,
+    "fork_write": 50,
+    "alloc": 200,
 }
-PAIRS = 6
+PAIRS = 40
 
 
 def scaling():
     """The command for one run of the ratio: PAIRS times each benchmark with 1 worker, then with 2;
     and the same again with the second core busy throughout."""
     words = [f"{name} total={total}" for name, total in SCALING.items()]
-    return " ".join(["bench workers=1,2 busy=0,2"] + words * PAIRS)
+    return " ".join([f"bench times={PAIRS} workers=1,2 busy=0,2"] + words)
 
 
 def points_expected(command):
     """How many lines a command will print."""
-    expected, common, lists = 0, {}, None
+    expected, common, lists, times = 0, {}, None, 1
     for word in command.split()[1:] + ["end"]:
         key, _, value = word.partition("=")
         if key in ("workers", "busy"):
             (common if lists is None else lists)[key] = len(value.split(","))
+        elif key == "times":
+            times = int(value)
         elif not value:
             expected += lists.get("workers", 1) * lists.get("busy", 1) if lists is not None else 0
             lists = dict(common)
-    return expected
+    return expected * times

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 """progress.py - what a person sees while a measurement runs: one line that moves on a terminal,
-a line for every point elsewhere."""
+a line for every point, or for each N points, elsewhere."""
 
 import sys
 import time
 
 
 class Progress:
-    def __init__(self, expected, stream=sys.stderr):
+    def __init__(self, expected, stream=sys.stderr, every=1):
         self.expected = expected
         self.done = 0
         self.stream = stream
+        self.every = every
         self.started = time.monotonic()
         self.moving = stream.isatty()
 
@@ -29,6 +30,8 @@ class Progress:
 
     def point(self, point):
         self.done += 1
+        if not self.moving and self.done % self.every != 0:
+            return
         size = f" {point.size_mib} MiB" if point.bench == "fork_size" else ""
         self._show(f"{point.refs:8s} {point.bench}{size} W={point.workers}: "
                    f"{point.value:,.0f} {point.unit}", "")

@@ -108,7 +108,7 @@ def median_ratio(runs, bench, busy):
 def scaling2(arguments):
     """The ratio from 1 to 2 workers, plainly and with the second core busy throughout."""
     busy, stolen, begin = hostfacts.busy_cores(), hostfacts.stolen_seconds(), time.monotonic()
-    progress = Progress(plan.points_expected(plan.scaling()) * arguments.repeat)
+    progress = Progress(plan.points_expected(plan.scaling()) * arguments.repeat, every=plan.PAIRS)
     runs = [collect(plan.scaling(), progress, "cas", arguments.smp, arguments.mem)
             for _ in range(arguments.repeat)]
     progress.finish()

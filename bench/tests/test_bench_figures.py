@@ -70,6 +70,7 @@ def test_terminal_table_names_each_benchmark_once():
 
 def test_plan_counts_its_points():
     assert plan.points_expected("bench workers=1,2,4 a b ops=1 c workers=1 size=4") == 7
+    assert plan.points_expected("bench times=3 workers=1,2 a b workers=1") == 9
     assert plan.points_expected(plan.throughput()) == 4 * len(plan.THROUGHPUT) + 5
     assert plan.points_expected(plan.instructions(quick=True)) == len(plan.INSTRUCTIONS) + 6
     assert plan.points_expected(plan.scaling()) == 4 * plan.PAIRS * len(plan.SCALING)

@@ -18,10 +18,12 @@ LINE = ("bench name={name} workers={workers} busy={busy} ops=100 size=1 harts=8 
 def lines_for(command):
     """What a healthy guest prints for a command of plan.py."""
     words = command.split()[1:]
-    clock, common, points, busy = "ns", [1], [], [0]
+    clock, common, points, busy, times = "ns", [1], [], [0], 1
     for word in words:
         if word == "clock=instret":
             clock = "instret"
+        elif word.startswith("times="):
+            times = int(word[6:])
         elif word.startswith("busy="):
             busy = word[5:].split(",")
         elif word.startswith("workers="):
@@ -33,7 +35,7 @@ def lines_for(command):
         elif "=" not in word:
             points.append((word, common))
     return [LINE.format(name=name, workers=workers, clock=clock, busy=b)
-            for name, several in points for b in busy for workers in several]
+            for _ in range(times) for name, several in points for b in busy for workers in several]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@
 //   size=1,4        MiB of touched heap
 //   clock=ns        or instret: instructions, exact under -icount shift=0 -smp 1
 //   exec=PATH       the program that fork_exec starts (/bin/true)
+//   times=N         only before the first name: everything that follows, N times over
 //
 // A key before the first name holds for all, a key after a name for that benchmark only. Lists make
 // one point for each value. Each point is one line of key=value pairs, ending in `end=1`.
@@ -22,14 +23,14 @@
 
 struct options {
     const char *workers, *busy, *sizes, *program;
-    uint64_t ops, total;
+    uint64_t ops, total, times;
 };
 
 static void usage(void)
 {
     struct line line = {0};
     line_text(&line, "usage: bench [KEY=VALUE ...] NAME [KEY=VALUE ...] ...\n"
-                     "keys: workers=1,2 busy=0,2 ops=N total=N size=MiB,... clock=ns|instret exec=PATH\n"
+                     "keys: workers=1,2 busy=0,2 ops=N total=N size=MiB,... clock=ns|instret exec=PATH times=N\n"
                      "names:");
     for (const struct bench *bench = bench_table; bench->name != NULL; bench++) {
         line_text(&line, " ");
@@ -65,6 +66,10 @@ static bool parse_option(const char *word, struct options *options)
     if (has_key(word, "total=", &value)) {
         options->total = strtoull(value, NULL, 10);
         return options->total > 0;
+    }
+    if (has_key(word, "times=", &value)) {
+        options->times = strtoull(value, NULL, 10);
+        return options->times > 0;
     }
     if (has_key(word, "clock=", &value)) { return parse_clock(value); }
     return has_key(word, "workers=", &options->workers) || has_key(word, "busy=", &options->busy)
@@ -144,22 +149,28 @@ static void disable_huge_pages(void)
     sys_raw5(PRCTL, SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
+// The benchmarks that argv[at] and what follows name, each with the keys behind it.
+static void measure_all(int at, int argc, char **argv, const struct options *common)
+{
+    while (at < argc) {
+        const struct bench *bench = table_find(argv[at++]);
+        struct options options = *common;
+        for (; at < argc && table_find(argv[at]) == NULL; at++) {
+            if (!parse_option(argv[at], &options)) { usage(); }
+        }
+        measure(bench, &options);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    struct options common = {.workers = "1", .busy = "0", .program = "/bin/true"};
+    struct options common = {.workers = "1", .busy = "0", .program = "/bin/true", .times = 1};
     int at = 1;
     disable_huge_pages();
     for (; at < argc && table_find(argv[at]) == NULL; at++) {
         if (!parse_option(argv[at], &common)) { usage(); }
     }
     if (at == argc) { usage(); }
-    while (at < argc) {
-        const struct bench *bench = table_find(argv[at++]);
-        struct options options = common;
-        for (; at < argc && table_find(argv[at]) == NULL; at++) {
-            if (!parse_option(argv[at], &options)) { usage(); }
-        }
-        measure(bench, &options);
-    }
+    for (uint64_t i = 0; i < common.times; i++) { measure_all(at, argc, argv, &common); }
     return 0;
 }
