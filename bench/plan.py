@@ -70,22 +70,23 @@ def instructions(quick=False):
 
 
 # bench: total operations of a point of the ratio from 1 to 2 workers: a twentieth to a tenth of a second, so
-# that the two points of a pair meet the host in the same mood.
+# that the two points of a pair, and the control before and after it, meet the host in the same mood.
+CONTROL = {"spin": 15000}
 SCALING = {
-    "spin": 15000,
-    "null_syscall": 30000,
     "fork_exit": 400,
     "fork_write": 50,
     "alloc": 200,
+    "null_syscall": 30000,
 }
 PAIRS = 40
 
 
 def scaling():
-    """The command for one run of the ratio: PAIRS times each benchmark with 1 worker, then with 2;
-    and the same again with the second core busy throughout."""
-    words = [f"{name} total={total}" for name, total in SCALING.items()]
-    return " ".join([f"bench times={PAIRS} workers=1,2 busy=0,2"] + words)
+    """The command for one run of the ratio: PAIRS times each benchmark with 1 worker, then with 2, and
+    before each the control."""
+    words = [f"{name} total={total}" for bench in SCALING.items()
+             for name, total in [*CONTROL.items(), bench]]
+    return " ".join([f"bench times={PAIRS} workers=1,2"] + words)
 
 
 def points_expected(command):
@@ -93,11 +94,11 @@ def points_expected(command):
     expected, common, lists, times = 0, {}, None, 1
     for word in command.split()[1:] + ["end"]:
         key, _, value = word.partition("=")
-        if key in ("workers", "busy"):
+        if key == "workers":
             (common if lists is None else lists)[key] = len(value.split(","))
         elif key == "times":
             times = int(value)
         elif not value:
-            expected += lists.get("workers", 1) * lists.get("busy", 1) if lists is not None else 0
+            expected += lists.get("workers", 1) if lists is not None else 0
             lists = dict(common)
     return expected * times

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 
 _LINE = re.compile(r"bench ((?:[a-z_]+=[^\s=]+ )+)end=1\s*$")
 _ERROR = re.compile(r"bench error=(\S+) errno=(\d+)")
-_FIXED = ("name", "workers", "busy", "ops", "size", "harts", "ns", "instret", "timed")
+_FIXED = ("name", "workers", "ops", "size", "harts", "ns", "instret", "timed")
 
 VIEWS = {"ns": ("ops_per_s", "1/s"), "instret": ("instructions", "instructions/op")}
 
@@ -35,7 +35,6 @@ class Point:
     clock: str  # "ns" or "instret"
     time: int
     counters: dict = field(default_factory=dict)
-    busy: int = 0  # harts kept busy by workers or, where there is none, by a spinning neighbour
 
     @property
     def total(self):
@@ -73,7 +72,7 @@ def parse_line(line, refs, smp):
         counters = {key: int(text) for key, text in words.items() if key not in _FIXED}
         time = words.get("timed", words["instret"]) if clock == "instret" else words["ns"]
         point = Point(words["name"], refs, smp, int(words["workers"]), int(words["ops"]),
-                      int(words["size"]), clock, int(time), counters, int(words.get("busy", 0)))
+                      int(words["size"]), clock, int(time), counters)
     except (KeyError, ValueError):
         return None
     return point if point.time > 0 and point.total > 0 else None

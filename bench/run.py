@@ -5,14 +5,13 @@
     bench/run.py                        everything: throughput of the three kernels, instruction
                                         counts, out/report/{bench.json,bench.csv,index.html}
     bench/run.py --quick                an eighth of the operations: does it work at all?
-    bench/run.py --figure scaling2      only the ratio from 1 to 2 workers, by --repeat rounds
+    bench/run.py --figure scaling2      only the ratio from 1 to 2 workers: --repeat boots
     bench/run.py --check                exit 1 if a figure misses its target
 
 docs/benchmarks.md says what the numbers are and are not.
 """
 
 import argparse
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ import hostfacts
 import plan
 import points as pts
 import report
+import scaling
 import tables
 from progress import Progress
 
@@ -91,45 +91,25 @@ def measure(arguments):
     return found, troubles
 
 
-def pair_ratios(found, bench, busy):
-    """2 workers over 1, of each pair of neighbouring points."""
-    one, two = ([p.value for p in found if (p.bench, p.busy, p.workers) == (bench, busy, w)]
-                for w in (1, 2))
-    return [more / fewer for fewer, more in zip(one, two)]
-
-
-def median_ratio(runs, bench, busy):
-    """(the median run's ratio, every run's): a run's is the median of its pairs. None if none."""
-    medians = [statistics.median(pairs) for found, _ in runs
-               if (pairs := pair_ratios(found, bench, busy))]
-    return (statistics.median(medians), [round(m, 2) for m in medians]) if medians else (None, [])
-
-
 def scaling2(arguments):
-    """The ratio from 1 to 2 workers, plainly and with the second core busy throughout."""
+    """The ratio from 1 to 2 workers, until --repeat boots count."""
     busy, stolen, begin = hostfacts.busy_cores(), hostfacts.stolen_seconds(), time.monotonic()
     progress = Progress(plan.points_expected(plan.scaling()) * arguments.repeat, every=plan.PAIRS)
-    runs = [collect(plan.scaling(), progress, "cas", arguments.smp, arguments.mem)
-            for _ in range(arguments.repeat)]
+    runs, troubles = [], []
+    while not troubles and sum(map(scaling.counts, runs)) < arguments.repeat \
+            and len(runs) < scaling.BOOTS * arguments.repeat:
+        found, trouble = collect(plan.scaling(), progress, "cas", arguments.smp, arguments.mem)
+        runs.append(scaling.pairs_of(found))
+        troubles += [trouble] if trouble else []
     progress.finish()
     stolen = (hostfacts.stolen_seconds() - stolen) / (time.monotonic() - begin)
     print(f"host: {hostfacts.cores()} cores, {busy} of them busy with other work before the run, "
           f"{stolen:.2f} of them taken by other machines during it, load {hostfacts.load()} after it")
-    wanted, missed = figures.targets()["ratio_1_to_2"], False
-    for neighbour, title in ((0, "1 worker -> 2 workers"),
-                             (2, "1 worker beside a hart that spins -> 2 workers")):
-        print(title)
-        for bench in plan.SCALING:
-            middle, medians = median_ratio(runs, bench, neighbour)
-            counts = bench in wanted["benches"]
-            missed |= middle is None or counts and neighbour == 0 and middle < wanted["target"]
-            says = f"target {wanted['target']}" if counts else wanted["limits"][bench]
-            print(f"  {bench:12s} " + (f"median {middle:.2f} ({says}) of {medians}" if medians
-                                       else "not measured"))
-    troubles = [trouble for _, trouble in runs if trouble]
+    wanted = figures.targets()["ratio_1_to_2"]
+    print(scaling.text(runs, wanted))
     for trouble in troubles:
         print(f"trouble: {trouble}")
-    return 1 if missed and arguments.check or troubles else 0
+    return 1 if troubles or arguments.check and scaling.missed(runs, wanted) else 0
 
 
 def main(argv=None):

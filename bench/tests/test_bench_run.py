@@ -11,21 +11,19 @@ import plan
 import pytest
 import run
 
-LINE = ("bench name={name} workers={workers} busy={busy} ops=100 size=1 harts=8 {clock}=1000000 "
+LINE = ("bench name={name} workers={workers} ops=100 size=1 harts=8 {clock}=1000000 "
         "cow_copies=0 cow_flips=25600 end=1")
 
 
 def lines_for(command):
     """What a healthy guest prints for a command of plan.py."""
     words = command.split()[1:]
-    clock, common, points, busy, times = "ns", [1], [], [0], 1
+    clock, common, points, times = "ns", [1], [], 1
     for word in words:
         if word == "clock=instret":
             clock = "instret"
         elif word.startswith("times="):
             times = int(word[6:])
-        elif word.startswith("busy="):
-            busy = word[5:].split(",")
         elif word.startswith("workers="):
             numbers = [int(number) for number in word[8:].split(",")]
             if points:
@@ -34,8 +32,8 @@ def lines_for(command):
                 common = numbers
         elif "=" not in word:
             points.append((word, common))
-    return [LINE.format(name=name, workers=workers, clock=clock, busy=b)
-            for _ in range(times) for name, several in points for b in busy for workers in several]
+    return [LINE.format(name=name, workers=workers, clock=clock)
+            for _ in range(times) for name, several in points for workers in several]
 
 
 @pytest.fixture
@@ -104,10 +102,18 @@ def test_a_silent_guest_is_given_up_and_ended(stand_in, capsys):
 
 def test_scaling_figure(stand_in, capsys):
     stand_in()
-    assert start("unused", "--figure", "scaling2", "--repeat", "3") == 0
+    assert start("unused", "--figure", "scaling2", "--repeat", "3", "--check") == 0
     text = capsys.readouterr().out
-    assert text.count("fork_write   median 2.00 (target 1.7) of [2.0, 2.0, 2.0]") == 2
-    assert "load" in text
+    assert "fork_write   median 2.00 (target 1.7) of [2.0, 2.0, 2.0]; all pairs 2.00" in text
+    assert "3 of 3 boots count" in text and "load" in text
+
+
+def test_scaling_figure_on_a_host_with_one_core(stand_in, capsys):
+    stand_in(lambda command: [line.replace("=1000000 ", "=2000000 ") if "workers=2" in line else line
+                              for line in lines_for(command)])
+    assert start("unused", "--figure", "scaling2", "--repeat", "1", "--check") == 1
+    text = capsys.readouterr().out
+    assert "0 of 4 boots count" in text and "alloc        not measured; all pairs 1.00" in text
 
 
 def test_scaling_figure_without_points(stand_in, capsys):

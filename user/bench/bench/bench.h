@@ -39,8 +39,7 @@ struct bench {
 struct point {
     const struct bench *bench;
     uint32_t workers;
-    uint32_t busy; // harts kept busy at least: those without a worker have a neighbour that spins
-    uint64_t ops;  // per worker, a multiple of bench->batch
+    uint64_t ops; // per worker, a multiple of bench->batch
     uint32_t size_mib;
     const char *program;
 };

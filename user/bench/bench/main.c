@@ -4,14 +4,12 @@
 //   bench [KEY=VALUE ...] NAME [KEY=VALUE ...] [NAME ...]
 //
 //   workers=1,2,4   worker processes, pinned to hart (number mod online harts)
-//   busy=0,2        harts kept busy: what has no worker spins in user mode; a core beside a busy one
-//                   may be slower than a core alone
 //   ops=N           operations per worker (each benchmark has a default)
 //   total=N         operations of all workers together: ops = N / workers
 //   size=1,4        MiB of touched heap
 //   clock=ns        or instret: instructions, exact under -icount shift=0 -smp 1
 //   exec=PATH       the program that fork_exec starts (/bin/true)
-//   times=N         only before the first name: everything that follows, N times over
+//   times=N         everything that follows, N times over (a key for all only)
 //
 // A key before the first name holds for all, a key after a name for that benchmark only. Lists make
 // one point for each value. Each point is one line of key=value pairs, ending in `end=1`.
@@ -22,7 +20,7 @@
 #include <string.h>
 
 struct options {
-    const char *workers, *busy, *sizes, *program;
+    const char *workers, *sizes, *program;
     uint64_t ops, total, times;
 };
 
@@ -30,7 +28,7 @@ static void usage(void)
 {
     struct line line = {0};
     line_text(&line, "usage: bench [KEY=VALUE ...] NAME [KEY=VALUE ...] ...\n"
-                     "keys: workers=1,2 busy=0,2 ops=N total=N size=MiB,... clock=ns|instret exec=PATH times=N\n"
+                     "keys: workers=1,2 ops=N total=N size=MiB,... clock=ns|instret exec=PATH times=N\n"
                      "names:");
     for (const struct bench *bench = bench_table; bench->name != NULL; bench++) {
         line_text(&line, " ");
@@ -72,8 +70,8 @@ static bool parse_option(const char *word, struct options *options)
         return options->times > 0;
     }
     if (has_key(word, "clock=", &value)) { return parse_clock(value); }
-    return has_key(word, "workers=", &options->workers) || has_key(word, "busy=", &options->busy)
-           || has_key(word, "size=", &options->sizes) || has_key(word, "exec=", &options->program);
+    return has_key(word, "workers=", &options->workers) || has_key(word, "size=", &options->sizes)
+           || has_key(word, "exec=", &options->program);
 }
 
 // The next number of a list "1,2,4"; false at its end. Moves *list on.
@@ -108,17 +106,6 @@ static void measure_workers(struct point *point, const struct options *options)
     }
 }
 
-static void measure_busy(struct point *point, const struct options *options)
-{
-    const char *busy = options->busy;
-    uint64_t count;
-    while (next_number(&busy, &count)) {
-        if (count > MAX_WORKERS) { usage(); }
-        point->busy = (uint32_t)count;
-        measure_workers(point, options);
-    }
-}
-
 static void measure(const struct bench *bench, const struct options *options)
 {
     struct point point = {
@@ -129,7 +116,7 @@ static void measure(const struct bench *bench, const struct options *options)
     const char *sizes = options->sizes;
     uint64_t size;
     if (sizes == NULL) {
-        measure_busy(&point, options);
+        measure_workers(&point, options);
         return;
     }
     while (next_number(&sizes, &size)) {
@@ -137,7 +124,7 @@ static void measure(const struct bench *bench, const struct options *options)
             usage();
         }
         point.size_mib = (uint32_t)size;
-        measure_busy(&point, options);
+        measure_workers(&point, options);
     }
 }
 
@@ -149,14 +136,14 @@ static void disable_huge_pages(void)
     sys_raw5(PRCTL, SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
-// The benchmarks that argv[at] and what follows name, each with the keys behind it.
-static void measure_all(int at, int argc, char **argv, const struct options *common)
+// The benchmarks that words[at] and those after it name, each with the keys behind it.
+static void measure_all(char **words, int at, int count, const struct options *common)
 {
-    while (at < argc) {
-        const struct bench *bench = table_find(argv[at++]);
+    while (at < count) {
+        const struct bench *bench = table_find(words[at++]);
         struct options options = *common;
-        for (; at < argc && table_find(argv[at]) == NULL; at++) {
-            if (!parse_option(argv[at], &options)) { usage(); }
+        for (; at < count && table_find(words[at]) == NULL; at++) {
+            if (!parse_option(words[at], &options)) { usage(); }
         }
         measure(bench, &options);
     }
@@ -164,13 +151,13 @@ static void measure_all(int at, int argc, char **argv, const struct options *com
 
 int main(int argc, char **argv)
 {
-    struct options common = {.workers = "1", .busy = "0", .program = "/bin/true", .times = 1};
+    struct options common = {.workers = "1", .program = "/bin/true", .times = 1};
     int at = 1;
     disable_huge_pages();
     for (; at < argc && table_find(argv[at]) == NULL; at++) {
         if (!parse_option(argv[at], &common)) { usage(); }
     }
     if (at == argc) { usage(); }
-    for (uint64_t i = 0; i < common.times; i++) { measure_all(at, argc, argv, &common); }
+    for (uint64_t i = 0; i < common.times; i++) { measure_all(argv, at, argc, &common); }
     return 0;
 }

@@ -15,9 +15,6 @@
 //
 // Each worker takes the event counters of its own hart around its loop. Its children are pinned as
 // it is, so with at most one worker a hart the sum of the differences is exactly what the loops did.
-//
-// A neighbour spins in user mode on a hart without a worker, from before the start to after the end.
-//
 // Every process closes the pipe ends that it does not use: when a worker dies the coordinator reads
 // an end of file instead of waiting for ever.
 #include "bench.h"
@@ -136,30 +133,6 @@ static void __attribute__((noreturn)) worker(const struct point *point, struct j
     sys_leave(0);
 }
 
-static void __attribute__((noreturn)) neighbour(uint32_t hart)
-{
-    pin(hart);
-    while (true) { calls_spin(NULL, 1000); }
-}
-
-static void start_neighbours(const struct point *point, const struct harts *harts, long *pids)
-{
-    for (uint32_t i = point->workers; i < point->busy; i++) {
-        pids[i] = sys_fork();
-        if (pids[i] < 0) { line_die("fork", pids[i]); }
-        if (pids[i] == 0) { neighbour(harts->id[i % harts->count]); }
-    }
-}
-
-static void stop_neighbours(const struct point *point, const long *pids)
-{
-    enum { SIGKILL = 9 };
-    for (uint32_t i = point->workers; i < point->busy; i++) {
-        sys_kill(pids[i], SIGKILL);
-        sys_reap(pids[i]);
-    }
-}
-
 static void start_workers(const struct point *point, const struct job *job, struct pipes *pipes,
                           const struct harts *harts)
 {
@@ -199,7 +172,6 @@ static void print_point(const struct point *point, uint32_t harts, const struct 
     line_text(&line, "bench");
     line_key_text(&line, "name", point->bench->name);
     line_key_number(&line, "workers", point->workers);
-    if (point->busy > 0) { line_key_number(&line, "busy", point->busy); }
     line_key_number(&line, "ops", point->ops);
     line_key_number(&line, "size", point->size_mib);
     line_key_number(&line, "harts", harts);
@@ -220,10 +192,8 @@ void workers_measure(const struct point *point)
     struct pipes pipes;
     struct job job = {.pages = point->size_mib * MIB / PAGE, .program = point->program};
     struct result sum = {0};
-    long neighbours[MAX_WORKERS];
     uint64_t old_break = (uint64_t)sys_brk(0);
     find_harts(&harts);
-    start_neighbours(point, &harts, neighbours);
     make_pipes(&pipes);
     if (point->bench->shared) {
         job.heap = setup_heap(job.pages * PAGE);
@@ -231,7 +201,6 @@ void workers_measure(const struct point *point)
     }
     start_workers(point, &job, &pipes, &harts);
     gather(point, &pipes, &sum);
-    stop_neighbours(point, neighbours);
     print_point(point, harts.count, &sum);
     sys_close(pipes.ready[0]);
     sys_close(pipes.go[1]);
