@@ -2,8 +2,10 @@
 // console.c - a 16550 UART and a line discipline: echo, erase (BS, DEL), kill line (^U), end of file
 // (^D), the state of all harts (^T).
 //
-// Output     is polled under a lock, a piece at a time: lines of different harts do not mix, and on
-//            the machines that we run on the transmitter is always ready.
+// Output     of programs stands in a ring while the transmitter is busy, and leaves by interrupt; writers
+//            sleep while the ring is full. What the kernel says is polled, behind the ring's content:
+//            whoever says something may hold locks, and the next thing may be a panic. A piece is one
+//            critical section either way: lines of different harts do not mix.
 // Input      comes by interrupt into a line buffer; readers sleep until a line (or ^D) is complete.
 #include "dev/console.h"
 #include "dev/fdt.h"
@@ -20,11 +22,18 @@
 #include "sync/waitq.h"
 
 enum { RHR = 0, THR = 0, IER = 1, FCR = 2, LCR = 3, LSR = 5, LSR_READY = 1, LSR_THR_EMPTY = 32 };
+enum { IER_READY = 1, IER_THR_EMPTY = 2 };
 #define CTRL(c) ((c) & 0x1f)
 #define LINE_BYTES 1024
+#define RING_BYTES 1024
 
 static volatile u8 *uart;
+static bool interrupts;  // they reach a hart: what stands in the ring will leave it
+
 static struct spin tx_lock = SPIN_INIT(CONSOLE);
+static struct waitq tx_wait = WAITQ_INIT(tx_wait);
+static char ring[RING_BYTES];
+static u32 ring_tail, ring_head;  // sent up to; written up to (free-running)
 
 static struct spin rx_lock = SPIN_INIT(TTYBUF);
 static struct waitq rx_wait = WAITQ_INIT(rx_wait);
@@ -48,10 +57,42 @@ void console_write_unlocked(const char *s, usize n) {
     }
 }
 
+static bool pending(void) { return (i32)(ring_head - ring_tail) > 0; }  // also where a panic has sent from it
+
+void console_flush_unlocked(void) {
+    while (pending()) { put(ring[ring_tail++ % RING_BYTES]); }
+}
+
 void console_write(const char *s, usize n) {
     u64 flags = spin_lock_irq(&tx_lock);
+    console_flush_unlocked();
     console_write_unlocked(s, n);
     spin_unlock_irq(&tx_lock, flags);
+}
+
+void console_flush(void) { console_write("", 0); }
+
+// Send what the transmitter takes, and let it call for the rest. => tx_lock held
+static void transmit(void) {
+    while (pending() && uart[LSR] & LSR_THR_EMPTY) { uart[THR] = ring[ring_tail++ % RING_BYTES]; }
+    uart[IER] = pending() ? IER_READY | IER_THR_EMPTY : IER_READY;
+}
+
+// Write as much of s as there is room for. Returns how many bytes that was.
+static usize queue(const char *s, usize n) {
+    usize done = 0;
+    if (!interrupts) {
+        console_write(s, n);
+        return n;
+    }
+    u64 flags = spin_lock_irq(&tx_lock);
+    for (; done < n && ring_head - ring_tail < RING_BYTES - 1; done++) {
+        if (s[done] == '\n') { ring[ring_head++ % RING_BYTES] = '\r'; }
+        ring[ring_head++ % RING_BYTES] = s[done];
+    }
+    transmit();
+    spin_unlock_irq(&tx_lock, flags);
+    return done;
 }
 
 void console_init(void) {
@@ -61,15 +102,15 @@ void console_init(void) {
 void console_listen(void) {
     if (uart) {
         uart[FCR] = 7;  // FIFOs on and empty
-        uart[IER] = 1;  // receive interrupts
-        plic_enable(machine.uart_irq);
+        uart[IER] = IER_READY;
+        interrupts = plic_enable(machine.uart_irq);
     }
 }
 
 static void erase(u32 n) {
     while (n-- && line_head != line_done) {
         line_head--;
-        console_write("\b \b", 3);
+        queue("\b \b", 3);
     }
 }
 
@@ -82,7 +123,7 @@ static void typed(char c) {
     } else if (line_head - line_tail < LINE_BYTES - 1 || c == '\n' || c == '\r' || c == CTRL('D')) {
         c = c == '\r' ? '\n' : c;
         if (line_head - line_tail >= LINE_BYTES) { return; }
-        if (c != CTRL('D')) { console_write(&c, 1); }
+        if (c != CTRL('D')) { queue(&c, 1); }  // no echo if the ring is full
         line[line_head++ % LINE_BYTES] = c;
         if (c == '\n' || c == CTRL('D')) {
             line_done = line_head;
@@ -102,6 +143,10 @@ void console_interrupt(void) {
         typed(c);
         spin_unlock_irq(&rx_lock, flags);
     }
+    u64 flags = spin_lock_irq(&tx_lock);
+    transmit();
+    spin_unlock_irq(&tx_lock, flags);
+    waitq_wake_all(&tx_wait);
 }
 
 // Take what there is of a complete line, up to n bytes. *eof: a ^D stood first.
@@ -147,6 +192,20 @@ static long console_file_read(struct file *f, uaddr buf, usize n) {
     return error ? error : (long)got;
 }
 
+// Queue all of s, sleeping while the ring is full. Returns less than n if we shall die.
+static usize queue_all(const char *s, usize n) {
+    struct waiter w;
+    waitq_add(&tx_wait, &w);
+    usize done = queue(s, n);
+    while (done < n && !park_killed()) {
+        park();
+        waitq_again(&tx_wait, &w);
+        done += queue(s + done, n - done);
+    }
+    waitq_del(&tx_wait, &w);
+    return done;
+}
+
 static long console_file_write(struct file *f, uaddr buf, usize n) {
     char piece[256];
     (void)f;
@@ -155,8 +214,7 @@ static long console_file_write(struct file *f, uaddr buf, usize n) {
         usize step = MIN(n - done, sizeof(piece));
         long error = copy_in(piece, buf + done, step);
         if (error) { return done ? (long)done : error; }
-        console_write(piece, step);
-        done += step;
+        done += queue_all(piece, step);
     }
     return done;
 }

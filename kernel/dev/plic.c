@@ -14,11 +14,11 @@ void plic_init(void) {
     }
 }
 
-void plic_enable(u32 irq) {
-    if (plic) {
-        plic[irq] = 1;  // priority
-        plic[(0x2000 + context * 0x80) / 4 + irq / 32] |= 1u << irq % 32;
-    }
+bool plic_enable(u32 irq) {
+    if (!plic) { return false; }
+    plic[irq] = 1;  // priority
+    plic[(0x2000 + context * 0x80) / 4 + irq / 32] |= 1u << irq % 32;
+    return true;
 }
 
 u32 plic_claim(void) { return plic ? plic[(0x200004 + context * 0x1000) / 4] : 0; }

@@ -3,6 +3,7 @@
 //
 // With "auditpanic" in the bootargs an audit that is not exact panics: the backtraces and the memory
 // are then of that moment. Without it the caller is told, and all goes on.
+#include "dev/console.h"
 #include "dev/fdt.h"
 #include "dev/power.h"
 #include "fs/file.h"
@@ -69,6 +70,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
     switch (op) {
     case KINE_POWEROFF:
         lockdep_summary();
+        console_flush();
         power_off(a & 0xff);
     case KINE_NHARTS:
         return nharts;

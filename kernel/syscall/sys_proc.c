@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sys_proc.c - processes, scheduling and time. Semantics as the Linux manual pages have them.
+#include "dev/console.h"
 #include "dev/fdt.h"
 #include "dev/power.h"
 #include "dev/timer.h"
@@ -158,6 +159,7 @@ long sys_reboot(int magic1, int magic2, uint cmd, uaddr arg) {
     bool known = magic2 == 0x28121969 || magic2 == 0x05121996 || magic2 == 0x16041998 ||
                  magic2 == 0x20112000;
     if ((u32)magic1 != 0xfee1dead || !known) { return -EINVAL; }
+    console_flush();
     switch (cmd) {
     case 0x4321fedc:  // POWER_OFF
     case 0xcdef0123:  // HALT

@@ -4,6 +4,7 @@
 Every test starts and ends at a prompt. What is expected is what the terminal would receive, echo
 and all; the last test ends the machine.
 """
+import fcntl
 import os
 import pathlib
 import select
@@ -64,6 +65,37 @@ def console():
     finally:
         c.qemu.kill()
         c.qemu.wait()
+
+
+def cpu_seconds(console):
+    fields = pathlib.Path(f"/proc/{console.qemu.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_it_idles(console):
+    """Read nothing until the machine takes (nearly) no CPU time: its writers sleep."""
+    deadline = time.monotonic() + TIMEOUT
+    used = 1.0
+    while used > 0.1:
+        assert time.monotonic() < deadline, f"{used:.1f} s of CPU time a second while nobody reads"
+        before = cpu_seconds(console)
+        time.sleep(1)
+        used = cpu_seconds(console) - before
+
+
+def test_writers_sleep_while_nobody_reads_and_nothing_is_lost(console):
+    fcntl.fcntl(console.qemu.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    console.type("seq 20000; echo end\r")
+    wait_until_it_idles(console)
+    wanted = "\n".join(map(str, range(1, 20001)))
+    assert console.until("\nend\n" + PROMPT) == f"seq 20000; echo end\n{wanted}\nend\n{PROMPT}"
+
+
+def test_a_writer_that_sleeps_can_be_killed(console):
+    fcntl.fcntl(console.qemu.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    console.type("yes & sleep 1; kill -9 $!; wait; echo gone\r")
+    wait_until_it_idles(console)
+    assert console.until("gone\n" + PROMPT).count("y\n") > 1000
 
 
 def test_a_line_is_echoed_and_run(console):
