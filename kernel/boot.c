@@ -165,7 +165,7 @@ static void seed_from_bootargs(void) {
     u64 seed = bootarg("seed="), delay = bootarg("delay=");
     LOCKDEP_ONLY(bound_locks());
     harts_seed(seed);
-    inject_boot(seed, bootarg("spurious="), bootarg("late="), bootarg("slow="));
+    inject_boot(seed, bootarg("spurious="), bootarg("late="), bootarg("slow="), bootarg("nomem="));
     for (u32 i = 0; i < nharts; i++) { harts[i]->delay = delay; }
 }
 

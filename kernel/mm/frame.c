@@ -8,6 +8,7 @@
 #include "mm/refs.h"
 #include "riscv/hart.h"
 #include "sync/ghost.h"
+#include "sync/inject.h"
 #include "sync/race.h"
 #include "sync/spin.h"
 #include "sync/track.h"
@@ -24,6 +25,7 @@ void frame_init(u64 base, u32 count, struct frame *table) {
 
 bool frame_inject_failure(void) {
     struct inject *in = this_hart()->inject;
+    inject_no_memory(in);
     return unlikely(++in->seen == in->fail_at);
 }
 

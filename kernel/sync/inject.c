@@ -18,6 +18,8 @@ static struct {
     i32 only;   // (a) while this pid runs; 0: always
 } settings[KINE_INJECT_KINDS];
 
+static u64 allocations, fails_at;  // (a) NO_MEMORY: counted so far, and which of them fails
+
 static struct {
     u64 rng;
     u64 count[KINE_INJECT_KINDS];
@@ -36,9 +38,14 @@ static bool is_meant(enum kine_inject kind) {
     return !only || (p && p->pid == only);
 }
 
+static bool is_due(enum kine_inject kind, u32 rate) {
+    if (kind != KINE_NO_MEMORY) { return draw() % rate == 0; }
+    return atomic_add_relaxed(&allocations, 1ul) + 1 == atomic_load_relaxed(&fails_at);
+}
+
 static noinline bool chosen(enum kine_inject kind, u32 rate) {
     u64 flags = irq_save();
-    bool yes = is_meant(kind) && draw() % rate == 0;
+    bool yes = is_meant(kind) && is_due(kind, rate);
     write_once(state[this_hart()->index].count[kind], state[this_hart()->index].count[kind] + yes);
     irq_restore(flags);
     return yes;
@@ -68,10 +75,16 @@ void inject_slow(void) {
     }
 }
 
+// It becomes its process's own KINE_FAIL_NTH, in place of one that may be pending: kasan_heap.c looks there.
+void inject_no_memory(struct inject *in) {
+    if (comes(KINE_NO_MEMORY)) { in->fail_at = in->seen + 1; }
+}
+
 static void set(enum kine_inject kind, u64 seed, i32 only, u32 rate, u32 bound) {
     for (u32 i = 0; i < nharts; i++) {
         write_once(state[i].rng, random_start(seed, i + 1));
     }
+    if (kind == KINE_NO_MEMORY) { atomic_store_relaxed(&fails_at, atomic_load_relaxed(&allocations) + rate); }
     atomic_store_relaxed(&settings[kind].bound, bound);
     atomic_store_relaxed(&settings[kind].hart, (u32)(seed % nharts));
     atomic_store_relaxed(&settings[kind].only, only);
@@ -86,9 +99,10 @@ long inject_set(u64 how, u64 when) {
     return count;
 }
 
-void inject_boot(u64 seed, u64 spurious, u64 late, u64 slow) {
+void inject_boot(u64 seed, u64 spurious, u64 late, u64 slow, u64 nomem) {
     set(KINE_SPURIOUS_FAULT, seed, 0, spurious, 0);
     set(KINE_LATE_IPI, seed, 0, late ? 8 : 0, late);
     set(KINE_SLOW_HART, seed, 0, slow ? 8 : 0, slow);
+    set(KINE_NO_MEMORY, seed, 0, nomem, 0);
 }
 #endif

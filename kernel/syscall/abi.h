@@ -88,6 +88,7 @@ enum kine_inject {
     KINE_SPURIOUS_FAULT,  // a resolved page fault is reported again
     KINE_LATE_IPI,        // a hart does nothing about an inter-processor interrupt for a while
     KINE_SLOW_HART,       // the hart seed % harts waits whenever it enters the kernel
+    KINE_NO_MEMORY,       // the n-th allocation from now on fails, whoever makes it, and no other
     KINE_INJECT_KINDS
 };
 #define KINE_INJECT_SELF 0x80  // only while the calling process runs

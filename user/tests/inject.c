@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // inject.c - what a machine may do and QEMU does not: faults for no reason, interrupts that are answered
-// late, a slow hart (kernel/sync/inject.h). Each really happens, as often as it should, and the books and
+// late, a slow hart, no memory for once (kernel/sync/inject.h). Each really happens, as often as it should, and the books and
 // all contents are what they are without. Kernels without CHECK=1 have nothing to inject: skipped.
 #include "common.h"
 
@@ -181,6 +181,59 @@ static void only_one_process_is_slow(void) {
     CHECK(slow ? elsewhere == 0 : elsewhere > CALLS);
 }
 
+// A child that first touches FEW new pages when all are there: each takes a frame, some a table, and
+// nobody else allocates meanwhile. init sleeps, and so do this process and its parent.
+enum { FEW = 8, TOUCHERS = 4 };
+
+static int toucher(const struct gate *ready, const struct gate *start) {
+    int pid = spawn();
+    if (pid == 0) {
+        char *pages = map(FEW, PROT_RW);
+        gate_post(ready);
+        gate_wait(start);
+        for (int i = 0; i < FEW; i++) { tag(pages + i * PAGE, i); }
+        for (int i = 0; i < FEW; i++) { CHECK(tagged(pages + i * PAGE, i)); }
+        leave();
+    }
+    return pid;
+}
+
+// The k-th of what TOUCHERS children allocate fails. Returns which of them have been killed, as bits.
+static unsigned killed_at(long k) {
+    struct gate ready = gate_new(), start = gate_new();
+    int pid[TOUCHERS], status;
+    unsigned killed = 0;
+    for (int i = 0; i < TOUCHERS; i++) { pid[i] = toucher(&ready, &start); }
+    for (int i = 0; i < TOUCHERS; i++) { gate_wait(&ready); }
+    inject(KINE_NO_MEMORY, 0, k, 0);
+    for (int i = 0; i < TOUCHERS; i++) { gate_post(&start); }
+    for (int i = 0; i < TOUCHERS; i++) {
+        status = reap(pid[i]);
+        CHECK(status == 0 || status == KILLED(SIGKILL));
+        killed |= (unsigned)(status != 0) << i;
+    }
+    gate_free(&ready);
+    gate_free(&start);
+    return killed;
+}
+
+static void the_kth_allocation_of_anybody_fails(void) {
+    static struct kine_audit books;
+    unsigned all = 0;
+    long none = end(KINE_NO_MEMORY), some = 0;
+    for (long k = 1; k <= FEW * TOUCHERS; k++) {
+        unsigned killed = killed_at(k);
+        CHECK(killed && !(killed & (killed - 1)));  // one of them
+        all |= killed;
+        CHECK(audit(&books));
+        some++;
+    }
+    CHECK(all & (all - 1));  // not always the same
+    work();                  // nothing more comes
+    CHECK_EQ(killed_at(1000000), 0);
+    CHECK_EQ(end(KINE_NO_MEMORY) - none, some);
+}
+
 static void all_at_once(void) {
     inject(KINE_SPURIOUS_FAULT, 6, 3, 0);
     inject(KINE_LATE_IPI, 6, 3, 5000);
@@ -200,7 +253,7 @@ int main(int argc, char **argv) {
         KINE_TEST(a_fault_that_fails_does_not_come_twice), KINE_TEST(only_one_process_sees_them),
         KINE_TEST(interrupts_come_late), KINE_TEST(a_hart_is_slow),
         KINE_TEST(only_one_process_is_interrupted_late), KINE_TEST(only_one_process_is_slow),
-        KINE_TEST(all_at_once), KINE_TEST(others_are_refused)};
+        KINE_TEST(the_kth_allocation_of_anybody_fails), KINE_TEST(all_at_once), KINE_TEST(others_are_refused)};
     if (have_kine() && end(KINE_SPURIOUS_FAULT) >= 0) {
         return run_tests(tests, COUNT(tests), argc > 1 ? argv[1] : NULL);
     }
