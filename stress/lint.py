@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """lint.py - rules that the compiler does not know: layers, who may touch counts, emitted atomics
-(emitted.py) and their rows (orders.py), and the lock table of docs/architecture.md, which is made from
-kernel/sync/lockrank.h.
+(emitted.py), their rows and the reasons of marked accesses (orders.py), and the lock table of
+docs/architecture.md, which is made from kernel/sync/lockrank.h.
 
     stress/lint.py            check
     stress/lint.py --write    write the table
@@ -79,6 +79,11 @@ def documented():
     result(not gone, "lint: docs/memory-model.md names only functions that have one", gone)
 
 
+def marks():
+    bad = orders.unexplained(dict(orders.files(ROOT / "kernel")))
+    result(not bad, "lint: each marked access says who races with it (docs/style.md)", bad)
+
+
 def voices():
     bad = []
     for path in ROOT.glob("kernel/**/*.c"):
@@ -135,6 +140,7 @@ layers()
 counts()
 atomics()
 documented()
+marks()
 voices()
 sizes()
 mutants()

@@ -19,7 +19,7 @@
 struct timer_queue {
     struct spin lock;
     struct list sleepers;
-    u64 first;  // (r: read by its hart without the lock) the first one's deadline, ~0: none
+    u64 first;  // (m: its hart looks without the lock) the first one's deadline, ~0: none
     u64 next_tick;
     u64 armed;
 } cacheline_aligned;

@@ -14,7 +14,7 @@ struct spin refs_lock = SPIN_INIT(REFS);
 
 static frame_t head;
 static frame_t virgin, virgin_end;
-static u64 count;
+static u64 count;  // (m: freelist_count looks without the lock)
 
 usize freelist_bytes(u32 n) { return n; }
 
@@ -45,7 +45,7 @@ frame_t freelist_take(void) {
 #ifdef MUTANT_M15  // filled with junk, under the lock
     if (f) { memset(frame_kva(f), 5, PAGE_SIZE); }
 #endif
-    write_once(count, count - (f != FRAME_NONE));  // freelist_count looks without the lock
+    write_once(count, count - (f != FRAME_NONE));
     spin_unlock(&frames_lock);
     return f;
 }

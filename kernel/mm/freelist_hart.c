@@ -36,7 +36,7 @@ struct depot {
     struct spin lock;
     frame_t batches;  // chain by next_batch; within a batch by next
     frame_t virgin, virgin_end;
-    u64 count;  // frames in here, virgin ones included
+    u64 count;  // (m: refill, freelist_count: no lock) frames in here, virgin ones included
 } cacheline_aligned;
 
 struct freelist {
@@ -102,7 +102,7 @@ static void depot_push(struct depot *d, frame_t batch, u32 len) {
     spin_lock(&d->lock);
     frame_record(batch)->next_batch = d->batches;
     d->batches = batch;
-    write_once(d->count, d->count + len);  // depot_pop and freelist_count look without the lock
+    write_once(d->count, d->count + len);
     spin_unlock(&d->lock);
 }
 

@@ -99,7 +99,7 @@ static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
         if (!(*e & PTE_V)) { continue; }
         frame_t f = frame_of_pte(*e);
         RACE_POINT_FRAME("table.clear", f);
-        ghost_change(e, write_once(*e, 0ul));
+        ghost_change(e, write_once(*e, 0ul));  // harts may be walking here
         gone++;
         if (quiet) {
             frame_release(f);
@@ -124,7 +124,7 @@ static void clear_range(struct gather *g, pte_t *table, int level, u64 va, u64 e
         frame_t lower = frame_of_pte(*e);
         clear_range(g, frame_kva(lower), level - 1, va, next);
         if (frame_record(lower)->live) { continue; }
-        ghost_change(e, write_once(*e, 0ul));
+        ghost_change(e, write_once(*e, 0ul));  // harts may be walking here
         frame_record(pt_table_of(e))->live--;
         g->va_lo = MIN(g->va_lo, va);
         g->va_hi = MAX(g->va_hi, next);

@@ -16,12 +16,12 @@ struct fd_table;
 
 struct proc {
     i32 pid;  // (c)
-    i32 ppid;  // written under parent_lock, read by anybody
+    i32 ppid;  // written under parent_lock (m: getppid reads without it)
     struct thread *thread;
     struct as *as;           // (o)
     struct fd_table *files;  // (o)
     struct inode *cwd;       // (o)
-    i32 kill_signal;         // (a) 0, or why the process has to die
+    i32 kill_signal;         // (a) (m: proc_kill, at any time) 0, or why the process has to die
     i32 status;              // (o) wait status, once dead
     struct spin parent_lock;
     struct proc *parent;

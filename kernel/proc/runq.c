@@ -19,7 +19,7 @@
 
 struct runq {
     struct spin lock;
-    u32 length;
+    u32 length;  // (m: its hart, wakers and thieves look without the lock)
     struct list threads;
 } cacheline_aligned;
 

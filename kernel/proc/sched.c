@@ -55,7 +55,7 @@ static void switch_to(struct thread *next) {
     struct thread *prev = h->current;
     lockdep_switch(&next->mutexes);
     if (prev->fp_used) { fpu_update(prev); }
-    write_once(h->current, next);  // proc_kill looks
+    write_once(h->current, next);
     h->kernel_sp = next->stack - TF_SIZE;
     h->inject = &next->inject;
     write_once(next->hart, h->index);

@@ -32,8 +32,8 @@ struct thread {
     struct proc *proc;
     u64 stack;     // top of the kernel stack
     u32 stack_hart;  // the hart that has run on it last: another one fences first (kstack.c)
-    u32 hart;      // where it ran last
-    u64 affinity;  // bit i: may run on hart i
+    u32 hart;      // (m: sched_ring looks at any time) where it ran last
+    u64 affinity;  // (m: sched_setaffinity, at any time) bit i: may run on hart i
     struct list run_link;
     struct inject inject;
     LOCKDEP_ONLY(struct lockdep_list mutexes;)  // held

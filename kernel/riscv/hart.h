@@ -35,17 +35,17 @@ struct hart {
     u64 scratch_t0;
     u64 emergency_sp;  // for a stack that has run over
 
-    struct thread *current;
+    struct thread *current;  // (m: sched_ring looks, from any hart)
     struct thread *idle;
     u32 index;   // 0 .. nharts-1; the boot hart is 0
     u32 hartid;  // the machine's number
     struct inject *inject;
-    u32 nheld;  // (i) spinlocks held, innermost last
-    struct spin *held[HELD_MAX];
-    u64 rng;  // for stealing order and race-point delays
+    u32 nheld;  // (i) (m: a handler in between counts up and down) spinlocks held, innermost last
+    struct spin *held[HELD_MAX];  // (i) (m: a handler in between uses the slot above)
+    u64 rng;  // (m: harts_seed, from any hart) for stealing order and race-point delays
     struct as *active_as;
     u32 next_pid;
-    u32 delay;  // strength of race-point delays, 0 = off
+    u32 delay;  // (m: KINE_DELAY sets all harts') strength of race-point delays, 0 = off
     struct freelist *freelist;
     struct kstack_pool *kstacks;
     struct runq *runq;
@@ -78,7 +78,7 @@ static inline struct hart *this_hart(void) { return host_hart; }
 // outside them at once; those have counters of their own. All accesses of counters are marked.
 #define COUNT(event) hart_count(&this_hart()->count.event)
 static unwatched void hart_count(u64 *events) {
-    write_once(*events, read_once(*events) + 1);
+    write_once(*events, read_once(*events) + 1);  // sys_kine_counters reads all harts'
 }
 
 // All harts, as a mask.

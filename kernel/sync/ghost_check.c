@@ -9,7 +9,7 @@
 
 bool ghost_has_past(u32 f) {
     const struct ghost_page *p = &ghost_pages[f];
-    return read_once(p->stale.next) != &p->stale || p->mapped || p->root;
+    return read_once(p->stale.next) != &p->stale || p->mapped || p->root;  // another hart sweeps
 }
 
 // H1. What nobody holds any more is dropped, so that a free frame has no past.

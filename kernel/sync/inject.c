@@ -21,11 +21,11 @@ static struct {
 static u64 allocations, fails_at;  // (a) NO_MEMORY: counted so far, and which of them fails
 
 static struct {
-    u64 rng;
-    u64 count[KINE_INJECT_KINDS];
+    u64 rng;  // (m: set seeds it, from any hart)
+    u64 count[KINE_INJECT_KINDS];  // (m: inject_set adds up all harts')
 } cacheline_aligned state[HART_MAX];
 
-// => interrupts off. Another hart may be seeding it.
+// => interrupts off
 static u64 draw(void) {
     u64 *rng = &state[this_hart()->index].rng, r = random_next(read_once(*rng));
     write_once(*rng, r);

@@ -24,7 +24,7 @@
 static struct kasan_owner *owners;  // [frame_count]
 static u32 line_lock, ring_lock;
 static frame_t oldest, newest;
-static u32 in_line;
+static u32 in_line;  // (m: freelist_count looks without the lock)
 static u64 moves;  // (a)
 static struct {
     struct cache *cache;

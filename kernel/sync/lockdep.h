@@ -119,7 +119,8 @@ enum lockdep_use { USE_IPI, USE_IRQ_OFF, USE_IRQ_ON, USE_IN_IRQ, USES };
 
 struct lockdep_class {
     u64 known;           // (a) bits of its uses; CLASS_BIT(i): it has been taken inside class i
-    u64 bound, longest;  // of holding it, in instret; bound 0: none
+    u64 bound;           // of holding it, in instret; 0: none
+    u64 longest;         // (m: all harts note theirs; one may be lost) it was held
     u64 after;           // (a) bit i: class i has been taken inside this one
     u8 rank;             // 0: has no place in the order
     u8 declared;         // bits of the uses that lockrank.h forbids

@@ -11,7 +11,7 @@
 struct mutex {
     u32 state;
     u32 rank;
-    struct thread *owner;
+    struct thread *owner;  // (m: others may ask mutex_held_here)
     struct waitq waiters;
 };
 
@@ -34,7 +34,7 @@ static always_inline void mutex_lock(struct mutex *m) {
 }
 
 static always_inline void mutex_unlock(struct mutex *m) {
-    lockdep_drop(m, m->rank, LOCKDEP_MUTEX, read_once(m->state));
+    lockdep_drop(m, m->rank, LOCKDEP_MUTEX, read_once(m->state));  // a waiter may make it 2
     write_once(m->owner, NULL);
 #ifdef MUTANT_mutex_unlock_relaxed  // "a swap is a fence"
     if (unlikely(atomic_swap_relaxed(&m->state, 0u) == 2)) {

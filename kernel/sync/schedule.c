@@ -18,7 +18,7 @@
 enum state { OUT, READY, SPINS, PARKED };
 
 static struct player {
-    struct thread *thread;  // NULL: not in the play
+    struct thread *thread;  // (m: who spins or unparks looks, from any hart) NULL: not in the play
     u32 state;              // (a) enum state
     const u32 *word;        // SPINS: until its lowest bit is clear
     u32 asleep;             // (a)

@@ -21,7 +21,7 @@
 struct spin {
     u32 word;
     u16 rank;
-    u16 owner;  // index of the holding hart + 1: for panic's eyes
+    u16 owner;  // (m: spin_wait looks) index of the holding hart + 1: for panic's eyes
 };
 
 #define SPIN_INIT(r) {0, RANK_##r, 0}
@@ -69,7 +69,7 @@ static always_inline bool must_check spin_try_lock(struct spin *l) {
 }
 
 static always_inline void spin_unlock(struct spin *l) {
-    lockdep_drop(l, l->rank, LOCKDEP_SPIN, read_once(l->word));
+    lockdep_drop(l, l->rank, LOCKDEP_SPIN, read_once(l->word));  // others swap
     spin_note_dropped(l);
 #ifdef MUTANT_unlock_relaxed  // "a store is a store"
     atomic_store_relaxed(&l->word, 0u);

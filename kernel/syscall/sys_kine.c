@@ -59,7 +59,7 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
     for (u32 i = 0; i < nharts; i++) {
         const u64 *from = (const u64 *)&harts[i]->count;
         for (u32 c = 0; (hart < 0 || hart == (int)i) && c < sizeof(sum) / 8; c++) {
-            ((u64 *)&sum)[c] += read_once(from[c]);
+            ((u64 *)&sum)[c] += read_once(from[c]);  // its hart goes on counting
         }
     }
     sum.faults = sum.cow_copies + sum.cow_flips + sum.zero_fills + sum.file_fills + sum.spurious;

@@ -40,3 +40,44 @@ def test_what_is_missing_is_said():
 def test_a_function_without_any_is_said():
     assert orders.unused(FOUND, ROW) == []
     assert orders.unused(FOUND[:1], ROW) == ["mm/a.c: second"]
+
+
+MARKS = """
+struct queue {
+    u32 length;  // (m: thieves look without the lock)
+    u64 first, last[2];
+};
+static void put(struct queue *q, u32 i) {
+    write_once(q->length, q->length + 1);
+    write_once(q->last[i + 1], read_once(q->length));  // the reader has no lock
+    // the reader has no lock
+    if (read_once(q[i].last[1])) { return; }
+#ifdef MUTANT_X
+    write_once(q->first, 0);
+#endif
+}
+"""
+
+
+def test_marks_have_reasons():
+    assert orders.unexplained({"mm/a.c": MARKS}) == []
+
+
+def test_a_mark_without_a_reason_is_said():
+    bare = "    return read_once(q->first);"
+    for text in (MARKS + bare, MARKS + "f();  // not about this\n" + bare):
+        assert [line.split(": ")[-1] for line in orders.unexplained({"mm/a.c": text})] == [bare.strip()]
+    assert len(orders.unexplained({"mm/a.c": MARKS.replace("// the reader has no lock", "")})) == 2
+    assert len(orders.unexplained({"mm/a.c": MARKS.replace("m: thieves", "a: thieves")})) == 1
+
+
+def test_a_reason_holds_in_its_file_or_for_all_if_in_a_header():
+    use = "void f(void) { write_once(q->length, 0); }"
+    assert orders.unexplained({"mm/a.h": MARKS, "mm/b.c": use}) == []
+    assert orders.unexplained({"mm/a.c": MARKS, "mm/b.c": use}) == ["mm/b.c:1: " + use]
+    assert orders.unexplained({"mm/a.c": MARKS, "sync/race_b.c": use}) == []
+
+
+def test_a_reason_without_a_mark_is_said():
+    gone = MARKS.replace("first,", "first;  // (m: nobody)\n    u64")
+    assert orders.unexplained({"mm/a.c": gone}) == ["mm/a.c: first has a reason, and no mark"]
