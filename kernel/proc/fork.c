@@ -26,7 +26,7 @@ static void inherit(struct proc *child, struct proc *parent) {
         memcpy(to->fp, from->fp, sizeof(to->fp));
         to->fp_used = true;
     }
-    to->affinity = from->affinity;
+    to->affinity = read_once(from->affinity);
     struct trapframe *tf = thread_trapframe(to);
     *tf = *thread_trapframe(from);
     tf->a[0] = 0;
