@@ -92,6 +92,7 @@ static inline void harts_seed(u64 seed) {
 }
 
 static inline u64 hart_random(void) {
-    struct hart *h = this_hart();
-    return h->rng = random_next(h->rng);
+    u64 r = random_next(read_once(this_hart()->rng));
+    write_once(this_hart()->rng, r);
+    return r;
 }
