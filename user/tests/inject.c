@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // inject.c - what a machine may do and QEMU does not: faults for no reason, interrupts that are answered
-// late, a slow hart, no memory for once (kernel/sync/inject.h). Each really happens, as often as it should, and the books and
-// all contents are what they are without. Kernels without CHECK=1 have nothing to inject: skipped.
+// late, a slow hart, no memory for once (kernel/sync/inject.h). Each really happens, as often as it should,
+// and the books and all contents are what they are without. Kernels without CHECK=1 have nothing to inject:
+// skipped.
 #include "common.h"
 
 enum { PAGES = 64, CHILDREN = 6, CALLS = 200, AUDITS = 16 };
