@@ -52,6 +52,14 @@ def build(refs, tools, mutant):
     return folder
 
 
+def host(refs, tests, mutant=""):
+    """Folder of the unit tests on this machine, one build of kernel/test/host/host.mk."""
+    folder = "host" + f"-{mutant}" * bool(mutant)
+    subprocess.run(["make", "-s", "-j2", "-C", str(ROOT), f"REFS={refs}", f"MUTANT={mutant}",
+                    f"out/{folder}/{refs}-{tests}/units"], check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
 def remove(folder):
     shutil.rmtree(OUT / folder, ignore_errors=True)
 

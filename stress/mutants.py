@@ -12,7 +12,8 @@ where the bug is: the same command on the clean kernel must pass. KTAP, then the
 Reads the tables: under a heading, the first `make TOOL=1 MUTANT=...` says which kernel; a row's third
 column is what the guest must say (a result without its number), its last the command, perhaps after
 options of boot.py and `--`, or `schedule NAME`: a file of stress/explore/schedules, or `litmus NAME`:
-a litmus test of stress/model, which then reads the mutant's sources.
+a litmus test of stress/model, which then reads the mutant's sources, or `host BUILD WORD`: the unit tests
+with that word in their names, in a build of kernel/test/host.
 """
 import collections
 import functools
@@ -70,35 +71,46 @@ def run(folder, command, says):
     return False, f"{guest.verdict} {guest.why}".strip(), guest.status
 
 
-def litmus(test, mutant, says):
-    """The same of a litmus test on the sources with that mutant, if any."""
-    done = subprocess.run([sys.executable, str(MODELS), "--litmus", test, *mutant], capture_output=True, text=True)
+def script(words, says):
+    """The same of what runs on this machine."""
+    done = subprocess.run(words, capture_output=True, text=True)
     lines = done.stdout.splitlines() + done.stderr.splitlines()
     said = [line for line in lines if says in NUMBER.sub("not ok -", line)]
-    return (True, said[0], None) if said else (False, lines[-1], done.returncode)
+    return (True, said[0], None) if said else (False, (lines or ["nothing"])[-1], done.returncode)
+
+
+def built(refs, tools, command, mutant=""):
+    """The folder in which that is what the command needs."""
+    if command.startswith("host "):
+        return mutantbuild.host(refs, command.split()[1], mutant)
+    return mutantbuild.build(refs, tools, mutant) if mutant else mutantbuild.clean(refs, tools)
+
+
+def judge(refs, folder, command, mutant, says):
+    """run() of whatever a row may say, with these mutants, one or none."""
+    kind, *words = command.split()
+    if kind == "litmus":
+        return script([sys.executable, str(MODELS), "--litmus", *words, *mutant], says)
+    if kind == "host":
+        return script([qemu.ROOT / "out" / folder / f"{refs}-{words[0]}" / "units", "1", words[1]], says)
+    return run(folder, command, says)
 
 
 @functools.cache
 def control(refs, tools, command):
     """What is wrong with the clean kernel, None if nothing: each command runs once."""
     start = time.monotonic()
-    folder = mutantbuild.clean(refs, tools)
-    if command.startswith("litmus "):
-        _, said, status = litmus(command.split()[1], [], "\0")
-    else:
-        _, said, status = run(folder, command, "\0")
+    folder = built(refs, tools, command)
+    _, said, status = judge(refs, folder, command, [], "\0")
     print(f"# clean: {folder} {command}: {said} ({time.monotonic() - start:.1f} s)", flush=True)
     return f"the clean kernel: {said}" if status != 0 else None
 
 
 def killed(m):
     """(found, what was said, seconds)"""
-    folder = mutantbuild.build(m.refs, m.tools, m.name)
+    folder = built(m.refs, m.tools, m.command, m.name)
     start = time.monotonic()
-    if m.command.startswith("litmus "):
-        found, said, _ = litmus(m.command.split()[1], [m.name], m.says)
-    else:
-        found, said, _ = run(folder, m.command, m.says)
+    found, said, _ = judge(m.refs, folder, m.command, [m.name], m.says)
     seconds = time.monotonic() - start
     mutantbuild.remove(folder)
     wrong = control(m.refs, m.tools, m.command)

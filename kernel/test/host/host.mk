@@ -4,11 +4,12 @@
 #   plain  as released           asan  checks, address and undefined behaviour      tsan  checks, races
 HOST_CC ?= gcc
 HOST_DIR := kernel/test/host
-HOST_OUT := $(OUT)/host
+HOST_OUT := $(OUT)/host$(MUTANT:%=-%)
 HOST_REFS := cas freelock biglock
 HOST_BUILDS := plain asan tsan
 HOST_NAMES := $(foreach r,$(HOST_REFS),$(HOST_BUILDS:%=$(r)-%))
-HOST_BASE := -std=gnu11 -g -Wall -Wextra -Ikernel -pthread -fPIE -fno-tree-loop-distribute-patterns
+HOST_BASE := -std=gnu11 -g -Wall -Wextra -Ikernel -pthread -fPIE -fno-tree-loop-distribute-patterns \
+             $(MUTANT:%=-DMUTANT_%)
 HOST_FLAGS_plain := -O2
 HOST_FLAGS_asan := -O1 -DCHECK -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HOST_FLAGS_tsan := -O1 -DCHECK -fsanitize=thread -Wno-tsan

@@ -253,3 +253,22 @@ TEST(a_space_in_use_is_not_destroyed) {
     as_switch(NULL);
     as_destroy(as);
 }
+
+// Hart 1 has been faulting in it, and may again.
+static void destroy_beside_another(void *arg) {
+    struct as *as = arg;
+    if (this_hart()->index == 1) {
+        as_switch(as);
+        user_put(BASE, 1);
+    }
+    rendezvous(2);
+    if (this_hart()->index == 0) { EXPECT_PANIC("(S3)", as_destroy(as)); }
+    rendezvous(2);
+    as_switch(NULL);
+}
+
+TEST(a_space_that_another_hart_uses_is_not_destroyed) {
+    struct as *as = space_with(1);
+    on_harts(2, destroy_beside_another, as);
+    as_destroy(as);
+}

@@ -2,7 +2,9 @@
 // test_uaccess.c - the kernel's copies to and from user memory, which obey the user's own page tables.
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/refs.h"
 #include "mm/uaccess.h"
+#include "sync/atomic.h"
 #include "test/host/host.h"
 
 enum { PAGES = 4 };
@@ -132,4 +134,49 @@ TEST(harts_copy_out_into_what_they_share) {
         EXPECT(books_balance(mine, HARTS, 0));
         for (u32 i = 0; i < HARTS; i++) { as_destroy(mine[i]); }
     }
+}
+
+// Hart 0 takes the page away and keeps its frame: what others copy out to the address must not arrive there
+// any more. They look it up and are held up, then and when, by a race point.
+enum { TAKEN = 200, HELD_UP = 200 };
+static frame_t taken[TAKEN];
+static u32 took;  // (a)
+
+static u64 *word_of(u32 i) { return frame_kva(taken[i]); }
+
+static void take(struct as *as, u32 i) {
+    taken[i] = frame_from_kva(as_populate(as, BASE));
+    frame_get(taken[i]);
+    EXPECT(as_unmap(as, BASE, PAGE_SIZE) == 0);
+    atomic_store_relaxed(word_of(i), 0ul);
+    EXPECT(as_map_fixed(as, BASE, PAGE_SIZE, PROT_READ | PROT_WRITE) == BASE);
+}
+
+static void copy_out_or_take(void *arg) {
+    struct as *as = arg;
+    u64 ones = ~0ul;
+    as_switch(as);
+    this_hart()->delay = HELD_UP;
+    rendezvous(3);
+    for (u32 i = 0; this_hart()->index == 0 && i < TAKEN; i++) {
+        take(as, i);
+        atomic_store_relaxed(&took, i + 1);
+    }
+    while (this_hart()->index && atomic_load_relaxed(&took) < TAKEN) {
+        int error = copy_out(BASE, &ones, sizeof(ones));
+        EXPECT(error == 0 || error == -EFAULT);
+    }
+    as_switch(NULL);
+}
+
+TEST(copy_out_reaches_no_page_that_is_gone) {
+    struct as *as = space_with(1);
+    atomic_store_relaxed(&took, 0u);
+    on_harts(3, copy_out_or_take, as);
+    for (u32 i = 0; i < TAKEN; i++) {
+        EXPECT(*word_of(i) == 0);
+        frame_release(taken[i]);
+    }
+    EXPECT(books_balance(&as, 1, 0));
+    as_destroy(as);
 }
