@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_rows.py - docs/rows.md and docs/traps.md name only tests, and traps.md only mutants, that exist."""
+"""test_rows.py - docs/rows.md and docs/traps.md name only tests, and traps.md only mutants, that exist; where a trap
+has tests, it has a mutant."""
 import pathlib
 import re
 
@@ -40,3 +41,14 @@ def test_every_trap_is_there():
 @pytest.mark.parametrize("mutant", sorted(set(re.findall(r"\*(\w+)\*", DOCS[1]))))
 def test_mutant_of_a_trap_has_its_row(mutant):
     assert re.search(rf"^\| {mutant} ", (ROOT / "docs" / "mutants.md").read_text(), re.M)
+
+
+@pytest.mark.parametrize("mutant", sorted(set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", DOCS[1]))))
+def test_model_mutant_of_a_trap_exists(mutant):
+    assert re.search(rf"\bMUTANT_{mutant}\b", text_of("model"))
+
+
+def test_trap_with_tests_has_a_mutant():
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in DOCS[1].splitlines() if re.match(r"\| \d", line)]
+    bare = [number for number, _, tests, mutants, _ in rows if bool(tests) != bool(mutants)]
+    assert len(rows) == 36 and bare == []
