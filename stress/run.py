@@ -41,9 +41,11 @@ def configurations(args):
         mem, smp = pairs[(number // len(refs) + number % len(refs)) % len(pairs)]
         machine, cpu = rng.choice(args.machine.split(",")), rng.choice(args.cpu.split(","))
         work, single = works[number // len(refs) % len(works)], rng.choice(names)
+        workers, rounds, pages = (rng.choice(choices) for choices in ([1, 2, 4, 8], [8, 16, 24], [8, 32, 100]))
+        delay = rng.choice([0, 100, 1000])
+        rounds //= 8 if delay == 1000 else 1  # a round takes as many times longer then, and more
         command = ["/bin/stress", single if work == "any" else work, f"seed={args.seed + number}",
-                   f"workers={rng.choice([1, 2, 4, 8])}", f"rounds={rng.choice([8, 16, 24])}",
-                   f"pages={rng.choice([8, 32, 100])}", f"delay={rng.choice([0, 100, 1000])}",
+                   f"workers={workers}", f"rounds={rounds}", f"pages={pages}", f"delay={delay}",
                    f"spurious={rng.choice([0, 4, 64])}", f"late={rng.choice([0, 1000, 50000])}",
                    f"slow={rng.choice([0, 100, 2000])}"]
         design = refs[number % len(refs)]

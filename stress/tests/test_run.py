@@ -166,7 +166,9 @@ def test_configurations_vary_and_repeat_by_seed():
     configs = first(27, 3)
     assert len({(c.refs, c.smp, c.mem) for c in configs}) == 27  # every design, hart and memory
     words = [set(word) for word in zip(*(c.command for c in configs))]
-    assert len(words[2]) == 27 and [len(w) for w in words[3:]] == [4, 3, 3, 3, 3, 3, 3]  # workers first
+    assert len(words[2]) == 27 and [len(w) for w in words[3:]] == [4, 6, 3, 3, 3, 3, 3]  # workers, rounds ...
+    longest = [word for c in configs for word in c.command if "delay=1000" in c.command and "rounds=" in word]
+    assert longest and max(int(word.split("=")[1]) for word in longest) <= 3
     assert words[1] - {"all"} and words[1] <= {"all", *campaign.workloads()}
     assert [c.command[1] for c in configs].count("all") == 18  # of three guests one runs a single workload
     assert len({(c.machine, c.cpu) for c in configs}) == 4 and len({c.append for c in configs}) == 27
