@@ -22,18 +22,20 @@ class GuestFailed(Exception):
     pass
 
 
-def boot_command(command, refs="cas", smp=8, mem="1G", icount=False):
+def boot_command(command, kernel="cas", smp=8, mem="1G", icount=False):
     words = [sys.executable, str(ROOT / "stress" / "boot.py"), "--smp", str(smp), "--mem", mem,
-             "--refs", refs]
+             "--kernel", kernel]
     if icount:
         words.append("--icount")
     return words + ["--"] + command.split()
 
 
-def build(refs):
-    """Bring the kernels and the archive up to date."""
-    for kind in refs:
-        subprocess.run(["make", "-s", "-C", str(ROOT), f"REFS={kind}", "kernel"], check=True)
+def build(kernels):
+    """Bring the kernels (folders of out/: cas, cas-race, ...) and the archive up to date."""
+    for kernel in kernels:
+        refs, *tools = kernel.upper().split("-")
+        subprocess.run(["make", "-s", "-C", str(ROOT), f"REFS={refs.lower()}",
+                        *(f"{tool}=1" for tool in tools), "kernel"], check=True)
     subprocess.run(["make", "-s", "-C", str(ROOT), "out/initrd.cpio"], check=True)
 
 

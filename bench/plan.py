@@ -44,6 +44,16 @@ INSTRUCTIONS = {
     "munmap_page": 5120,
 }
 
+# bench: operations of a figure of the tools' slowdown.
+SLOWDOWN = {
+    "null_syscall": 200,
+    "cow_copy_fault": 5120,
+    "cow_reuse_fault": 5120,
+    "zero_fault": 5120,
+    "fork_exit": 20,
+    "pingpong": 50,
+}
+
 SIZES = (0, 1, 4, 16, 64, 256)
 
 
@@ -67,6 +77,12 @@ def instructions(quick=False):
     words = ["bench clock=instret"]
     words += [f"{name} ops={max(ops // share, 10)}" for name, ops in INSTRUCTIONS.items()]
     return " ".join(words + _sizes((20, 20, 10, 5, 3, 2)))
+
+
+def slowdown():
+    """The commands that count instructions of what SLOWDOWN names. Each is for a guest of its own: the more
+    processes there have been, the longer are the race detector's clocks."""
+    return [f"bench clock=instret {name} ops={ops}" for name, ops in SLOWDOWN.items()]
 
 
 # bench: total operations of a point of the ratio from 1 to 2 workers: a twentieth to a tenth of a second, so

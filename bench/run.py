@@ -6,6 +6,7 @@
                                         counts, out/report/{bench.json,bench.csv,index.html}
     bench/run.py --quick                an eighth of the operations: does it work at all?
     bench/run.py --figure scaling2      only the ratio from 1 to 2 workers: --repeat boots
+    bench/run.py --figure slowdown      only what the race detector and lockdep cost, in instructions
     bench/run.py --check                exit 1 if a figure misses its target
 
 docs/benchmarks.md says what the numbers are and are not.
@@ -23,6 +24,7 @@ import plan
 import points as pts
 import report
 import scaling
+import slowdown
 import tables
 from progress import Progress
 
@@ -37,7 +39,7 @@ def parse_arguments(argv):
     parser.add_argument("--mem", default="1G")
     parser.add_argument("--workers", default=plan.WORKERS)
     parser.add_argument("--view", choices=("both", "throughput", "instructions"), default="both")
-    parser.add_argument("--figure", choices=("scaling2",), help="one figure only")
+    parser.add_argument("--figure", choices=("scaling2", "slowdown"), help="one figure only")
     parser.add_argument("--check", action="store_true", help="exit 1 if a figure is missed")
     parser.add_argument("--no-build", action="store_true", help="take the kernels as they are")
     parser.add_argument("--out", type=Path, default=guestrun.ROOT / "out" / "report")
@@ -112,8 +114,31 @@ def scaling2(arguments):
     return 1 if troubles or arguments.check and scaling.missed(runs, wanted) else 0
 
 
+def slowdowns(arguments):
+    """What each tool costs: its kernel beside the plain one."""
+    limits = figures.targets()["slowdown"]
+    kernels = ["cas", *(f"cas-{tool}" for tool in limits)]
+    if not arguments.no_build:
+        guestrun.build(kernels)
+    progress = Progress(len(plan.slowdown()) * len(kernels))
+    found, troubles = [], []
+    for kernel in kernels:
+        for command in plan.slowdown():
+            more, trouble = collect(command, progress, kernel, 1, arguments.mem, icount=True)
+            found += more
+            troubles += [f"{kernel}: {command}: {trouble}"] if trouble else []
+    progress.finish()
+    rows = slowdown.rows(found, limits)
+    print(slowdown.text(rows, limits))
+    for trouble in troubles:
+        print(f"trouble: {trouble}")
+    return 1 if troubles or arguments.check and slowdown.missed(rows, limits) else 0
+
+
 def main(argv=None):
     arguments = parse_arguments(argv)
+    if arguments.figure == "slowdown":
+        return slowdowns(arguments)
     if not arguments.no_build:
         guestrun.build(["cas"] if arguments.figure else arguments.refs.split(","))
     if arguments.figure:

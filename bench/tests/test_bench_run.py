@@ -143,3 +143,44 @@ def test_idle_measures_the_qemu_below_the_boot_command(stand_in, tmp_path):
 
 def test_a_process_that_has_gone_has_no_times():
     assert idle._stat(2**30) is None
+
+
+COSTS = {"null_syscall": 8, "cow_copy_fault": 5, "cow_reuse_fault": 9, "zero_fault": 5, "fork_exit": 14,
+         "pingpong": 15}
+
+
+@pytest.fixture
+def tools(monkeypatch):
+    """Guests that print what COSTS says under the race detector, half as much again under lockdep."""
+    def install(costs=COSTS):
+        def command_for(command, kernel="cas", smp=8, mem="1G", icount=False):
+            assert (smp, icount) == (1, True)
+            name, ops = command.split()[2], int(command.split()[3].removeprefix("ops="))
+            factor = {"cas": 1, "cas-race": costs.get(name, 0), "cas-lockdep": 1.5}[kernel]
+            line = LINE.format(name=name, workers=1, clock="instret").replace("ops=100", f"ops={ops}")
+            line = line.replace("=1000000", f"={int(2000 * factor * ops)}")
+            return [sys.executable, "-c", f"print({line if factor else 'nothing'!r})"]
+        monkeypatch.setattr(guestrun, "boot_command", command_for)
+        return ["--no-build", "--figure", "slowdown", "--check"]
+    return install
+
+
+def test_slowdown_within_its_limits(tools, capsys):
+    assert run.main(tools()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split()[-5:] == ["2,000", "16,000", "8.00", "3,000", "1.50"]
+    assert len(lines) == 2 + len(plan.SLOWDOWN) + 1 and lines[-1] == "limits: met"
+
+
+def test_a_slowdown_beyond_its_limit_fails_the_check(tools, capsys):
+    words = tools({**COSTS, "pingpong": 15.1})
+    assert run.main(words) == 1
+    assert "limits: MISSED by pipe ping-pong round trip, race\n" in capsys.readouterr().out
+    assert run.main(words[:-1]) == 0
+
+
+def test_a_slowdown_that_was_not_measured_is_missed(tools, capsys):
+    assert run.main(tools({**COSTS, "fork_exit": 0})) == 1
+    out = capsys.readouterr().out
+    assert "trouble: cas-race: bench clock=instret fork_exit ops=20: 1 points missing" in out
+    assert "MISSED by fork + exit + wait, 1 MiB, race" in out
