@@ -14,6 +14,7 @@
 #include "mm/refs.h"
 #include "mm/tlb.h"
 #include "riscv/pte.h"
+#include "sync/race.h"
 #include "sync/spin.h"
 
 #define LOOSE_MAX 24
@@ -83,6 +84,7 @@ static noinline void unmap(struct kstack_pool *p, const u64 *tops, u32 n) {
 #else
     if (nframes) { tlb_shootdown_kernel(0, 0); }
 #endif
+    race_stack_unmapped();
     while (nframes) { frame_release(frames[--nframes]); }
     for (u32 i = 0; i < n; i++) { slot_give(tops[i]); }
     p->stacks -= n;

@@ -29,7 +29,7 @@
 #ifdef RACE
 #define RACE_IDS 128
 #define RACE_DEPTH 32
-#define RACE_VIEWS 128
+#define RACE_VIEWS 64
 #define RACE_FENCED 8
 #define RACE_STATUS 102  // of a machine that is switched off after a report
 
@@ -39,6 +39,11 @@ struct race_clock {
         u32 at[RACE_IDS];
         u64 pairs[RACE_IDS / 2];  // the same, two at once
     };
+};
+
+// Memory with its shadow: cells[] are those of `base` on.
+struct race_window {
+    u64 base, bytes, *cells;
 };
 
 // A page whose shadow has been looked up.
@@ -51,6 +56,7 @@ struct race_context {
     u64 stamp;    // its number and epoch, where a cell has them
     u64 version;  // goes up when it learns something: two releases of one version differ in nothing else
     u64 id, depth;
+    struct race_window window;  // threads: most memory, in the direct map
     u64 path;     // race_stack.c: the call path now, as pairs have it
     struct race_context *handlers;  // its hart's interrupts
     u64 *stacks, factor;    // the table of paths; what makes a pair a place there, a word a bucket
@@ -64,7 +70,9 @@ struct race_context {
     u64 released_version;
     struct race_clock now;
     u64 paths[RACE_DEPTH];  // at each depth, as `path` is
-    struct race_view views[RACE_VIEWS];  // pages of all kinds but others' stacks, by the page's number
+    struct race_view views[RACE_VIEWS];  // pages outside of it, but others' stacks, by the page's number
+    struct race_view other;              // the last page of another's stack, until one is unmapped
+    u64 unmapped;
     struct race_clock released;          // last: what is behind 2 KiB costs an instruction more
 };
 
@@ -81,6 +89,7 @@ void race_thread_end(struct thread *t);              // it will not run again
 void race_switch(struct thread *prev, struct thread *next);  // the last act before the stack changes
 void race_irq_enter(const struct trapframe *tf);
 void race_irq_leave(const struct trapframe *tf);
+void race_stack_unmapped(void);                      // a kernel stack has gone
 void race_forget(const void *p);                     // nobody will acquire from this word's past
 // An access that the compiler does not see: assembly, memory that user mode may write, a device.
 #define race_range(p, bytes, write) race_range_at(p, bytes, write, (u64)__builtin_return_address(0))
@@ -97,6 +106,7 @@ u32 race_expect(bool on);                            // self-test: find without 
 #define race_switch(prev, next) ((void)0)
 #define race_irq_enter(tf) ((void)0)
 #define race_irq_leave(tf) ((void)0)
+#define race_stack_unmapped() ((void)0)
 #define race_forget(p) ((void)0)
 #define race_range(p, bytes, write) ((void)0)
 #define race_reports() 0u

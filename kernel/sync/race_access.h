@@ -62,13 +62,17 @@ static always_inline enum race_outcome race_try_cells(struct race_context *c, u6
 
 static always_inline enum race_outcome race_try(u64 va, struct race_context *c, u64 kind, u64 pc,
                                                 struct race_rest *rest) {
-    struct race_view *v = race_view_of(c, va);
-    u64 offset = va - v->page;
-    if (unlikely(offset >= PAGE_SIZE)) { return RACE_ELSEWHERE; }
-    if (__builtin_constant_p(kind) && cell_bytes(kind) == 255) {  // then va is that of a word
-        return race_try_cells(c, kind, pc, (u64 *)((u64)v->cells + offset * CELLS), rest);
+    u64 offset = va - c->window.base, *cells = c->window.cells;
+    if (unlikely(offset >= c->window.bytes)) {
+        struct race_view *v = race_view_of(c, va);
+        offset = va - v->page;
+        cells = v->cells;
+        if (unlikely(offset >= PAGE_SIZE)) { return RACE_ELSEWHERE; }
     }
-    return race_try_cells(c, kind, pc, v->cells + offset / 8 * CELLS, rest);
+    if (__builtin_constant_p(kind) && cell_bytes(kind) == 255) {  // then va is that of a word
+        return race_try_cells(c, kind, pc, (u64 *)((u64)cells + offset * CELLS), rest);
+    }
+    return race_try_cells(c, kind, pc, cells + offset / 8 * CELLS, rest);
 }
 
 static always_inline void race_go_on(u64 va, struct race_context *c, enum race_outcome o,

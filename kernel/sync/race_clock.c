@@ -60,6 +60,7 @@ static void number(struct race_context *c) {
 void race_thread_begin(struct thread *t) {
     struct race_context *self = this_hart()->race;
     clear(&t->race);
+    race_shadow_begin(&t->race);
     if (self) {
         race_clock_copy(&t->race.now, &self->now);
         race_clock_tick(self);
@@ -153,6 +154,7 @@ void race_boot(void) {
     for (u32 i = 0; i < nharts; i++) {
         number(&irq[i]);
         number(&harts[i]->idle->race);
+        race_shadow_begin(&harts[i]->idle->race);
     }
     fixed = next_number;
     kprintf("race detector: shadow %lu MiB, clocks %lu MiB\n", race_shadow_bytes() >> 20,

@@ -93,6 +93,7 @@ static inline void race_raw_lock(u32 *lock) {
 
 // race_shadow.c
 u64 race_shadow_bytes(void);
+void race_shadow_begin(struct race_context *c);
 
 // race_stack.c: a stack is the number of a pair: the path it was reached by, pc
 void race_stack_boot(void);

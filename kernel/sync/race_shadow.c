@@ -20,16 +20,14 @@
 
 extern char __image_start[], __image_end[];
 
-static struct window {
-    u64 base, bytes;
-    u64 *cells;
-} windows[WINDOWS];  // the largest first
+static struct race_window windows[WINDOWS];  // by physical addresses; the largest first
 static u32 nwindows;
+static u64 unmapped;  // (a) how often stacks have been
 
 static void window(u64 base, u64 bytes, u64 cells_pa) {
     u32 i = nwindows++;
     for (; i > 0 && windows[i - 1].bytes < bytes; i--) { windows[i] = windows[i - 1]; }
-    windows[i] = (struct window){base, bytes, pa_to_kva(cells_pa)};
+    windows[i] = (struct race_window){base, bytes, pa_to_kva(cells_pa)};
 }
 
 void race_reserve(struct mem_range *usable, u32 n) {
@@ -48,11 +46,19 @@ void race_reserve(struct mem_range *usable, u32 n) {
     }
 }
 
+// Not for interrupts, whose own variables may be there: on the stack of an idle loop.
+void race_shadow_begin(struct race_context *c) {
+    c->window = windows[0];
+    c->window.base += DIRECT_BASE;
+}
+
 u64 race_shadow_bytes(void) {
     u64 bytes = 0;
     for (u32 i = 0; i < nwindows; i++) { bytes += windows[i].bytes * PER_BYTE; }
     return bytes;
 }
+
+void race_stack_unmapped(void) { atomic_add_relaxed(&unmapped, 1ul); }
 
 // A kernel stack's address, by the page table; 0 if it is not mapped.
 static u64 stack_pa(u64 va) {
@@ -99,9 +105,14 @@ static u64 *cells_of_page(struct race_context *c, u64 page) {
         if (!cells || !stays(c, direct)) { return cells; }
         *v = (struct race_view){direct, cells};
     }
-    u64 *cells = v->cells;
-    if (stack && stays(c, page)) { *race_view_of(c, page) = (struct race_view){page, cells}; }
-    return cells;
+    struct race_view found = {page, v->cells};
+    if (stack && stays(c, page)) {
+        *race_view_of(c, page) = found;
+    } else if (stack) {
+        c->other = found;
+        c->unmapped = atomic_load_relaxed(&unmapped);
+    }
+    return found.cells;
 }
 
 // Does an access of kind a race with whatever one of kind b races with?
@@ -162,7 +173,9 @@ noinline void race_access_elsewhere(u64 va, struct race_context *c, u64 kind, u6
     if (va - c->handler_base < c->handler_bytes) {
         return;  // a handler's own variables, where the interrupted thread has had and will have its own
     }
-    u64 page = ALIGN_DOWN(va, PAGE_SIZE), *cells = cells_of_page(c, page);
+    u64 page = ALIGN_DOWN(va, PAGE_SIZE);
+    bool known = page == c->other.page && c->unmapped == atomic_load_relaxed(&unmapped);
+    u64 *cells = known ? c->other.cells : cells_of_page(c, page);
     if (cells) {
         struct race_rest rest;
         race_go_on(va, c, race_try_cells(c, kind, pc, cells + (va - page) / 8 * CELLS, &rest), &rest);

@@ -6,7 +6,7 @@
 #include "sync/race_internal.h"
 
 #define WAYS 7
-#define BUCKET_BITS 12
+#define BUCKET_BITS 13
 
 struct word {
     u64 version;
