@@ -97,12 +97,12 @@ SCALING = {
 PAIRS = 40
 
 
-def scaling():
+def scaling(quick=False):
     """The command for one run of the ratio: PAIRS times each benchmark with 1 worker, then with 2, and
     before each the control."""
     words = [f"{name} total={total}" for bench in SCALING.items()
              for name, total in [*CONTROL.items(), bench]]
-    return " ".join([f"bench times={PAIRS} workers=1,2"] + words)
+    return " ".join([f"bench times={PAIRS // 8 if quick else PAIRS} workers=1,2"] + words)
 
 
 def points_expected(command):

@@ -35,6 +35,7 @@ class Point:
     clock: str  # "ns" or "instret"
     time: int
     counters: dict = field(default_factory=dict)
+    part: str = ""  # "scaling": for the ratio from 1 to 2 workers, and no result of its own
 
     @property
     def total(self):
@@ -95,7 +96,7 @@ def group(points):
 def rows(points):
     """The results of bench.json: the median over repeated points."""
     out = []
-    for same in group(points).values():
+    for same in group(point for point in points if not point.part).values():
         first = same[0]
         value = statistics.median(point.value for point in same)
         out.append({

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
 """progress.py - what a person sees while a measurement runs: one line that moves on a terminal,
-a line for every point, or for each N points, elsewhere."""
+a line for every point elsewhere, or for one in forty where they are many and short."""
 
 import sys
 import time
 
+MANY = 40
+
 
 class Progress:
-    def __init__(self, expected, stream=sys.stderr, every=1):
+    def __init__(self, expected, stream=sys.stderr):
         self.expected = expected
         self.done = 0
         self.stream = stream
-        self.every = every
         self.started = time.monotonic()
         self.moving = stream.isatty()
 
@@ -30,7 +31,7 @@ class Progress:
 
     def point(self, point):
         self.done += 1
-        if not self.moving and self.done % self.every != 0:
+        if not self.moving and point.part and self.done % MANY != 0:
             return
         size = f" {point.size_mib} MiB" if point.bench == "fork_size" else ""
         self._show(f"{point.refs:8s} {point.bench}{size} W={point.workers}: "

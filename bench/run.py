@@ -46,7 +46,7 @@ def parse_arguments(argv):
     return parser.parse_args(argv)
 
 
-def collect(command, progress, refs, smp, mem="1G", icount=False):
+def collect(command, progress, refs, smp, mem="1G", icount=False, part=""):
     """Run one guest; the points that it printed, and None or what went wrong."""
     found, trouble = [], None
     words = guestrun.boot_command(command, refs, smp, mem, icount)
@@ -55,6 +55,7 @@ def collect(command, progress, refs, smp, mem="1G", icount=False):
             for line in guest:
                 point = pts.parse_line(line, refs, smp)
                 if point:
+                    point.part = part
                     found.append(point)
                     progress.point(point)
                 elif pts.parse_error(line) or line.startswith("PANIC: "):
@@ -76,15 +77,16 @@ def measure(arguments):
     jobs = []
     if arguments.view != "instructions":
         command = plan.throughput(arguments.workers, arguments.quick)
-        jobs += [(command, refs, arguments.smp, False) for refs in arguments.refs.split(",")
+        jobs += [(command, refs, arguments.smp, False, "") for refs in arguments.refs.split(",")
                  for _ in range(arguments.repeat)]
+        jobs += [(plan.scaling(arguments.quick), "cas", arguments.smp, False, "scaling")]
     if arguments.view != "throughput":
-        jobs.append((plan.instructions(arguments.quick), "cas", 1, True))
+        jobs.append((plan.instructions(arguments.quick), "cas", 1, True, ""))
     progress = Progress(sum(plan.points_expected(job[0]) for job in jobs))
     found, troubles = [], []
-    for command, refs, smp, icount in jobs:
+    for command, refs, smp, icount, part in jobs:
         progress.say(f"booting REFS={refs} -smp {smp}{' -icount shift=0' if icount else ''}")
-        more, trouble = collect(command, progress, refs, smp, arguments.mem, icount)
+        more, trouble = collect(command, progress, refs, smp, arguments.mem, icount, part)
         found += more
         if trouble:
             troubles.append(f"REFS={refs} -smp {smp}: {trouble}")
@@ -96,11 +98,11 @@ def measure(arguments):
 def scaling2(arguments):
     """The ratio from 1 to 2 workers, until --repeat boots count."""
     busy, stolen, begin = hostfacts.busy_cores(), hostfacts.stolen_seconds(), time.monotonic()
-    progress = Progress(plan.points_expected(plan.scaling()) * arguments.repeat, every=plan.PAIRS)
+    progress = Progress(plan.points_expected(plan.scaling()) * arguments.repeat)
     runs, troubles = [], []
     while not troubles and sum(map(scaling.counts, runs)) < arguments.repeat \
             and len(runs) < scaling.BOOTS * arguments.repeat:
-        found, trouble = collect(plan.scaling(), progress, "cas", arguments.smp, arguments.mem)
+        found, trouble = collect(plan.scaling(), progress, "cas", arguments.smp, arguments.mem, part="scaling")
         runs.append(scaling.pairs_of(found))
         troubles += [trouble] if trouble else []
     progress.finish()

@@ -12,8 +12,8 @@ import tables
 
 
 def point(bench, workers=1, refs="cas", smp=8, clock="ns", ops=100, time=10**9, size=1,
-          counters=None):
-    return pts.Point(bench, refs, smp, workers, ops, size, clock, time, counters or {})
+          counters=None, part=""):
+    return pts.Point(bench, refs, smp, workers, ops, size, clock, time, counters or {}, part)
 
 
 def cheap(bench, cost, size):
@@ -29,6 +29,8 @@ def full_run():
             found += [point(bench, workers, refs, ops=100) for workers in (1, 2, 4, 8)]
         found += [point("fork_size", 1, refs, size=size) for size in (1, 4, 16, 64, 256)]
     found[-1].counters = {}
+    found += [point(name, workers, part="scaling") for bench in [*plan.SCALING, *plan.SCALING]
+              for name in ("spin", bench) for workers in (1, 2)]
     for each in found:
         if each.bench == "sole_owner":
             each.counters = {"cow_copies": 0, "cow_flips": 256 * each.total}
@@ -54,6 +56,19 @@ def test_ratio_needs_both_points():
     rows = pts.rows([point("alloc", 1), point("alloc", 2, ops=85)])
     assert figures.ratio(rows, "alloc", "cas") == 1.7
     assert figures.ratio(rows, "alloc", "biglock") is None
+
+
+def test_ratio_from_1_to_2_is_that_of_the_steady_pairs():
+    found = full_run()
+    assert [row["value"] for row in figures.all_rows(found)[1]] == [2.0, 2.0, 2.0]
+    for each in found:
+        if each.part and each.bench == "spin" and each.workers == 2:
+            each.time = each.time * 3 // 2
+    assert {row["verdict"] for row in figures.all_rows(found)[1]} == {figures.ABSENT}
+
+
+def test_points_of_the_ratio_are_no_results_of_their_own():
+    assert pts.rows(full_run()) == pts.rows([each for each in full_run() if not each.part])
 
 
 def test_one_copy_too_many():
