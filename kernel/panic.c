@@ -146,6 +146,7 @@ static void enter(void) {
             panic_poll((u64)__builtin_return_address(0), (u64)__builtin_frame_address(0));
         }
     }
+    race_stop();
     console_flush_unlocked();
 }
 

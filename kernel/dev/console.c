@@ -4,8 +4,8 @@
 //
 // Output     of programs stands in a ring while the transmitter is busy, and leaves by interrupt; writers
 //            sleep while the ring is full. What the kernel says is polled, behind the ring's content:
-//            whoever says something may hold locks, and the next thing may be a panic. A piece is one
-//            critical section either way: lines of different harts do not mix.
+//            whoever says something may hold locks, and the next thing may be a panic. A piece goes out
+//            as a whole either way: lines of different harts do not mix. (^T and a panic take no lock.)
 // Input      comes by interrupt into a line buffer; readers sleep until a line (or ^D) is complete.
 #include "dev/console.h"
 #include "dev/fdt.h"
@@ -21,7 +21,7 @@
 #include "sync/park.h"
 #include "sync/waitq.h"
 
-enum { RHR = 0, THR = 0, IER = 1, FCR = 2, LCR = 3, LSR = 5, LSR_READY = 1, LSR_THR_EMPTY = 32 };
+enum { RHR = 0, THR = 0, IER = 1, FCR = 2, LCR = 3, LSR = 5, LSR_READY = 1, LSR_THR_EMPTY = 32, LSR_IDLE = 64 };
 enum { IER_READY = 1, IER_THR_EMPTY = 2 };
 #define CTRL(c) ((c) & 0x1f)
 #define LINE_BYTES 1024
@@ -57,10 +57,14 @@ void console_write_unlocked(const char *s, usize n) {
     }
 }
 
-static bool pending(void) { return (i32)(ring_head - ring_tail) > 0; }  // also where a panic has sent from it
+static u32 pending(void) {
+    u32 n = ring_head - ring_tail;
+    return n <= RING_BYTES ? n : 0;  // a panic may have sent it, too
+}
 
+// What stands in the ring now: in a panic others may go on writing.
 void console_flush_unlocked(void) {
-    while (pending()) { put(ring[ring_tail++ % RING_BYTES]); }
+    for (u32 n = pending(); n; n--) { put(ring[ring_tail++ % RING_BYTES]); }
 }
 
 void console_write(const char *s, usize n) {
@@ -70,29 +74,32 @@ void console_write(const char *s, usize n) {
     spin_unlock_irq(&tx_lock, flags);
 }
 
-void console_flush(void) { console_write("", 0); }
-
-// Send what the transmitter takes, and let it call for the rest. => tx_lock held
-static void transmit(void) {
-    while (pending() && uart[LSR] & LSR_THR_EMPTY) { uart[THR] = ring[ring_tail++ % RING_BYTES]; }
-    uart[IER] = pending() ? IER_READY | IER_THR_EMPTY : IER_READY;
+void console_await_idle(void) {
+    while (uart && !(uart[LSR] & LSR_IDLE)) { cpu_pause(); }
 }
 
-// Write as much of s as there is room for. Returns how many bytes that was.
-static usize queue(const char *s, usize n) {
-    usize done = 0;
+// Send what the transmitter takes. => tx_lock held
+static void transmit(void) {
+    while (pending() && uart[LSR] & LSR_THR_EMPTY) { uart[THR] = ring[ring_tail++ % RING_BYTES]; }
+}
+
+// Write s as a whole, or nothing if the ring has no room: then an interrupt will wake who waits. Only its
+// handler switches that off: whoever empties the ring here must not take it from those who wait.
+static bool queue(const char *s, usize n) {
     if (!interrupts) {
         console_write(s, n);
-        return n;
+        return true;
     }
     u64 flags = spin_lock_irq(&tx_lock);
-    for (; done < n && ring_head - ring_tail < RING_BYTES - 1; done++) {
-        if (s[done] == '\n') { ring[ring_head++ % RING_BYTES] = '\r'; }
-        ring[ring_head++ % RING_BYTES] = s[done];
+    bool room = RING_BYTES - pending() >= 2 * n;
+    for (; n && room; n--, s++) {
+        if (*s == '\n') { ring[ring_head++ % RING_BYTES] = '\r'; }
+        ring[ring_head++ % RING_BYTES] = *s;
     }
     transmit();
+    if (pending() || !room) { uart[IER] = IER_READY | IER_THR_EMPTY; }
     spin_unlock_irq(&tx_lock, flags);
-    return done;
+    return room;
 }
 
 void console_init(void) {
@@ -145,6 +152,7 @@ void console_interrupt(void) {
     }
     u64 flags = spin_lock_irq(&tx_lock);
     transmit();
+    uart[IER] = pending() ? IER_READY | IER_THR_EMPTY : IER_READY;
     spin_unlock_irq(&tx_lock, flags);
     waitq_wake_all(&tx_wait);
 }
@@ -192,15 +200,15 @@ static long console_file_read(struct file *f, uaddr buf, usize n) {
     return error ? error : (long)got;
 }
 
-// Queue all of s, sleeping while the ring is full. Returns less than n if we shall die.
-static usize queue_all(const char *s, usize n) {
+// Queue s, sleeping while there is no room. False: we shall die.
+static bool queue_later(const char *s, usize n) {
     struct waiter w;
     waitq_add(&tx_wait, &w);
-    usize done = queue(s, n);
-    while (done < n && !park_killed()) {
+    bool done = queue(s, n);
+    while (!done && !park_killed()) {
         park();
         waitq_again(&tx_wait, &w);
-        done += queue(s + done, n - done);
+        done = queue(s, n);
     }
     waitq_del(&tx_wait, &w);
     return done;
@@ -214,7 +222,7 @@ static long console_file_write(struct file *f, uaddr buf, usize n) {
         usize step = MIN(n - done, sizeof(piece));
         long error = copy_in(piece, buf + done, step);
         if (error) { return done ? (long)done : error; }
-        done += queue_all(piece, step);
+        if (queue_later(piece, step)) { done += step; }
     }
     return done;
 }

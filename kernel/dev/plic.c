@@ -15,7 +15,7 @@ void plic_init(void) {
 }
 
 bool plic_enable(u32 irq) {
-    if (!plic) { return false; }
+    if (!plic || !irq) { return false; }
     plic[irq] = 1;  // priority
     plic[(0x2000 + context * 0x80) / 4 + irq / 32] |= 1u << irq % 32;
     return true;

@@ -3,6 +3,6 @@
 #pragma once
 #include "lib/types.h"
 void plic_init(void);
-bool plic_enable(u32 irq);  // false: there is none
+bool plic_enable(u32 irq);  // false: it will not come
 u32 plic_claim(void);
 void plic_complete(u32 irq);

@@ -2,6 +2,7 @@
 // power.c - "sifive,test0": 0x5555 passes, status << 16 | 0x3333 fails, 0x7777 resets. QEMU exits with
 // the status. Without the device, SBI shuts down.
 #include "dev/power.h"
+#include "dev/console.h"
 #include "dev/fdt.h"
 #include "mm/frame.h"
 #include "riscv/csr.h"
@@ -16,6 +17,7 @@ void power_init(void) {
 
 // Before power_init the first map has all of the physical addresses at their usual place.
 static noreturn void finish(u32 command, bool failed) {
+    console_await_idle();
     if (machine.test) {
         *(test ? test : (volatile u32 *)pa_to_kva(machine.test)) = command;
         fence_io();

@@ -84,7 +84,7 @@ static void set(enum kine_inject kind, u64 seed, i32 only, u32 rate, u32 bound) 
     for (u32 i = 0; i < nharts; i++) {
         write_once(state[i].rng, random_start(seed, i + 1));
     }
-    if (kind == KINE_NO_MEMORY) { atomic_store_relaxed(&fails_at, atomic_load_relaxed(&allocations) + rate); }
+    if (kind == KINE_NO_MEMORY && rate) { atomic_store_relaxed(&fails_at, atomic_load_relaxed(&allocations) + rate); }
     atomic_store_relaxed(&settings[kind].bound, bound);
     atomic_store_relaxed(&settings[kind].hart, (u32)(seed % nharts));
     atomic_store_relaxed(&settings[kind].only, only);

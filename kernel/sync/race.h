@@ -89,6 +89,7 @@ void race_thread_end(struct thread *t);              // it will not run again
 void race_switch(struct thread *prev, struct thread *next);  // the last act before the stack changes
 void race_irq_enter(const struct trapframe *tf);
 void race_irq_leave(const struct trapframe *tf);
+void race_stop(void);                                // this hart panics: it takes no lock any more
 void race_stack_unmapped(void);                      // a kernel stack has gone
 void race_forget(const void *p);                     // nobody will acquire from this word's past
 // An access that the compiler does not see: assembly, memory that user mode may write, a device.
@@ -106,6 +107,7 @@ u32 race_expect(bool on);                            // self-test: find without 
 #define race_switch(prev, next) ((void)0)
 #define race_irq_enter(tf) ((void)0)
 #define race_irq_leave(tf) ((void)0)
+#define race_stop() ((void)0)
 #define race_stack_unmapped() ((void)0)
 #define race_forget(p) ((void)0)
 #define race_range(p, bytes, write) ((void)0)

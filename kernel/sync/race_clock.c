@@ -167,6 +167,10 @@ void race_begin_hart(struct hart *h) {
     h->race = &h->idle->race;
 }
 
+void race_stop(void) {
+    if (this_hart()) { this_hart()->race = NULL; }
+}
+
 const char *race_context_name(u32 id, char *text, usize n) {
     for (u32 i = 0; i < nharts; i++) {
         if (irq[i].id == id || harts[i]->idle->race.id == id) {

@@ -86,7 +86,8 @@ static always_inline u64 stack_pointer(void) {
 }
 
 // May the shadow of this page be noted? All pages stay where they are, but of the stacks only the own
-// one is known to live as long as its context. A handler notes none: in each it may have its own variables.
+// one is known to live as long as its context. A handler notes none: in each it may have its own variables. (One page
+// of another's is noted apart, in `other`.)
 static bool stays(const struct race_context *c, u64 va) {
     if (va >= KSTACK_BASE && va < IMAGE_BASE) {
         return !c->handler_bytes && (va ^ stack_pointer()) < KSTACK_STRIDE;
@@ -97,6 +98,7 @@ static bool stays(const struct race_context *c, u64 va) {
 // A stack's page is found again by where it is in the direct map: that stays.
 static u64 *cells_of_page(struct race_context *c, u64 page) {
     bool stack = page >= KSTACK_BASE && page < IMAGE_BASE;
+    u64 before = atomic_load_relaxed(&unmapped);
     u64 direct = stack ? DIRECT_BASE + stack_pa(page) : page;
     struct race_view *v = race_view_of(c, direct);
     if (v->page != direct) {
@@ -110,7 +112,7 @@ static u64 *cells_of_page(struct race_context *c, u64 page) {
         *race_view_of(c, page) = found;
     } else if (stack) {
         c->other = found;
-        c->unmapped = atomic_load_relaxed(&unmapped);
+        c->unmapped = before;
     }
     return found.cells;
 }

@@ -70,7 +70,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
     switch (op) {
     case KINE_POWEROFF:
         lockdep_summary();
-        console_flush();
+        console_write("", 0);  // behind what is queued
         power_off(a & 0xff);
     case KINE_NHARTS:
         return nharts;

@@ -159,7 +159,7 @@ long sys_reboot(int magic1, int magic2, uint cmd, uaddr arg) {
     bool known = magic2 == 0x28121969 || magic2 == 0x05121996 || magic2 == 0x16041998 ||
                  magic2 == 0x20112000;
     if ((u32)magic1 != 0xfee1dead || !known) { return -EINVAL; }
-    console_flush();
+    console_write("", 0);  // behind what is queued
     switch (cmd) {
     case 0x4321fedc:  // POWER_OFF
     case 0xcdef0123:  // HALT

@@ -91,6 +91,15 @@ def test_writers_sleep_while_nobody_reads_and_nothing_is_lost(console):
     assert console.until("\nend\n" + PROMPT) == f"seq 20000; echo end\n{wanted}\nend\n{PROMPT}"
 
 
+def test_lines_of_several_writers_do_not_mix(console):
+    fcntl.fcntl(console.qemu.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    console.type("".join(f"yes {c * 30} | head -n 2000 & " for c in "abc") + "wait; echo end\r")
+    wait_until_it_idles(console)
+    lines = console.until("\nend\n" + PROMPT).split("\n")[1:-2]
+    whole = sorted(line for line in lines if line in ("a" * 30, "b" * 30, "c" * 30))
+    assert len(whole) == 6000, [line for line in lines if line not in whole][:5]
+
+
 def test_a_writer_that_sleeps_can_be_killed(console):
     fcntl.fcntl(console.qemu.stdout, fcntl.F_SETPIPE_SZ, 4096)
     console.type("yes & sleep 1; kill -9 $!; wait; echo gone\r")
