@@ -55,7 +55,7 @@ def ratio_rows(points, table):
     pairs = scaling.pairs_of([point for point in points if point.part == "scaling"])
     out = []
     for bench in want["benches"]:
-        value = scaling.median(pairs, bench, steady=True)
+        value = scaling.median(pairs, bench, steady=True) if scaling.enough(pairs, bench) else None
         out.append({"label": f"{bench}, 2 workers over 1", "value": value,
                     "target": want["target"],
                     "verdict": _verdict(value, want["target"], at_most=False)})

@@ -44,10 +44,14 @@ def median(pairs, bench, steady):
     return statistics.median(ratios) if ratios else None
 
 
+def enough(pairs, bench):
+    """Did the host give two cores often enough?"""
+    return sum(pair.steady and pair.bench == bench for pair in pairs) >= ENOUGH
+
+
 def counts(pairs):
-    """Did the host give two cores often enough for this run to count?"""
-    return all(sum(pair.steady and pair.bench == bench for pair in pairs) >= ENOUGH
-               for bench in plan.SCALING)
+    """Enough of each, for this run to count?"""
+    return all(enough(pairs, bench) for bench in plan.SCALING)
 
 
 def of_all(runs, bench):

@@ -29,7 +29,7 @@ def full_run():
             found += [point(bench, workers, refs, ops=100) for workers in (1, 2, 4, 8)]
         found += [point("fork_size", 1, refs, size=size) for size in (1, 4, 16, 64, 256)]
     found[-1].counters = {}
-    found += [point(name, workers, part="scaling") for bench in [*plan.SCALING, *plan.SCALING]
+    found += [point(name, workers, part="scaling") for bench in [*plan.SCALING] * 4
               for name in ("spin", bench) for workers in (1, 2)]
     for each in found:
         if each.bench == "sole_owner":
