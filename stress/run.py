@@ -43,6 +43,7 @@ def configurations(args):
         work, single = works[number // len(refs) % len(works)], rng.choice(names)
         workers, rounds, pages = (rng.choice(choices) for choices in ([1, 2, 4, 8], [8, 16, 24], [8, 32, 100]))
         delay = rng.choice([0, 100, 1000])
+        delay = min(delay, 100 if mem.endswith("G") else delay)  # oom touches it all: minutes, else
         rounds //= 8 if delay == 1000 else 1  # a round takes as many times longer then, and more
         command = ["/bin/stress", single if work == "any" else work, f"seed={args.seed + number}",
                    f"workers={workers}", f"rounds={rounds}", f"pages={pages}", f"delay={delay}",
