@@ -107,14 +107,16 @@ def scaling(quick=False):
 
 def points_expected(command):
     """How many lines a command will print."""
-    expected, common, lists, times = 0, {}, None, 1
+    expected, common, own, times = 0, 1, None, 1  # own: the named benchmark's number of points
     for word in command.split()[1:] + ["end"]:
         key, _, value = word.partition("=")
-        if key == "workers":
-            (common if lists is None else lists)[key] = len(value.split(","))
+        if key == "workers" and own is None:
+            common = len(value.split(","))
+        elif key == "workers":
+            own = len(value.split(","))
         elif key == "times":
             times = int(value)
         elif not value:
-            expected += lists.get("workers", 1) if lists is not None else 0
-            lists = dict(common)
+            expected += own or 0
+            own = common
     return expected * times

@@ -86,8 +86,8 @@ static always_inline u64 stack_pointer(void) {
 }
 
 // May the shadow of this page be noted? All pages stay where they are, but of the stacks only the own
-// one is known to live as long as its context. A handler notes none: in each it may have its own variables. (One page
-// of another's is noted apart, in `other`.)
+// one is known to live as long as its context. A handler notes none: in each it may have its own variables.
+// (One page of another's is noted apart, in `other`.)
 static bool stays(const struct race_context *c, u64 va) {
     if (va >= KSTACK_BASE && va < IMAGE_BASE) {
         return !c->handler_bytes && (va ^ stack_pointer()) < KSTACK_STRIDE;

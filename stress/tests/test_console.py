@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import pytest
+from qemu import cpu_seconds
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "out"
 PROMPT = "$ "
@@ -67,20 +68,15 @@ def console():
         c.qemu.wait()
 
 
-def cpu_seconds(console):
-    fields = pathlib.Path(f"/proc/{console.qemu.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def wait_until_it_idles(console):
     """Read nothing until the machine takes (nearly) no CPU time: its writers sleep."""
     deadline = time.monotonic() + TIMEOUT
     used = 1.0
     while used > 0.1:
         assert time.monotonic() < deadline, f"{used:.1f} s of CPU time a second while nobody reads"
-        before = cpu_seconds(console)
+        before = cpu_seconds(console.qemu.pid)
         time.sleep(1)
-        used = cpu_seconds(console) - before
+        used = cpu_seconds(console.qemu.pid) - before
 
 
 def test_writers_sleep_while_nobody_reads_and_nothing_is_lost(console):
