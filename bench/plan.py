@@ -2,7 +2,8 @@
 """plan.py - what is measured, with how many operations.
 
 Counts are fixed: a run does the same work every time, whatever the machine. In the throughput view
-they are totals over all workers, chosen so that a point takes about a second on two slow cores.
+they are totals over all workers, chosen so that a point takes about a third of a second on two slow cores; a run
+has ROUNDS of them.
 """
 
 REFS = ("cas", "freelock", "biglock")
@@ -10,19 +11,20 @@ WORKERS = "1,2,4,8"
 
 # bench: total operations of a throughput point.
 THROUGHPUT = {
-    "spin": 200000,
-    "fork_exit": 800,
-    "fork_write": 600,
-    "sole_owner": 600,
-    "alloc": 2000,
-    "shared_parent": 800,
-    "fork_exec": 400,
-    "null_syscall": 400000,
-    "pingpong": 16000,
-    "cow_copy_fault": 32768,
-    "cow_reuse_fault": 32768,
-    "zero_fault": 32768,
+    "spin": 80000,
+    "fork_exit": 400,
+    "fork_write": 200,
+    "sole_owner": 200,
+    "alloc": 800,
+    "shared_parent": 400,
+    "fork_exec": 160,
+    "null_syscall": 160000,
+    "pingpong": 6400,
+    "cow_copy_fault": 12288,
+    "cow_reuse_fault": 12288,
+    "zero_fault": 12288,
 }
+ROUNDS = 3
 
 # bench: operations of an instruction count. They are exact: few are enough.
 INSTRUCTIONS = {
@@ -66,7 +68,7 @@ def throughput(workers=WORKERS, quick=False):
     share = 8 if quick else 1
     words = [f"bench workers={workers}"]
     words += [f"{name} total={max(total // share, 8)}" for name, total in THROUGHPUT.items()]
-    counts = (10, 10, 5, 5, 2, 1) if quick else (100, 100, 60, 30, 12, 4)
+    counts = (10, 10, 5, 5, 2, 1) if quick else (40, 40, 24, 12, 5, 2)
     words += [f"{word} workers=1" for word in _sizes(counts)[1:]]
     return " ".join(words)
 
