@@ -96,7 +96,7 @@ KLD := $(CC) -march=rv64imac -mabi=lp64 --specs=picolibc.specs -nostartfiles -st
 $(KOUT)/kernel.elf: $(KOBJ) kernel/kernel.ld kernel/mksymbols.py
 	$(if $(Q),@echo "  LD  $@")
 	$(Q)$(KLD) $(KOBJ) -o $@.1
-	$(Q)$(CROSS)nm -n $@.1 | $(PYTHON) kernel/mksymbols.py > $(KOUT)/symbols_table.S
+	$(Q)$(CROSS)nm -n $@.1 | $(PYTHON) kernel/mksymbols.py $(if $(filter RACE KASAN,$(ON)),--data) > $(KOUT)/symbols_table.S
 	$(Q)$(CC) $(KISA) -c $(KOUT)/symbols_table.S -o $(KOUT)/symbols_table.o
 	$(Q)$(KLD) $(KOBJ) $(KOUT)/symbols_table.o -o $@
 	$(Q)rm $@.1
