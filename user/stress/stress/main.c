@@ -45,6 +45,8 @@ static uint64_t option(int argc, char **argv, const char *name, uint64_t fallbac
     return fallback;
 }
 
+enum { NOT_FORKED = -1 };
+
 static int run_workers(const struct workload *w, const struct params *p) {
     pid_t pids[64];
     int bad = 0;
@@ -55,7 +57,7 @@ static int run_workers(const struct workload *w, const struct params *p) {
         }
     }
     for (int i = 0; i < p->workers; i++) {
-        int code = pids[i] > 0 ? reap_child(pids[i]) : 0;
+        int code = pids[i] > 0 ? reap_child(pids[i]) : NOT_FORKED;
         // Where memory is run down on purpose, a worker may be the one that has to die.
         bool allowed = !strcmp(w->name, "oom") && code == KILLED(9);
         if (code && !allowed) {
@@ -77,10 +79,22 @@ static bool audit(struct kine_audit *books) {
     return errors == 0 || (errors < 0 && errno == ENOSYS);
 }
 
+// A workload goes on when there is no memory for a child. One without children would have checked nothing: each
+// worker has one in four rounds, at the least; where memory is run down, there is one after the workers.
+static bool forked_enough(const struct workload *w, const struct params *p, uint64_t forks) {
+    bool oom = !strcmp(w->name, "oom");
+    uint64_t least = p->workers + (oom ? 1 : p->workers * (p->rounds / 4 + 1));
+    if (forks < least) { ktap_comment("only %lu forks, at least %lu expected", forks, least); }
+    return forks >= least;
+}
+
 static void run_one(const struct workload *w, const struct params *p) {
     struct kine_audit before = {0}, after = {0};
+    struct kine_counters then, now;
+    bool counted = kine_counters(-1, &then) == 0;
     int bad = !audit(&before);
     bad += run_workers(w, p);
+    bad += counted && kine_counters(-1, &now) == 0 && !forked_enough(w, p, now.forks - then.forks);
     bool exact = audit(&after);
     // Orphans of killed workers may still be on their way out: exact now, and the same a little later.
     for (int i = 0; exact && i < 200 && after.user + after.table != before.user + before.table; i++) {

@@ -235,6 +235,12 @@ int run_kernelwrite(const struct params *p, int worker) {
     return bad;
 }
 
+// How far the heap grew or, with `smaller`, shrank: bytes.
+static long change_heap(const struct params *p, bool smaller) {
+    long bytes = smaller ? -(long)(p->pages / 2 * PAGE) : (long)(p->pages * PAGE);
+    return sbrk(bytes) == (char *)-1 ? 0 : bytes;
+}
+
 // The heap grows and shrinks on either side of a fork.
 int run_brk(const struct params *p, int worker) {
     int bad = 0;
@@ -246,21 +252,19 @@ int run_brk(const struct params *p, int worker) {
         pid_t pid = spawn_child();
         if (pid == 0) {
             int wrong = 0;
-            if (r & 1) {
-                sbrk(-(long)(p->pages / 2 * PAGE));
-            } else {
-                sbrk(p->pages * PAGE);
-            }
+            change_heap(p, r & 1);
             for (int i = 0; i < p->pages / 2; i++) {
                 wrong += tag_check(base, i, worker, r);
                 tag_write(base, i, 3, i);
             }
             _exit(wrong != 0);
         }
-        if (below(2)) { bad += check(base, p->pages, worker, r); }
+        long changed = pid > 0 && below(2) ? change_heap(p, below(2)) : 0;  // while the child has it, too
+        int left = changed < 0 ? p->pages - p->pages / 2 : p->pages;
+        bad += check(base, left, worker, r);
         bad += pid > 0 && reap_child(pid) != 0;
-        bad += check(base, p->pages, worker, r);
-        sbrk(-(long)(p->pages * PAGE + PAGE));
+        bad += check(base, left, worker, r);
+        sbrk(-(long)(p->pages * PAGE + PAGE) - changed);
     }
     return bad;
 }
