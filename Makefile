@@ -215,11 +215,13 @@ help:
 	@echo "make doctor      is all there?        make lint, mutants, clean, deps"
 	@echo "make weak        the kernel's lock-free code on this machine under weak memory (ONLY=play MUTANT=)"
 	@echo "make model       models of the protocols and of weak memory (FULL=1: large bounds)"
+	@echo "make kernels     those of every REFS, with and without CHECK      make watched   those of the tools"
 	@echo "variables: $(VARS) V=$(V)"
 	@echo "  REFS  cas | freelock | biglock: how frames are counted   CHECK=1  assertions, race points, lockdep"
 	@echo "  TOOLS=race,ghost or RACE=1 GHOST=1: LOCKDEP GHOST RACE KASAN UBSAN TRACK SCHED, each =1 builds with that tool"
 	@echo "  MUTANT=name  a bug switched on   SMP, MEM, REFS  of a campaign also lists (SMP=1,2,3,8 MEM=64M,1G)"
 	@echo "           (docs/testing.md says which tool finds what, docs/mutants.md which bugs there are)"
+	@echo "  GDB_PORT, GDB_AT, GDBFLAGS  the debugger's port, where it is seen from, and more options for it"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
 clean:

@@ -49,6 +49,11 @@ def command_of(args):
 
 def main():
     args = parser().parse_args()
+    missing = [path for path in qemu.needed(args) if not path.exists()]
+    if missing:
+        print(f"boot.py: {missing[0]}: not built; make kernel out/initrd.cpio, with the variables that name its folder "
+              "(cas-race-M01: RACE=1 MUTANT=M01)", file=sys.stderr)
+        return 2
     guest = qemu.boot(args)
     for line in guest.lines():
         print(line, flush=True)

@@ -75,7 +75,8 @@ def stands(mutant, refs):
 
     def text(path, *flags):
         return subprocess.run(["riscv64-unknown-elf-gcc", "--specs=picolibc.specs", "-E", "-P", "-Ikernel",
-                               f"-DREFS_{refs.upper()}", *flags, path], cwd=ROOT, check=True, capture_output=True).stdout
+                               f"-DREFS_{refs.upper()}", *flags, path],
+                              cwd=ROOT, check=True, capture_output=True).stdout
     word = re.compile(rf"\bMUTANT_{mutant}\b")
     sources = {p.parent / "refs.h" if p.name.startswith("refs_") else p
                for p in (ROOT / "kernel").rglob("*.[chS]") if p.name != others and word.search(p.read_text())}

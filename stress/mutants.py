@@ -35,7 +35,8 @@ DOC = qemu.ROOT / "docs" / "mutants.md"
 MODELS = qemu.ROOT / "stress" / "model" / "run.py"
 NUMBER = re.compile(r"^not ok \d+ -")
 ROW = re.compile(r"^\| (\w+)(?: \(`REFS=(\w+)`\))? \| [^|]+ \| ([^|]+) \| `([^`]+)` \|$")
-MODEL = re.compile(r"(ok|not ok) \d+ - (?:(\w+), mutant (\w+)|weakened: (.+) to (\w+)): (.*?)(?:[ (]+[\w ,]*in ([\d.]+) s\))$")
+MODEL = re.compile(r"(ok|not ok) \d+ - (?:(\w+), mutant (\w+)|weakened: (.+) to (\w+)): "
+                   r"(.*?)(?:[ (]+[\w ,]*in ([\d.]+) s\))$")
 PLAIN = ["--smp", "8", "--mem", "256M", "--", "/bin/stress", "all", "rounds=2", "workers=4", "seed=1"]
 FAST = 30.0  # seconds in the matrix
 

@@ -29,15 +29,19 @@ def kernel_path(refs="cas", check=False, folder=""):
     return ROOT / "out" / (folder or refs + ("-check" if check else "")) / "kernel.elf"
 
 
+def needed(args):
+    return kernel_path(args.refs, args.check, args.kernel), ROOT / "out" / "initrd.cpio"
+
+
 def command_line(args, *devices, hold=False):
     """args as boot.py's parser makes them; devices add to the machine and to the options."""
     words = ["hold"] * hold + [args.append] * bool(args.append)
     if args.command:
         words += ["--"] + ['"%s"' % w if " " in w else w for w in args.command]
+    kernel, archive = needed(args)
     machine = ["virt"] + [m for m in (args.machine, *(d.machine for d in devices if d)) if m]
     line = [os.environ.get("QEMU", "qemu-system-riscv64"), "-machine", ",".join(machine),
-            "-bios", "default", "-smp", str(args.smp), "-m", args.mem, "-kernel",
-            str(kernel_path(args.refs, args.check, args.kernel)), "-initrd", str(ROOT / "out" / "initrd.cpio"),
+            "-bios", "default", "-smp", str(args.smp), "-m", args.mem, "-kernel", str(kernel), "-initrd", str(archive),
             "-append", " ".join(words), "-nographic"]
     if args.cpu:
         line += ["-cpu", "rv64," + args.cpu]

@@ -51,7 +51,8 @@ def configurations(args):
                    f"slow={rng.choice([0, 100, 2000])}"]
         design = refs[number % len(refs)]
         yield boot.config(command, smp=int(smp), mem=mem, refs=design, check=True, machine=machine, cpu=cpu,
-                          kernel=args.tools and f"{design}-{args.tools}", append=f"auditpanic seed={args.seed + number}")
+                          kernel=args.tools and f"{design}-{args.tools}",
+                           append=f"auditpanic seed={args.seed + number}")
 
 
 def workloads():

@@ -22,7 +22,8 @@ def truth(line, on):
 
 
 def cut(text, on=None):
-    """Lines that a mutant alone (but MUTANT_... `on`) would see become empty, and so do the conditions about mutants."""
+    """Lines that a mutant alone (but MUTANT_... `on`) would see become empty, and so do the conditions
+    about mutants."""
     out, stack = [], []  # of each #if: [about mutants, this branch stays, a branch has been taken]
     for line in re.sub(r"\\\n", " \\\\\v", text).split("\n"):
         about, keep = bool(MUTANT.search(line)), all(frame[1] for frame in stack)

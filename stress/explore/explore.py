@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """explore.py - interleavings of race points on purpose, in guests built with SCHED=1 (docs/labs/explore.md).
 
-    stress/explore/explore.py scripted [NAME...]      the schedules of stress/explore/schedules; none: all
+    stress/explore/explore.py scripted [NAME...]      the schedules of stress/explore/schedules; none: all;
+                                                      --steps shows what was done
     stress/explore/explore.py seeded cow2 --seed 7 --runs 20 --depth 3     random priorities (PCT)
     stress/explore/explore.py exhaustive forkexit --bound 2    all schedules with at most 2 preemptions
     stress/explore/explore.py list cow2 1212          one play: its choices, as a failure prints them
@@ -85,9 +86,12 @@ class Output:
         results, good, log = play(folder, words)
         for ok, name in results:
             self.one(ok, f"{folder}: {name}")
+        if words[0] == "steps":
+            print(*(line for line in log if line.startswith("#")), sep="\n")
         if not good:
             self.one(False, f"{folder}: {words[0]}", log)
-            print(f"# again: {boot.command_of(boot.config(['/tests/explore', *words], smp=5, mem='128M', kernel=folder))}")
+            config = boot.config(["/tests/explore", *words], smp=5, mem="128M", kernel=folder)
+            print(f"# again: {boot.command_of(config)}")
 
 
 def chunks(arguments):
@@ -102,9 +106,9 @@ def chunks(arguments):
         yield part
 
 
-def scripted(out, folder, refs, names=()):
+def scripted(out, folder, refs, names=(), steps=False):
     for part in chunks([s.argument for s in schedules(names) if refs in s.refs]):
-        out.guest(folder, ["script", *part])
+        out.guest(folder, ["steps" if steps else "script", *part])
 
 
 def check(out):
@@ -113,7 +117,7 @@ def check(out):
         scripted(out, kernel(refs), refs)
     cas = kernel("cas")
     _, good, log = play(cas, ["script", "wrong/cow2/1:frame.copy,2:no.such.point,1:end"])
-    out.one(not good and any("line 2 cannot be followed: 2 no.such.point" in line for line in log),
+    out.one(not good and any("step 2 cannot be followed: 2 no.such.point" in line for line in log),
             "a script that cannot be followed is a failure, and says where")
     seeded = ["seeded", "cow3", "seed=1", "runs=10", "length=24"]
     out.guest(cas, [*seeded, "times=20"])
@@ -130,6 +134,7 @@ def main():
     p.add_argument("what", nargs="*", help="names of schedules; a scenario; its choices")
     p.add_argument("--refs", default="cas", choices=ALL_REFS)
     p.add_argument("--mutant", default="")
+    p.add_argument("--steps", action="store_true", help="of scripts: show them")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--runs", type=int, default=20)
     p.add_argument("--depth", type=int, default=3, help="of the bug sought: one change point fewer")
@@ -142,7 +147,7 @@ def main():
     if args.mode == "check":
         check(out)
     elif args.mode == "scripted":
-        scripted(out, kernel(args.refs, args.mutant), args.refs, args.what)
+        scripted(out, kernel(args.refs, args.mutant), args.refs, args.what, args.steps)
     else:
         options = {"seeded": ["seed", "runs", "depth", "length", "times"], "exhaustive": ["bound", "limit"]}
         words = [f"{name}={getattr(args, name)}" for name in options.get(args.mode, [])]

@@ -108,7 +108,8 @@ def documented(results):
     rows = text.split("\n\n")[2].splitlines()[2:]
     unknown = [row for row in rows if not all(hasattr(protocols, n) or hasattr(freelists, n)
                                               for n in re.findall(r"`(\w+)`", row.split("|")[-2]) or ["none"])]
-    results.one(len(rows) > 0 and not unknown, f"docs/memory-model.md: {len(rows)} orders have their litmus tests", unknown)
+    results.one(len(rows) > 0 and not unknown, f"docs/memory-model.md: {len(rows)} orders have their litmus tests",
+                unknown)
 
 
 def mapped(results):

@@ -24,7 +24,8 @@ def deps(tmp_path):
         folder.mkdir()
         for name in NEEDED:
             (folder / name).symlink_to(shutil.which(name))
-        program("dpkg-query", f'for p in {missing or "-"}; do [ "$4" = $p ] && exit 1; done\necho install ok installed\n')
+        program("dpkg-query", f'for p in {missing or "-"}; do [ "$4" = $p ] && exit 1; done\n'
+                          "echo install ok installed\n")
         program("id", f"echo {user}\n")
         if apt:
             program("apt-get", f'echo "$@" >> {told}\n')

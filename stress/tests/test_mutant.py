@@ -47,7 +47,8 @@ def test_rows_of_one_name_agree_about_refs():
 
 
 def test_one_mutant_is_left_in():
-    text = "#ifdef MUTANT_a\n1\n#elif defined(MUTANT_b) || defined(CHECK)\n2\n#else\n3\n#endif\n#ifndef MUTANT_b\n4\n#endif\n"
+    text = "#ifdef MUTANT_a\n1\n#elif defined(MUTANT_b) || defined(CHECK)\n2\n#else\n3\n#endif\n" \
+           "#ifndef MUTANT_b\n4\n#endif\n"
 
     def left(*on):
         return [line for line in unmutate.cut(text, *on).split("\n") if line.isdigit()]
@@ -60,6 +61,7 @@ def test_a_litmus_test_reads_the_tree_with_the_mutant():
         return done.returncode, done.stdout + done.stderr
     assert litmus("idle")[0] == 0
     status, said = litmus("idle", "idle_unfenced")
-    assert status == 1 and "\n# idle_unfenced: runq_wait: atomic_fence_full(): relaxed\nnot ok 1 - kernel: idle:" in said
+    assert status == 1
+    assert "\n# idle_unfenced: runq_wait: atomic_fence_full(): relaxed\nnot ok 1 - kernel: idle:" in said
     status, said = litmus("idle", "W17")
     assert status == 1 and "W17 weakens nothing" in said

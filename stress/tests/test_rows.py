@@ -49,6 +49,7 @@ def test_model_mutant_of_a_trap_exists(mutant):
 
 
 def test_trap_with_tests_has_a_mutant():
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in DOCS[1].splitlines() if re.match(r"\| \d", line)]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in DOCS[1].splitlines()
+            if re.match(r"\| \d", line)]
     bare = [number for number, _, tests, mutants, _ in rows if bool(tests) != bool(mutants)]
     assert len(rows) == 36 and bare == []

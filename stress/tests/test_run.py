@@ -146,9 +146,9 @@ def test_interrupted_campaign_has_results(go, monkeypatch):
 
 
 @pytest.mark.parametrize("failed, guests, workloads, says", [
-    (0, 100, 1200, "0 of 100 guests failed, 1200 workloads: p < 0.03 per guest and p < 0.0025 per workload"),
+    (0, 100, 1200, "0 of 100 guests failed, 1200 workloads: p < 0.03 per guest at 95 %"),
     (0, 30, 0, "0 of 30 guests failed: p < 0.1 per guest at 95 %"),
-    (0, 2, 24, "p < 0.12 per workload at 95 %"),
+    (0, 2, 24, "0 of 2 guests failed, 24 workloads: too few to say more"),
     (0, 2, 0, "too few"), (1, 100, 100, "1 of 100 guests failed, 100 workloads")])
 def test_claim(failed, guests, workloads, says):
     text = summary.claim(failed, guests, workloads)

@@ -34,7 +34,8 @@ static void look_and_put(void) {
 static void put_by_all(void) { EXPECT(frame_refs(F) == 0 && contents == 1); }
 
 const struct play play_put = {"last_put", shared_by_two, {look_and_put, look_and_put}, put_by_all, 0};
-const struct play play_put3 = {"last_put, three", shared_by_three, {look_and_put, look_and_put, look_and_put}, put_by_all, 0};
+const struct play play_put3 = {"last_put, three", shared_by_three,
+                               {look_and_put, look_and_put, look_and_put}, put_by_all, 0};
 
 // One leaves; the other one writes in place if it is alone.
 static void write_if_sole(void) {

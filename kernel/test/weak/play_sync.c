@@ -43,4 +43,5 @@ static void add_under_mutex(void) {
 static void three_are_added(void) { EXPECT(sum == 3 && mutex.state == 0); }
 
 const struct play play_mutex = {"mutex", begin, {add_under_mutex, add_under_mutex}, two_are_added, 5};
-const struct play play_mutex3 = {"mutex, three", begin, {add_under_mutex, add_under_mutex, add_under_mutex}, three_are_added, 3};
+const struct play play_mutex3 = {"mutex, three", begin,
+                                 {add_under_mutex, add_under_mutex, add_under_mutex}, three_are_added, 3};

@@ -95,4 +95,5 @@ static void serve_until_both(void) {
     }
 }
 
-const struct play play_cross = {"shoot at each other", all_inside, {shoot_once, shoot_once, serve_until_both}, nothing_pends, 2};
+const struct play play_cross = {"shoot at each other", all_inside,
+                                {shoot_once, shoot_once, serve_until_both}, nothing_pends, 2};

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // search.c - every execution of a play within its number of detours, one after another.
 //
-// Model      A player is a coroutine; only one runs. It can lose its turn before it touches a word that another
-//            one touches, too, and one of them writes: all else commutes. What is open (who goes on at an atomic operation, what a
-//            load reads) is asked of choose(). An execution is the list of its answers; the next one changes
-//            the last answer that is not the last of its kind. An answer other than 0 (go on; the newest
-//            value) is a detour, unless whoever ran cannot go on.
+// Model      A player is a coroutine; only one runs. It can lose its turn before it touches a word that
+//            another one touches, too, and one of them writes: all else commutes. What is open (who goes on at
+//            an atomic operation, what a load reads) is asked of choose(). An execution is the list of its
+//            answers; the next one changes the last answer that is not the last of its kind. An answer other
+//            than 0 (go on; the newest value) is a detour, unless whoever ran cannot go on.
 // Waiting    A player that waits (cpu_pause, a fake sleep) goes on when another one has made progress. If
 //            all wait, the memory shows everything to everybody once; if that does not help, they are stuck.
 #include <setjmp.h>

@@ -34,7 +34,7 @@ bool perform(const struct scenario *s);
 uint64_t trace_hash(void);
 void trace_print(void);
 
-int run_scripts(int count, char **texts);
+int run_scripts(int count, char **texts, bool steps);
 int run_seeds(const struct scenario *s, long seed, long runs, long depth, long length, long times);
 int run_search(const struct scenario *s, long bound, long limit);
 int run_list(const struct scenario *s, const char *choices);

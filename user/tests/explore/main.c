@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // main.c - the schedule explorer's guest half; stress/explore/explore.py has the other.
 //
-//     explore script NAME/SCENARIO/1:frame.copy,2:end?,1:end ...
+//     explore script NAME/SCENARIO/1:frame.copy,2:end?,1:end ...     steps for script: they are printed
 //     explore seeded SCENARIO seed=1 runs=10 depth=3 length=40 times=1
 //     explore exhaustive SCENARIO bound=2 limit=100000
 //     explore list SCENARIO 1221    the choices of one play
@@ -47,9 +47,8 @@ int main(int argc, char **argv) {
     }
     pin(0);  // a player in a play lets nobody else onto its hart
     rehearse(scenario_named("cow2", 4));
-    if (argc > 1 && strcmp(argv[1], "script") == 0) {
-        return run_scripts(argc - 2, argv + 2);
-    }
+    bool steps = argc > 1 && strcmp(argv[1], "steps") == 0;
+    if (steps || (argc > 1 && strcmp(argv[1], "script") == 0)) { return run_scripts(argc - 2, argv + 2, steps); }
     const struct scenario *s = argc > 2 ? scenario_named(argv[2], strlen(argv[2])) : NULL;
     if (!s) {
         fprintf(stderr, "usage: explore script|seeded|exhaustive|list SCENARIO ...; scenarios:");

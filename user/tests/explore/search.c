@@ -137,7 +137,7 @@ static const char *one_line(const char *text, struct kine_schedule_step *line) {
     return text + (*text == ',');
 }
 
-static void run_script(const char *text) {
+static void run_script(const char *text, bool steps) {
     const char *scenario = strchr(text, '/'), *lines = scenario ? strchr(++scenario, '/') : NULL;
     const struct scenario *s = lines ? scenario_named(scenario, (size_t)(lines++ - scenario)) : NULL;
     if (!s) {
@@ -151,14 +151,14 @@ static void run_script(const char *text) {
     int64_t start = now_ns();
     bool well = perform(s);
     long ms = (now_ns() - start) / MS;
-    if (!well) { trace_print(); }
+    if (!well || steps) { trace_print(); }
     if (ms > SCRIPT_MS) { ktap_comment("%ld ms, and %d are allowed", ms, SCRIPT_MS); }
-    ktap_ok(well && ms <= SCRIPT_MS, "script %.*s: %u lines, %u steps, trace %016lx, %ld ms", (int)(strchr(text, '/') - text), text,
-            plan.lines, plan.steps, (unsigned long)trace_hash(), ms);
+    ktap_ok(well && ms <= SCRIPT_MS, "script %.*s: %u lines, %u steps, trace %016lx, %ld ms",
+            (int)(strchr(text, '/') - text), text, plan.lines, plan.steps, (unsigned long)trace_hash(), ms);
 }
 
-int run_scripts(int count, char **texts) {
+int run_scripts(int count, char **texts, bool steps) {
     ktap_plan(count);
-    for (int i = 0; i < count; i++) { run_script(texts[i]); }
+    for (int i = 0; i < count; i++) { run_script(texts[i], steps); }
     return ktap_end();
 }

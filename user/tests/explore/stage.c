@@ -89,7 +89,7 @@ bool perform(const struct scenario *s) {
     if (plan.lost) {
         const struct kine_schedule_step *l = &plan.line[plan.lost - 1];
         checks_failed++;
-        ktap_comment("line %u cannot be followed: %d %s%s", plan.lost, l->player, l->at, l->waits ? " or wait" : "");
+        ktap_comment("step %u cannot be followed: %d %s%s", plan.lost, l->player, l->at, l->waits ? " or wait" : "");
     }
     return checks_failed == 0;
 }
