@@ -182,6 +182,7 @@ report: deps
 	$(BUILD) stress
 	$(BUILD) bench $(call LAST,SMP) $(call LAST,MEM)
 	@$(PYTHON) bench/report.py
+	-@$(PYTHON) bench/idle.py --smp $(lastword $(subst $(comma), ,$(SMP))) --seconds 10
 	@echo "report: $(OUT)/report/index.html"
 
 doctor:

@@ -54,11 +54,10 @@ def measure(smp, mem, refs, seconds, settle):
     command = f"sleep {seconds + settle + 60}"
     with guestrun.Guest(guestrun.boot_command(command, refs, smp, mem)) as guest:
         for line in guest:
-            print(line)
             if line.startswith("harts: "):
                 break
         else:
-            raise guestrun.GuestFailed("the guest did not boot")
+            raise guestrun.GuestFailed("the guest did not boot:\n" + "\n".join(guest.tail))
         time.sleep(settle)
         pid = find_qemu(guest.pid)
         if pid is None:
@@ -76,6 +75,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--settle", type=int, default=5)
     arguments = parser.parse_args()
+    print(f"idle: {arguments.seconds + arguments.settle} s", file=sys.stderr)
     target = figures.targets()["idle_core_percent"]
     try:
         share = measure(arguments.smp, arguments.mem, arguments.refs, arguments.seconds,

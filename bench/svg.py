@@ -107,7 +107,8 @@ def bars(title, rows, width=980):
             parts.append(f'<rect x="{left}" y="{top}" width="{max(end - left, 1):.1f}" '
                          f'height="{thick - 2}" class="bar {kind}"><title>{escape(name)}: '
                          f"{value:,.0f}</title></rect>")
-            parts.append(_text(end + 5, top + 8.5, f"{value:,.0f}", f"value {kind}", "start"))
+            beside = max(end, place(mark)) if mark and i == 0 else end  # no number under a mark
+            parts.append(_text(beside + 5, top + 8.5, f"{value:,.0f}", f"value {kind}", "start"))
         if mark:
             parts.append(_line(place(mark), y - 3, place(mark), y + thick + 1, "mark"))
         y += thick * max(len(row), 1) + gap

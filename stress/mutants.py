@@ -143,7 +143,7 @@ def models():
 def main():
     options = {w for w in sys.argv[1:] if w.startswith("--")}
     named = [w for w in sys.argv[1:] if not w.startswith("--")]
-    table, number, failed = matrix.Matrix(), 0, 0
+    table, number, failed, begin = matrix.Matrix(), 0, 0, time.monotonic()
     every = list(rows())
     slow = {m for m in every if "--fast" in options and table.takes(m.name, m.tool) > FAST}
     chosen = [m for m in every if m not in slow and (not named or m.name in named)]
@@ -170,7 +170,7 @@ def main():
     if "models" in named or not named and not options & {"--fast", "--plain"}:
         for name, found, said, seconds in models():
             result(name, "models", found, said, seconds)
-    print(f"1..{number}\n# {number - failed} of {number} killed")
+    print(f"1..{number}\n# {number - failed} of {number} killed in {time.monotonic() - begin:.0f} s")
     if "--matrix" in options:
         table.write(keep=bool(named or options - {"--matrix"}))
     elif "--fast" not in options:
