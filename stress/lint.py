@@ -70,6 +70,15 @@ def atomics():
     result(not bad, "lint: compare-and-swap keeps its orders, no atomic is a library call", bad)
 
 
+def traps():
+    """Of the kernels that are built as they are run; the ghost TLB and the race detector do as they like."""
+    for name in ["cas", *emitted.OTHERS]:
+        folder = ROOT / "out" / name
+        if name == "cas" or folder.exists():
+            bad, count = emitted.trap_path(folder)
+            result(not bad and count > 500, f"lint: {name}: a trap writes no satp and fences nothing", bad)
+
+
 def documented():
     text = (ROOT / "docs" / "memory-model.md").read_text()
     found = orders.of_kernel(ROOT / "kernel")
@@ -139,6 +148,7 @@ def lock_table():
 layers()
 counts()
 atomics()
+traps()
 documented()
 marks()
 voices()
