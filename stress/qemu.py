@@ -30,7 +30,8 @@ def kernel_path(refs="cas", check=False, folder=""):
 
 
 def command_line(args, *devices, hold=False):
-    """args as boot.py's parser makes them; devices add to the machine and to the options."""
+    """args as boot.py's parser makes them; devices add to the machine and to the options. A guest that
+    restarts ends there: it would do the same for ever, and its console would never be still."""
     words = ["hold"] * hold + [args.append] * bool(args.append)
     if args.command:
         words += ["--"] + ['"%s"' % w if " " in w else w for w in args.command]
@@ -38,7 +39,7 @@ def command_line(args, *devices, hold=False):
     line = [os.environ.get("QEMU", "qemu-system-riscv64"), "-machine", ",".join(machine),
             "-bios", "default", "-smp", str(args.smp), "-m", args.mem, "-kernel",
             str(kernel_path(args.refs, args.check, args.kernel)), "-initrd", str(ROOT / "out" / "initrd.cpio"),
-            "-append", " ".join(words), "-nographic"]
+            "-append", " ".join(words), "-nographic", "-no-reboot"]
     if args.cpu:
         line += ["-cpu", "rv64," + args.cpu]
     if args.icount:
