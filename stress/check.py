@@ -176,8 +176,8 @@ def everything(tally):
             tally.guest(test, ["/tests/" + test], smp=smp)
     tally.guest("cow", ["/tests/cow"], refs="freelock")
     tally.guest("cow", ["/tests/cow"], refs="biglock")
-    tally.guest("cow by ACLINT IPIs", ["/tests/cow"], machine="aclint=on")
-    tally.guest("cow by SBI timer", ["/tests/cow"], cpu="sstc=off")
+    tally.guest("cow by ACLINT IPIs", ["/tests/cow"], machine="aclint=on", must_say=["timer sstc, ipi sswi,"])
+    tally.guest("cow by SBI timer", ["/tests/cow"], cpu="sstc=off", must_say=["timer sbi, ipi sbi,"])
     tally.guest("no spinlock is held for 20000 instructions", ["/bin/stress", "all", "rounds=6", "seed=1",
                 "workers=4"], smp=1, mem="64M", icount=True, append="lockmax=20000")
     tally.guest("ghost TLB", ["/bin/selftest"], append="selftest", kernel=GHOST)
