@@ -167,6 +167,7 @@ def everything(tally):
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest")
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", smp=1, mem="64M",
                 refs="freelock")
+    tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", smp=3, mem="64M", refs="biglock")
     tally.guest("kernel unit tests, watched", ["/bin/selftest"], append="selftest", smp=2, mem="128M",
                 kernel=WATCHED)
     for test in ("cow", "failnth", "oom", "files", "sequences"):
@@ -174,8 +175,9 @@ def everything(tally):
     for smp in (1, 8):
         for test in TESTS:
             tally.guest(test, ["/tests/" + test], smp=smp)
-    tally.guest("cow", ["/tests/cow"], refs="freelock")
-    tally.guest("cow", ["/tests/cow"], refs="biglock")
+    for refs in ("freelock", "biglock"):
+        for test in ("cow", "failnth", "kernelwrite", "oom", "protect"):
+            tally.guest(test, ["/tests/" + test], refs=refs, smp=4, mem="64M")
     tally.guest("cow by ACLINT IPIs", ["/tests/cow"], machine="aclint=on", must_say=["timer sstc, ipi sswi,"])
     tally.guest("cow by SBI timer", ["/tests/cow"], cpu="sstc=off", must_say=["timer sbi, ipi sbi,"])
     tally.guest("no spinlock is held for 20000 instructions", ["/bin/stress", "all", "rounds=6", "seed=1",
