@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """lint.py - rules that the compiler does not know: layers, who may touch counts, emitted atomics
-(emitted.py), their rows and the reasons of marked accesses (orders.py), and the lock table of
-docs/architecture.md, which is made from kernel/sync/lockrank.h.
+(emitted.py), their rows and the reasons of marked accesses (orders.py), the one way to user memory (doors.py),
+and the lock table of docs/architecture.md, which is made from kernel/sync/lockrank.h.
 
     stress/lint.py            check
     stress/lint.py --write    write the table
@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 
+import doors
 import emitted
 import mutants as zoo
 import orders
@@ -93,6 +94,11 @@ def marks():
     result(not bad, "lint: each marked access says who races with it (docs/style.md)", bad)
 
 
+def ways():
+    bad = doors.strangers(doors.of_kernel(ROOT / "kernel"), doors.DOORS)
+    result(not bad, "lint: one way to user memory: who uses SUM or a frame directly is in stress/doors.py", bad)
+
+
 def voices():
     bad = []
     for path in ROOT.glob("kernel/**/*.c"):
@@ -151,6 +157,7 @@ atomics()
 traps()
 documented()
 marks()
+ways()
 voices()
 sizes()
 mutants()
