@@ -6,6 +6,9 @@ Checks     No sc acquires without releasing: what GCC 12 makes of an acq_rel com
            The functions of EXPECTED have exactly these instructions, in the order of the code. Another
            compiler may place or spell them otherwise: look at each, then change the table.
            No atomic is a call of the library.
+           A trap writes no satp and fences nothing: the kernel's half of the map is the same in every space,
+           so neither is in the objects of TRAP_PATH. (Reading satp is no harm. What a call then does, in an
+           object of its own, is its affair.)
 Objects    our own, before they are linked. Left out by that: picolibc's <ungetc>, the one with sc.w.aq. It
            is right, since a fence stands before its lr (all orders seq_cst), and nobody calls it:
            PICOLIBC_INTEGER_PRINTF_SCANF names the integer vfscanf for the linker, too, which brings it along.
@@ -21,6 +24,8 @@ FILE = re.compile(r"(\S+)\.o:\s+file format")
 LABEL = re.compile(r"^[0-9a-f]+ <([A-Za-z_]\w*)[^>]*>:")  # not the compiler's own: .L7
 INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\s+((?:lr|sc)\.[wd]\S*|amo\S+|s?fence\S*)[ \t]*([^#\n]*)")
 LIBRARY = re.compile(r"\b(__atomic_\w+|__sync_\w+)")
+TRAP_PATH = ["riscv/trap.S.o", "trap.o", "syscall/dispatch.o"]
+TRANSLATION = re.compile(r"^\s*[0-9a-f]+:\s+(s[a-z]*\.vma\S*\b.*|csrr?[wsc]i?\s.*\bsatp\b.*)")
 
 # "fence" alone: everything before, everything behind. ">" is fence iorw,ow, the compiler's release.
 EXPECTED = {
@@ -110,6 +115,25 @@ def lost_releases(found):
 def unexpected(found, table):
     return [f"{name}: {short(found[name]) if name in found else 'is not there'}; expected: {want}"
             for name, want in table.items() if name not in found or short(found[name]) != want]
+
+
+def translation(text):
+    """["function: instruction"] of all that write satp or fence translations."""
+    found, now = [], "?"
+    for line in text.splitlines():
+        if label := LABEL.match(line):
+            now = label.group(1)
+        elif hit := TRANSLATION.match(line):
+            found.append(f"{now}: {' '.join(hit.group(1).split())}")
+    return found
+
+
+def trap_path(folder):
+    """(what is wrong on the way into a kernel and out of it, how many instructions have been looked at)"""
+    objects = [folder / name for name in TRAP_PATH]
+    gone = [f"{path} is not there" for path in objects if not path.exists()]
+    text = "" if gone else disassemble(objects)
+    return gone + translation(text), len(re.findall(r"^\s+[0-9a-f]+:\t[a-z]", text, re.M))
 
 
 def disassemble(objects):

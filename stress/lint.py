@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """lint.py - rules that the compiler does not know: layers, who may touch counts, emitted atomics
-(emitted.py), their rows and the reasons of marked accesses (orders.py), and the lock table of
-docs/architecture.md, which is made from kernel/sync/lockrank.h.
+(emitted.py), their rows and the reasons of marked accesses (orders.py), the one way to user memory (doors.py),
+and the lock table of docs/architecture.md, which is made from kernel/sync/lockrank.h.
 
     stress/lint.py            check
     stress/lint.py --write    write the table
@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 
+import doors
 import emitted
 import mutants as zoo
 import orders
@@ -70,6 +71,15 @@ def atomics():
     result(not bad, "lint: compare-and-swap keeps its orders, no atomic is a library call", bad)
 
 
+def traps():
+    """Of the kernels that are built as they are run; the ghost TLB and the race detector do as they like."""
+    for name in ["cas", *emitted.OTHERS]:
+        folder = ROOT / "out" / name
+        if name == "cas" or folder.exists():
+            bad, count = emitted.trap_path(folder)
+            result(not bad and count > 500, f"lint: {name}: a trap writes no satp and fences nothing", bad)
+
+
 def documented():
     text = (ROOT / "docs" / "memory-model.md").read_text()
     found = orders.of_kernel(ROOT / "kernel")
@@ -82,6 +92,11 @@ def documented():
 def marks():
     bad = orders.unexplained(dict(orders.files(ROOT / "kernel")))
     result(not bad, "lint: each marked access says who races with it (docs/style.md)", bad)
+
+
+def ways():
+    bad = doors.strangers(doors.of_kernel(ROOT / "kernel"), doors.DOORS)
+    result(not bad, "lint: one way to user memory: who uses SUM or a frame directly is in stress/doors.py", bad)
 
 
 def voices():
@@ -139,8 +154,10 @@ def lock_table():
 layers()
 counts()
 atomics()
+traps()
 documented()
 marks()
+ways()
 voices()
 sizes()
 mutants()

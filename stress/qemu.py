@@ -34,7 +34,8 @@ def needed(args):
 
 
 def command_line(args, *devices, hold=False):
-    """args as boot.py's parser makes them; devices add to the machine and to the options."""
+    """args as boot.py's parser makes them; devices add to the machine and to the options. A guest that
+    restarts ends there: it would do the same for ever, and its console would never be still."""
     words = ["hold"] * hold + [args.append] * bool(args.append)
     if args.command:
         words += ["--"] + ['"%s"' % w if " " in w else w for w in args.command]
@@ -42,7 +43,7 @@ def command_line(args, *devices, hold=False):
     machine = ["virt"] + [m for m in (args.machine, *(d.machine for d in devices if d)) if m]
     line = [os.environ.get("QEMU", "qemu-system-riscv64"), "-machine", ",".join(machine),
             "-bios", "default", "-smp", str(args.smp), "-m", args.mem, "-kernel", str(kernel), "-initrd", str(archive),
-            "-append", " ".join(words), "-nographic"]
+            "-append", " ".join(words), "-nographic", "-no-reboot"]
     if args.cpu:
         line += ["-cpu", "rv64," + args.cpu]
     if args.icount:

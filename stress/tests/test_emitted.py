@@ -67,3 +67,28 @@ def test_names_tell_files_apart():
 def test_library_calls_are_seen():
     line = "  2a:\tauipc\tra,0x0\n\t\t\t2a: R_RISCV_CALL\t__atomic_fetch_add_1\n"
     assert emitted.LIBRARY.findall(line) == ["__atomic_fetch_add_1"]
+
+
+TRAP = """
+0000000000000000 <trap_entry>:
+   0:\tcsrrw\tsp,sscratch,sp
+   4:\tcsrr\ta0,satp
+   8:\tfence\trw,rw
+   c:\tld\ta5,16(a0)        # 10 <not_sfence.vma>
+000000000000000e <trap_syscall>:
+   e:\tret
+"""
+
+
+@pytest.mark.parametrize("line", ["csrw\tsatp,a0", "csrwi\tsatp,0", "csrrw\ta0,satp,a1", "csrs\tsatp,a0",
+                                  "csrrci\ta0,satp,1", "csrc\tsatp,a0", "sfence.vma", "sfence.vma\ta0,zero",
+                                  "sinval.vma\ta0,a1"])
+def test_a_trap_that_changes_translation_is_rejected(line):
+    assert emitted.translation(TRAP) == []
+    assert emitted.translation(TRAP.replace("e:\tret", f"e:\t{line}")) == [
+        "trap_syscall: " + line.replace("\t", " ")]
+
+
+def test_a_trap_path_that_is_not_there_is_said(tmp_path):
+    bad, count = emitted.trap_path(tmp_path)
+    assert len(bad) == len(emitted.TRAP_PATH) and count == 0

@@ -110,6 +110,27 @@ def test_make_gdb_has_a_thread_per_hart_symbols_and_breakpoints(tmp_path):
     assert forking.startswith("proc_fork ()") and "in trap_syscall" in forking
 
 
+@pytest.mark.parametrize("machine, cpu, asked", [
+    ("", "", {"sbi_send_ipi"}), ("aclint=on", "", set()), ("", "sstc=off", {"sbi_send_ipi", "sbi_set_timer"}),
+    ("aclint=on", "sstc=off", {"sbi_set_timer"})])
+def test_the_firmware_is_asked_only_for_what_the_machine_has_not(tmp_path, machine, cpu, asked):
+    """An audit rings all harts, and each hart sets its timer; which way both go the boot line says, too."""
+    config = boot.config(["/bin/memaudit"], smp=3, mem="64M", check=True, machine=machine, cpu=cpu)
+    socket = tmp_path / "gdb"
+    guest = qemu.boot(config, extra=["-S", "-gdb", f"unix:{socket},server=on,wait=off"])
+    try:
+        guest.monitor.command("info status")  # answers when the socket is there
+        text = gdb("-ex", "set architecture riscv:rv64", "-ex", f"target remote {socket}", "-ex", "tbreak sbi_send_ipi",
+                   "-ex", "tbreak sbi_set_timer", *["-ex", "continue"] * 3, str(qemu.kernel_path(check=True)))
+        list(guest.lines())
+    finally:
+        guest.process.kill()
+    assert guest.verdict == "ok" and "errors 0" in "".join(guest.log)
+    assert set(re.findall(r"breakpoint \d, (?:0x\w+ in )?(\w+)", text)) == asked
+    timer, ipi = re.search(r"timer (\w+), ipi (\w+)", "".join(guest.log)).groups()
+    assert (timer, ipi) == ("sbi" if cpu else "sstc", "sswi" if machine else "sbi")
+
+
 @pytest.fixture
 def device_tree(tmp_path):
     """The machine's own device tree, in a file."""
