@@ -3,7 +3,7 @@
 """check.py - every test, one KTAP stream, and at the end `N passed, N failed`.
 
     stress/check.py             what `make check` runs
-    stress/check.py --race      only the guest's tests, all of them on the kernel with the race detector
+    stress/check.py --race      only the guest's tests, all of them but one on the kernel with the race detector
                                 (after `make watched`; a quarter of an hour)
 
 Guest tests count by their own result lines, host tests by pytest's report, figures by their targets;
@@ -151,9 +151,16 @@ def stream(tally, script, *words):
 def under_the_race_detector(tally):
     """A guest that has made a report ends with a status of its own (RACE_STATUS)."""
     for test in ["race", *TESTS]:
-        if test in ("mem", "inject"):  # mem's last test compares records with frames: most of these are shadow
-            continue                   # here; there is nothing to inject without CHECK=1
-        tally.guest(test, ["/tests/" + test], kernel=RACE)
+        if test not in ("mem", "inject"):  # there is nothing to inject without CHECK=1
+            tally.guest(test, ["/tests/" + test], kernel=RACE)
+    for name in re.findall(r"TEST\((\w+)\)", (ROOT / "user/tests/mem.c").read_text()):
+        if name != "records_are_for_memory_that_is_there":  # these are compared with frames: most are shadow here
+            tally.guest(name, ["/tests/mem", name], kernel=RACE)
+    for test in ("cow", "pipes", "proc", "sched"):
+        tally.guest(test, ["/tests/" + test], smp=1, kernel=RACE)
+    for refs in ("freelock", "biglock"):
+        for test in ("cow", "oom"):
+            tally.guest(test, ["/tests/" + test], refs=refs, kernel=f"{refs}-race")
 
 
 def everything(tally):

@@ -31,6 +31,7 @@ TRANSLATION = re.compile(r"^\s*[0-9a-f]+:\s+(s[a-z]*\.vma\S*\b.*|csrr?[wsc]i?\s.
 EXPECTED = {
     "as: as_destroy": "fence",
     "as: as_switch": "amoor.d fence sfence.vma fence.i > amoand.d",
+    "boot: hart_online": "> amoadd.w",
     "fault: break_shared": "amoswap.d > amoswap.d > amoadd.w fence",  # with the shootdown as a call, and a put
     "file: file_put": "> amoadd.w fence",
     "fork: as_fork": "lr.w.aq sc.w amoadd.w amoxor.d > amoswap.w > amoswap.w",  # its mutex, frame_get, an entry
@@ -39,16 +40,21 @@ EXPECTED = {
     "freelist_hart: freelist_give": "> amoswap.w > amoswap.d",  # slot, epoch
     "freelist_hart: freelist_take": "amoswap.w.aq",
     "freelist_hart: spill": "amoswap.d fence amoswap.w.aq > amoswap.d",  # odd epoch, slot, even epoch
+    "kvm: kvm_stack_entry": "> amoswap.d",
     "mutex: mutex_wait": "amoswap.w.aq",
     "pagetable: gather_finish": "> amoadd.w fence",  # frame_put
     "pagetable: pt_make": "> amoswap.d",
     "pagetable: pt_set": "> amoswap.d",
+    "pipe: pipe_close": "lr.w.aq sc.w > amoswap.w > amoadd.w fence amoadd.d > amoadd.w fence",  # mutex, ends, put
     "proc: proc_kill": "lr.w.aq sc.w.rl amoor.w fence",
     "runq: runq_add": "amoswap.w.aq > amoswap.w fence",
     "runq: runq_wait": "amoor.d amoswap.w fence amoswap.w amoand.d",
     "sched: finish": "lr.w.aq sc.w.rl amoswap.w amoor.w",
     "sched: park_killed": "fence",
+    "sched: sched_user_work": "amoswap.w.aq fence",
     "sched: unpark": "fence lr.w.aq sc.w.rl lr.w.aq sc.w.rl",
+    "spin: spin_wait": "amoswap.w.aq",
+    "sys_proc: set_affinity": "> amoor.w",
     "tlb: shoot": "amoswap.w > amoor.d fence",
     "tlb: tlb_serve": "amoswap.d.aq > amoadd.w",
     "tlb: tlb_shootdown": "fence fence",

@@ -82,6 +82,10 @@ static void kick_a_thief(u64 allowed) {
 
 // Where it ran last, if it still may.
 static struct hart *home(struct thread *t, u64 allowed) {
+#ifdef MUTANT_wakes_anywhere  // and nowhere near its cache
+    u32 lot = hart_random() % nharts;
+    if (allowed >> lot & 1) { return harts[lot]; }
+#endif
     if (allowed >> t->hart & 1) { return harts[t->hart]; }
     if (!(allowed & harts_all())) {
         panic("thread of pid %d may run nowhere: affinity %lx", t->proc->pid, allowed);
@@ -113,6 +117,9 @@ static struct thread *steal_from(struct hart *victim) {
 }
 
 struct thread *runq_steal(void) {
+#ifdef MUTANT_no_stealing  // every queue is worked off in the end
+    return NULL;
+#endif
     u32 first = hart_random() % nharts;
     for (u32 i = 0; i < nharts; i++) {
         struct hart *victim = harts[(first + i) % nharts];

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """protocols.py - the kernel's own uses of atomics, as litmus tests for weak.py (parts: steps.py; the
-free lists': freelists.py).
+free lists': freelists.py; what stands at the edges: edges.py).
 
 Every test must hold with the orders that the C has. Then every order is weakened by one step: a test
 must go wrong, or SLACK (and docs/memory-model.md) must say why it is stronger than it has to be.
 """
+import edges
 import freelists
 from steps import (Test, at, drop, enlist, lock, mutex_lock_free, mutex_unlock, park, unlock, unpark,
                    wake_one)
@@ -82,12 +83,21 @@ def fork_get():
 # ---- locks ----
 
 def spinlock():
-    def hart():
-        yield from lock("q")
+    def section():
         n = yield read("n")
         yield write("n", n + 1)
         yield from unlock("q")
-    return Test("spin: sections follow one another", [hart] * 3, {"q": 0}, {"n": 0}, None)
+
+    def hart():
+        if (yield at(swap("q", 1), "spin_lock: atomic_swap_acquire(&l->word, 1u)")):
+            yield at(swap("q", 1, want=(0,)), "spin_wait: atomic_swap_acquire(&l->word, 1u)")
+        yield from section()
+
+    def thief():
+        if not (yield at(load("q"), "spin_try_lock: atomic_load_relaxed(&l->word)")):
+            if not (yield at(swap("q", 1), "spin_try_lock: atomic_swap_acquire(&l->word, 1u)")):
+                yield from section()
+    return Test("spin: sections follow one another", [hart, hart, thief], {"q": 0}, {"n": 0}, None)
 
 
 def mutex():
@@ -203,21 +213,6 @@ def mailbox():
                 {"request": 0}, None)
 
 
-def standstill():
-    def hart():
-        yield write("frame", 1)
-        yield at(add("standing", 1), "quiesce_stand: atomic_add_release(&standing, 1u)")
-        yield at(load("asked", want=(0,)), "quiesce_stand: atomic_load_acquire(&asked)")
-        yield write("frame", 2)
-
-    def asker():
-        yield at(load("standing", want=(1,)), "quiesce_run: atomic_load_acquire(&standing) != nharts - 1")
-        yield read("frame")
-        yield at(store("asked", 0), "quiesce_run: atomic_store_release(&asked, 0u)")
-    return Test("quiesce: all that a hart did comes before the look, all that it does behind it", [hart, asker],
-                {"asked": 1, "standing": 0}, {"frame": 0}, None)
-
-
 def hart_mask():
     def comer():
         yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
@@ -276,7 +271,7 @@ def publication():
 
 
 TESTS = [last_put(), last_close(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
-         context(), idle(), mailbox(), standstill(), hart_mask(), leave_space(), skip_leaver(), publication(),
+         context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(), *edges.TESTS,
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 
@@ -294,4 +289,5 @@ SLACK = {
     ("proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)", "release"),
     ("proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)", "acquire"),
     ("take_slow: atomic_fence_full()", "acq_rel"),
+    *edges.SLACK,
 }

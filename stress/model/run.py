@@ -18,10 +18,14 @@ import tempfile
 import time
 
 import classics
+import edges
 import freelists
 import mapping
 import protocols
 import weak
+
+sys.path.append(str(mapping.ROOT / "stress"))
+import orders  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 MEMORY_MB = 2500
@@ -106,10 +110,15 @@ def documented(results):
     missing = [n for n in sorted(names) if f"`{n}`" not in text.split("## Stronger than needed")[-1]]
     results.one(not missing, "docs/memory-model.md explains what is stronger than needed", missing)
     rows = text.split("\n\n")[2].splitlines()[2:]
-    unknown = [row for row in rows if not all(hasattr(protocols, n) or hasattr(freelists, n)
+    unknown = [row for row in rows if not all(any(hasattr(part, n) for part in (protocols, edges, freelists))
                                               for n in re.findall(r"`(\w+)`", row.split("|")[-2]) or ["none"])]
     results.one(len(rows) > 0 and not unknown, f"docs/memory-model.md: {len(rows)} orders have their litmus tests",
                 unknown)
+    read = {(name, order) for name, line in mapping.litmus_marks() for order in mapping.ORDER.findall(line)}
+    of_rows = [(site, set(re.findall(r"[\w./]+", row)))
+               for row in rows for site in orders.of_kernel(mapping.ROOT / "kernel")]
+    unread = sorted({": ".join(site) for site, words in of_rows if set(site) <= words and site[1:] not in read})
+    results.one(not unread, "docs/memory-model.md: the litmus tests read these orders in the C", unread)
 
 
 def mapped(results):

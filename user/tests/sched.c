@@ -286,6 +286,95 @@ static void a_long_read_ends_when_its_reader_is_killed(void) {
     CHECK(counters().zero_fills - before < 64 * MIB / PAGE);
 }
 
+// ---- stealing, and where sleepers wake
+
+static uint64_t switches_of(int hart) {
+    static struct kine_counters c;
+    CHECK_EQ(ksys_kine_counters(hart, &c, sizeof c), 0);
+    return c.switches;
+}
+
+static void allow(unsigned long harts) {
+    CHECK_EQ(ksys_sched_setaffinity(0, sizeof harts, &harts), 0);
+}
+
+static unsigned long mask_of(const int *list, int n) {
+    unsigned long mask = 0;
+    for (int i = 0; i < n; i++) { mask |= 1ul << list[i]; }
+    return mask;
+}
+
+// Forked on a hart whose owner, the parent, never sleeps: they wait for it, and another one that has nothing
+// to do takes them. Time is the busy hart's switches, one at each tick: thieves that do not come in a
+// thousand of them do not come at all.
+static void who_waits_for_a_busy_hart_is_stolen(void) {
+    enum { PATIENCE = 1000 };
+    int list[64], n = allowed(list, 64), pid[64];
+    if (n == 1) { return; }
+    CHECK_EQ(pin(list[0]), 0);
+    uint64_t end = switches_of(list[0]) + PATIENCE, before = counters().task_steals;
+    for (int i = 0; i < n; i++) {
+        if ((pid[i] = spawn()) == 0) {
+            allow(mask_of(list, n));
+            while (my_hart() == list[0] && switches_of(list[0]) < end) {
+            }
+            CHECK(my_hart() != list[0]);
+            leave();
+        }
+    }
+    for (int i = 0, status; i < n; i++) {
+        while (ksys_wait4(pid[i], &status, WNOHANG, NULL) == 0) {
+        }
+        CHECK_EQ(status, 0);
+    }
+    CHECK(counters().task_steals >= before + n);
+}
+
+// Nobody else has anything to do, so nothing but the wake-up moves a sleeper; `moves` counts how often it wakes
+// elsewhere. (Chance would move one of two harts 25 times in 50, one of eight 44 times.)
+enum { SLEEPS = 50, MOVES = 10 };
+
+static void sleep_there(int hart, unsigned long mask, void (*sleep)(const struct gate *), const struct gate *gate,
+                        int *moves) {
+    CHECK_EQ(pin(hart), 0);
+    allow(mask);
+    sleep(gate);
+    *moves += my_hart() != hart;
+}
+
+static void nap_a_little(const struct gate *unused) {
+    (void)unused;
+    nap(MS);
+}
+
+// On two harts the one that the sleeper has left is awake, and would steal it back.
+static void sleepers_wake_where_they_slept(void) {
+    int list[64], n = allowed(list, 64), moves = 0;
+    uint64_t before = counters().task_steals;
+    for (int i = 0; i < SLEEPS; i++) { sleep_there(list[n - 1], mask_of(list, n), nap_a_little, NULL, &moves); }
+    CHECK(moves <= MOVES);
+    CHECK(counters().task_steals - before <= MOVES);
+}
+
+// The same when another hart wakes it: one that goes on, so that it does not come as a thief.
+static void the_waker_does_not_take_the_sleeper(void) {
+    int list[64], n = allowed(list, 64), moves = 0;
+    struct gate gate = gate_new();
+    int pid = spawn();
+    if (pid == 0) {
+        for (int i = 0; i < SLEEPS; i++) { sleep_there(list[n - 1], mask_of(list, n), gate_wait, &gate, &moves); }
+        CHECK(moves <= MOVES);
+        leave();
+    }
+    CHECK_EQ(pin(list[0]), 0);
+    for (int i = 0; i < SLEEPS; i++) {
+        for (int64_t end = now_ns() + 12 * MS; now_ns() < end;) {  // a tick: whoever waits here gets its turn
+        }
+        gate_post(&gate);
+    }
+    CHECK_EQ(reap(pid), 0);
+}
+
 TEST_MAIN(TEST(setting_affinity_moves_at_once), TEST(affinity_is_inherited),
           TEST(affinity_of_another_process), TEST(affinity_errors), TEST(spinners_are_preempted),
           TEST(the_hart_is_shared_fairly), TEST(every_hart_runs_something),
@@ -294,4 +383,5 @@ TEST_MAIN(TEST(setting_affinity_moves_at_once), TEST(affinity_is_inherited),
           TEST(killed_sleepers_wake_on_any_hart),
           TEST(sleeps_of_ages_are_sleeps),
           TEST(the_clock_never_goes_back), KINE_TEST(a_long_read_ends_when_its_reader_is_killed),
-          KINE_TEST(user_mode_may_read_the_counters))
+          KINE_TEST(user_mode_may_read_the_counters), KINE_TEST(who_waits_for_a_busy_hart_is_stolen),
+          KINE_TEST(sleepers_wake_where_they_slept), KINE_TEST(the_waker_does_not_take_the_sleeper))
