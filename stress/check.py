@@ -214,8 +214,9 @@ def everything(tally):
     for refs, smp, mem, workers in STRESS:
         tally.guest("stress", ["/bin/stress", "all", "rounds=6", f"seed={smp}", f"workers={workers}",
                                "delay=300"], refs=refs, smp=smp, mem=mem)
-    tally.guest("stress, injected", ["/bin/stress", "all", "rounds=4", "seed=1", "workers=4", "spurious=4", "late=20000",
-                                     "slow=1000"], mem="256M", must_say=["# injected: "])
+    tally.guest("stress, injected",
+                ["/bin/stress", "all", "rounds=4", "seed=1", "workers=4", "spurious=4", "late=20000", "slow=1000"],
+                mem="256M", must_say=["# injected: "])
     stream(tally, "stress/mutants.py", "--fast")
 
 

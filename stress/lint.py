@@ -67,7 +67,8 @@ def compiler():
 
 def atomics():
     bad, count = emitted.check(ROOT, compiler())
-    print(f"# {count} functions have lr, sc, amo or fence instructions, {len(emitted.EXPECTED)} exactly the expected ones")
+    print(f"# {count} functions have lr, sc, amo or fence instructions, {len(emitted.EXPECTED)} exactly the "
+          "expected ones")
     result(not bad, "lint: compare-and-swap keeps its orders, no atomic is a library call", bad)
 
 
@@ -104,8 +105,8 @@ def voices():
     for path in ROOT.glob("kernel/**/*.c"):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r"\b(volatile|__sync_|__atomic_)\b", line) and path.name not in (
-                    "atomic.h", "race_tsan.c", "race_shadow.c") and "__asm__" not in line and "uart" not in line.lower() \
-                    and "u32 *" not in line and "sys_kine" not in path.name:
+                    "atomic.h", "race_tsan.c", "race_shadow.c") and "__asm__" not in line \
+                    and "uart" not in line.lower() and "u32 *" not in line and "sys_kine" not in path.name:
                 bad.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
     result(not bad, "lint: atomics only through atomic.h", bad)
 
@@ -127,6 +128,10 @@ def sizes():
           f"{code - braces} of them more than a closing brace (goal: below 6000)")
     long = [f"{p.relative_to(ROOT)} {n}" for p, n in lines.items() if n > 600]
     result(not long, "lint: no file has more than 600 lines", long)
+    wide = [f"{p.relative_to(ROOT)}:{n}" for top in ("kernel", "user", "stress", "bench")
+            for p in (ROOT / top).rglob("*") if p.suffix in (".c", ".h", ".S", ".py")
+            for n, line in enumerate(p.read_text().splitlines(), 1) if len(line) > 120]
+    result(not wide, "lint: no line has more than 120 columns", wide)
 
 
 def mutants():

@@ -27,7 +27,8 @@ def test_a_program_with_results_passes_by_them(tally, command):
 
 
 @pytest.mark.parametrize("source", [
-    "", "say('something else\\n')", "say('KTAP version 1\\n1..0\\n')", "say('KTAP version 1\\n1..0 # SKIP no tool\\n')"])
+    "", "say('something else\\n')", "say('KTAP version 1\\n1..0\\n')",
+    "say('KTAP version 1\\n1..0 # SKIP no tool\\n')"])
 @pytest.mark.parametrize("command", [TEST, ["/bin/stress", "all"], ["/bin/selftest"]])
 def test_a_test_program_without_results_has_failed(tally, source, command):
     passed, failed, text = tally(source, command)
