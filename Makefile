@@ -177,12 +177,13 @@ bench: deps
 
 # The main job: stress, then the benchmarks, then the page. Benchmarks take the last of a list of SMP or MEM.
 GIVEN = $(findstring command,$(origin $(1)))$(findstring environment,$(origin $(1)))
-LAST = $(if $(call GIVEN,$(1)),$(1)=$(lastword $(subst $(comma), ,$($(1)))))
+LAST_OF = $(lastword $(subst $(comma), ,$($(1))))
+LAST = $(if $(call GIVEN,$(1)),$(1)=$(call LAST_OF,$(1)))
 report: deps
 	$(BUILD) stress
 	$(BUILD) bench $(call LAST,SMP) $(call LAST,MEM)
 	@$(PYTHON) bench/report.py
-	-@$(PYTHON) bench/idle.py --smp $(lastword $(subst $(comma), ,$(SMP))) --seconds 10
+	-@$(PYTHON) bench/idle.py --smp $(call LAST_OF,SMP) --seconds 10
 	@echo "report: $(OUT)/report/index.html"
 
 doctor:

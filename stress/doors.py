@@ -8,13 +8,13 @@ The tools (kernel/sync) look at frames as they like, but use no SUM.
 """
 import re
 
-import unmutate
-from orders import BEGIN, COMMENT
+from orders import code
 
 SUM = re.compile(r"\b[SM]STATUS_SUM\b|1u?l* *<< *18\b|\b0x40000u?l*\b|"
                  r"\b(?:__\w+?_)?uaccess_(?:copy|begin|end|failed)\b")
 FRAME = re.compile(r"\b(frame_kva|pa_to_kva|as_populate)\(|\b(DIRECT_BASE)\b")
-LABEL = re.compile(r"([a-z]\w*):")  # in assembly
+BEGIN = re.compile(r"#define (\w+)|\w[^;={}()]*?\b(\w+)\(")  # a macro without arguments, too: a number is a sight
+BEGIN_ASSEMBLY = re.compile(r"#define (\w+)|([a-z]\w*):")
 DOOR = "riscv/uaccess.S"
 
 DOORS = {
@@ -40,12 +40,7 @@ DOORS = {
 
 def sights(name, text):
     """(file, function, what) of each, in the order of the text."""
-    function = None
-    for line in unmutate.cut(text).splitlines():
-        line = COMMENT.sub("", line)
-        head = LABEL if name.endswith(".S") else BEGIN
-        if begin := head.match(line) or re.match(r"#define (\w+)", line):
-            function = begin.group(1)
+    for function, line in code(text, BEGIN_ASSEMBLY if name.endswith(".S") else BEGIN):
         yield from ((name, function, "SUM") for _ in SUM.findall(line))
         if not name.startswith(("mm/", "sync/")):
             yield from ((name, function, "".join(words)) for words in FRAME.findall(line))

@@ -21,13 +21,19 @@ MARK = re.compile(r"(?<!#define )\b(?:read_once|write_once|data_race)\(")
 REASON = re.compile(r"\(m: \w[^)]*\)")
 
 
-def sites(text):
-    """(function, order) of each use, in the order of the text."""
+def code(text, begin=BEGIN):
+    """(function, line) of what a normal build compiles, without the lines' comments."""
     function = None
     for line in unmutate.cut(text).splitlines():
         line = COMMENT.sub("", line)
-        if begin := BEGIN.match(line):
-            function = begin.group(1)
+        if head := begin.match(line):
+            function = head[head.lastindex]
+        yield function, line
+
+
+def sites(text):
+    """(function, order) of each use, in the order of the text."""
+    for function, line in code(text):
         for order in USE.findall(line):
             yield function, order
 

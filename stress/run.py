@@ -52,7 +52,7 @@ def configurations(args):
         design = refs[number % len(refs)]
         yield boot.config(command, smp=int(smp), mem=mem, refs=design, check=True, machine=machine, cpu=cpu,
                           kernel=args.tools and f"{design}-{args.tools}",
-                           append=f"auditpanic seed={args.seed + number}")
+                          append=f"auditpanic seed={args.seed + number}")
 
 
 def workloads():

@@ -57,10 +57,13 @@ def kernel(refs, mutant=""):
     return "-".join([refs, "sched"] + [mutant] * bool(mutant))
 
 
+def configuration(folder, words):
+    return boot.config(["/tests/explore", *words], smp=5, mem="128M", kernel=folder)
+
+
 def play(folder, words):
     """Run /tests/explore; its results [(ok, name)], whether all went well, its log from the first one on."""
-    config = boot.config(["/tests/explore", *words], smp=5, mem="128M", kernel=folder)
-    guest = qemu.boot(config)
+    guest = qemu.boot(configuration(folder, words))
     for _ in guest.lines():
         pass
     results, complete = ktap.parse(guest.log)
@@ -86,12 +89,11 @@ class Output:
         results, good, log = play(folder, words)
         for ok, name in results:
             self.one(ok, f"{folder}: {name}")
-        if words[0] == "steps":
-            print(*(line for line in log if line.startswith("#")), sep="\n")
         if not good:
             self.one(False, f"{folder}: {words[0]}", log)
-            config = boot.config(["/tests/explore", *words], smp=5, mem="128M", kernel=folder)
-            print(f"# again: {boot.command_of(config)}")
+            print(f"# again: {boot.command_of(configuration(folder, words))}")
+        elif words[0] == "steps":
+            print(*(line for line in log if line.startswith("#")), sep="\n")
 
 
 def chunks(arguments):
