@@ -5,6 +5,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/cache.h"
+#include "sync/refcount.h"
 
 struct fd_table {
     u32 top;  // descriptors at and above are closed
@@ -29,18 +30,11 @@ struct file *file_new(const struct file_ops *ops, struct inode *inode, u32 flags
 }
 
 void file_get(struct file *f) {
-    atomic_add_relaxed(&f->refs, 1u);  // the caller has one
+    refcount_get(&f->refs);
 }
 
 void file_put(struct file *f) {
-#ifdef MUTANT_file_put_relaxed  // "only a number"
-    if (atomic_sub_relaxed(&f->refs, 1u) != 1) {
-#else
-    if (atomic_sub_release(&f->refs, 1u) != 1) {  // pairs with the fence of the last one
-#endif
-        return;
-    }
-    atomic_fence_acquire();
+    if (!refcount_put(&f->refs)) { return; }
     if (f->ops->close) { f->ops->close(f); }
     cache_free(&file_cache, f);
 }

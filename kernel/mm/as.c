@@ -27,7 +27,6 @@ struct as *as_create(void) {
         return NULL;
     }
     mutex_init(&as->lock, RANK_AS);
-    list_init(&as->regions);
     as->table = frame_kva(as->root);
     ghost_root(as->root);
     kvm_copy_root(as->table);
@@ -40,18 +39,12 @@ void as_destroy(struct as *as) {
 #else
     ASSERT(atomic_load_acquire(&as->harts) == 0, "harts %lx (S3)", as->harts);
 #endif
-    while (!list_empty(&as->regions)) {
-        struct region *r = list_first(&as->regions, struct region, link);
-        if (r->lo < r->hi) {
 #ifdef MUTANT_W10  // as many pages, from the wrong one on
-            pt_clear(as, r->start, r->start + (r->hi - r->lo), true);
+    pt_clear(as, 0, USER_STACK_TOP - USER_MIN, true);
 #else
-            pt_clear(as, r->lo, r->hi, true);
+    pt_clear(as, 0, USER_TOP, true);
 #endif
-        }
-        region_remove(as, r);
-    }
-    ASSERT(as->rss == 0, "rss %lu after the last region", as->rss);
+    region_put(as->map);
     kvm_clear_root(as->table);
 #ifdef MUTANT_use_after_destroy
     cache_free(&as_cache, as);
@@ -100,39 +93,25 @@ static bool range_ok(u64 start, u64 len) {
 }
 
 static bool range_free(struct as *as, u64 start, u64 end) {
-    struct region *r = region_first(as, start);
+    const struct region *r = region_first(as, start);
     return !r || r->start >= end;
 }
 
 // => lock held
 static long unmap_locked(struct as *as, u64 start, u64 end) {
-    if (!region_split(as, start) || !region_split(as, end)) { return -ENOMEM; }
-    for (struct region *r = region_first(as, start), *next; r && r->start < end; r = next) {
-        next = region_next(as, r);
-        if (r->lo < r->hi) { pt_clear(as, r->lo, r->hi, false); }
-        region_remove(as, r);
-    }
+    if (!region_replace(as, start, end, NULL)) { return -ENOMEM; }
+    pt_clear(as, start, end, false);
     return 0;
 }
 
-// Anonymous memory that touches a region alike on its upper or lower side joins it.
-// => there is nothing in [start, end)
-static bool merge(struct as *as, u64 start, u64 end, u32 prot) {
-    struct region *below = region_find(as, start - 1), *above = region_find(as, end);
-    if (above && above->prot == prot && !above->backing) {
-        above->start = start;
-        return true;
-    }
-    if (below && below->prot == prot && !below->backing) {
-        below->end = end;
-        return true;
-    }
-    return false;
-}
+static bool alike(const struct region *r, u32 prot) { return r && r->prot == prot && !r->backing; }
 
+// Anonymous memory joins its like on both sides. => lock held, there is nothing in [start, start + len)
 static long map_locked(struct as *as, u64 start, u64 len, u32 prot) {
-    if (merge(as, start, start + len, prot)) { return 0; }
-    return region_add(as, start, start + len, prot) ? 0 : -ENOMEM;
+    const struct region *below = region_find(as, start - 1), *above = region_find(as, start + len);
+    struct region r = {.start = alike(below, prot) ? below->start : start,
+                       .end = alike(above, prot) ? above->end : start + len, .prot = prot};
+    return region_replace(as, r.start, r.end, &r) ? 0 : -ENOMEM;
 }
 
 long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 off, u64 bytes) {
@@ -140,13 +119,9 @@ long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 
     long result = -EEXIST;
     mutex_lock(&as->lock);
     if (range_free(as, start, start + len)) {
-        struct region *r = region_add(as, start, start + len, prot);
-        result = r ? 0 : -ENOMEM;
-        if (r) {
-            r->backing = b;
-            r->file_off = off;
-            r->file_bytes = bytes;
-        }
+        struct region r = {.start = start, .end = start + len, .prot = prot, .backing = b,
+                           .file_off = off, .file_bytes = bytes};
+        result = region_replace(as, start, start + len, &r) ? 0 : -ENOMEM;
     }
     mutex_unlock(&as->lock);
     return result;
@@ -182,6 +157,13 @@ long as_unmap(struct as *as, u64 start, u64 len) {
     long result = unmap_locked(as, start, start + len);
     mutex_unlock(&as->lock);
     return result;
+}
+
+u64 as_rss(struct as *as) {
+    mutex_lock(&as->lock);
+    u64 pages = pt_pages(as);
+    mutex_unlock(&as->lock);
+    return pages;
 }
 
 u64 as_brk(struct as *as, u64 want) {

@@ -17,10 +17,8 @@ struct as {
     frame_t root;
     pte_t *table;  // the root, where the kernel sees it
     u64 harts;  // (a) bit i: hart i may hold translations
-    struct list regions;
-    struct region *hint;
+    struct region *map;
     u64 brk_start, brk;
-    u64 rss;  // user frames mapped
 } cacheline_aligned;
 
 void as_init(void);  // boot: the caches
@@ -35,6 +33,8 @@ long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot);  // the addres
 long as_map_fixed(struct as *as, u64 start, u64 len, u32 prot);    // over whatever is there
 long as_unmap(struct as *as, u64 start, u64 len);
 u64 as_brk(struct as *as, u64 want);  // Linux's brk: the break that holds afterwards
+
+u64 as_rss(struct as *as);                          // user frames that it maps
 
 // Copy-on-write copy of `parent`. NULL: no memory, and the parent as good as before. (fork.c)
 struct as *as_fork(struct as *parent) must_check;

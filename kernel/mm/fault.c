@@ -32,7 +32,7 @@ static always_inline bool permits(pte_t e, enum access access) {
 }
 
 // Fill a new frame from the file, zeros behind its end. false: the file could not be read.
-static bool fill(struct region *r, u64 va, void *page) {
+static bool fill(const struct region *r, u64 va, void *page) {
     u64 at = va - r->start;
     u64 n = at < r->file_bytes ? MIN(r->file_bytes - at, PAGE_SIZE) : 0;
     memset((char *)page + n, 0, PAGE_SIZE - n);
@@ -40,7 +40,7 @@ static bool fill(struct region *r, u64 va, void *page) {
 }
 
 // Kept out of line, as is break_shared: the shortest fault should not save registers for them.
-static noinline int populate(struct as *as, struct region *r, u64 va) {
+static noinline int populate(struct as *as, const struct region *r, u64 va) {
     bool zero = !r->backing || va - r->start >= r->file_bytes;
     pte_t *e = pt_make(as, va);
     frame_t f = FRAME_NONE;
@@ -56,8 +56,6 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
         COUNT(file_fills);
     }
     pt_set(as, e, pte_make(frame_pa(f), leaf_flags(r->prot)));
-    r->lo = MIN(r->lo, va);
-    r->hi = MAX(r->hi, va + PAGE_SIZE);
     if (r->prot & PROT_EXEC) {
 #ifndef MUTANT_fill_without_fence_i
         fence_i();  // other harts: when they switch to this space (as_switch)
@@ -140,12 +138,12 @@ static always_inline int fault_locked(struct as *as, u64 va, enum access access)
         }
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
     }
-    struct region *r = region_find(as, va);
+    const struct region *r = region_find(as, va);
 #ifdef MUTANT_M09  // "the table must be there"
     if (!r && access == ACCESS_WRITE) { panic("a store to %lx, where nothing is", va); }
 #endif
 #ifdef MUTANT_W14  // a store is reason enough
-    if (r && access == ACCESS_WRITE) { r->prot = PROT_READ | PROT_WRITE | PROT_EXEC; }
+    if (r && access == ACCESS_WRITE) { ((struct region *)r)->prot = PROT_READ | PROT_WRITE | PROT_EXEC; }
 #endif
     if (!r || !(r->prot & access || (access == ACCESS_READ && r->prot & PROT_WRITE))) {
 #ifdef MUTANT_entry_kept  // marked before anybody knows whether there is a page

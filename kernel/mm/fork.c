@@ -5,9 +5,8 @@
 //            (an AMO), raise the frame's count, give the child the same entry. Then one shootdown
 //            for the whole space, still under the lock: a hart of the parent that went on writing
 //            through an old translation would write into the child's snapshot. Only then unlock.
-// Failure    the child built so far is destroyed like any other: its regions have the parent's bounds,
-//            which cover every table that was made. Pages of the parent that are COW with a count of
-//            one again become writable by a flip at their next write.
+// Failure    the child built so far is destroyed like any other. Pages of the parent that are COW with a
+//            count of one again become writable by a flip at their next write.
 #include "lib/errno.h"
 #include "mm/cache.h"
 #include "mm/pagetable.h"
@@ -16,7 +15,7 @@
 #include "sync/park.h"
 
 // Share n leaves of one pair of leaf tables. true: a W was taken away.
-static bool share_leaves(struct as *child, pte_t *from, pte_t *to, u32 n) {
+static bool share_leaves(pte_t *from, pte_t *to, u32 n) {
     bool downgraded = false;
     u32 copied = 0;
     for (u32 i = 0; i < n; i++) {
@@ -65,13 +64,12 @@ static bool share_leaves(struct as *child, pte_t *from, pte_t *to, u32 n) {
         copied++;
     }
     frame_record(pt_table_of(to))->live += copied;
-    child->rss += copied;
     return downgraded;
 }
 
-static int share_region(struct as *parent, struct as *child, struct region *r, bool *downgraded) {
-    for (u64 va = r->lo, next; va < r->hi; va = next) {
-        next = MIN(ALIGN_DOWN(va, pt_span(1)) + pt_span(1), r->hi);
+static int share_region(struct as *parent, struct as *child, const struct region *r, bool *downgraded) {
+    for (u64 va = r->start, next; va < r->end; va = next) {
+        next = MIN(ALIGN_DOWN(va, pt_span(1)) + pt_span(1), r->end);
         pte_t *from = pt_find(parent, va);
         if (!from) { continue; }
         pte_t *to = pt_make(child, va);
@@ -87,27 +85,23 @@ static int share_region(struct as *parent, struct as *child, struct region *r, b
 #endif
             return -ENOMEM;
         }
-        *downgraded |= share_leaves(child, from, to, (next - va) >> PAGE_SHIFT);
+        *downgraded |= share_leaves(from, to, (next - va) >> PAGE_SHIFT);
     }
     return 0;
 }
 
 static int share_all(struct as *parent, struct as *child, bool *downgraded) {
-    list_each(it, &parent->regions) {
-        struct region *r = list_entry(it, struct region, link);
-        struct region *copy = cache_alloc(&region_cache);
-        if (!copy) { return -ENOMEM; }
-        *copy = *r;
-        list_add_tail(&child->regions, &copy->link);
-        int error = share_region(parent, child, r, downgraded);
+    int error = 0;
+    child->map = region_get(parent->map);
+    child->brk_start = parent->brk_start;
+    child->brk = parent->brk;
+    for (const struct region *r = region_first(parent, 0); r && !error; r = region_first(parent, r->end)) {
+        error = share_region(parent, child, r, downgraded);
 #ifdef MUTANT_M32  // what cannot be shared is left out
         error = 0;
 #endif
-        if (error) { return error; }
     }
-    child->brk_start = parent->brk_start;
-    child->brk = parent->brk;
-    return 0;
+    return error;
 }
 
 struct as *as_fork(struct as *parent) {

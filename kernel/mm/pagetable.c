@@ -42,7 +42,7 @@ pte_t *pt_make(struct as *as, u64 va) {
 void pt_set(struct as *as, pte_t *e, pte_t leaf) {
     ASSERT(!(*e & PTE_V), "entry %p is in use: %lx", (void *)e, *e);
     frame_record(pt_table_of(e))->live++;
-    as->rss++;
+    (void)as;
 #ifdef MUTANT_M03  // counts the mapping, and so did the allocation
     frame_get(frame_of_pte(leaf));
 #endif
@@ -53,6 +53,17 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf) {
     ghost_change(e, atomic_store_release(e, leaf));  // the page's contents before the entry
 #endif
 }
+
+static u64 pages_below(const pte_t *table, int level) {
+    if (level == 0) { return frame_record(pt_table_of(table))->live; }
+    u64 n = 0, slots = level == PT_LEVELS - 1 ? PT_ENTRIES / 2 : PT_ENTRIES;
+    for (u64 i = 0; i < slots; i++) {
+        if (table[i] & PTE_V) { n += pages_below(table_at(table[i]), level - 1); }
+    }
+    return n;
+}
+
+u64 pt_pages(struct as *as) { return pages_below(as->table, PT_LEVELS - 1); }
 
 // Frames that have been unhooked and wait for the shootdown.
 struct gather {
@@ -108,7 +119,6 @@ static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
         }
     }
     r->live = live - gone;
-    g->as->rss -= gone;
 }
 
 // Empty [va, end) below `table` at `level`; unhook tables below it that are empty then.

@@ -25,6 +25,8 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf);
 // Remove what [start, end) maps, tables that become empty included. Frames are dropped after the
 // shootdown (unhook, fence, free). quiet: no hart holds translations, so there is none.
 void pt_clear(struct as *as, u64 start, u64 end, bool quiet);
+// How many pages are mapped.
+u64 pt_pages(struct as *as);
 // A table that is all zeros, or FRAME_NONE; and back, when it is all zeros again.
 frame_t pt_alloc(void) must_check;
 void pt_free(frame_t table);

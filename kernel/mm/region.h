@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
-// region.h - the regions of an address space: which addresses exist and what may be done there.
+// region.h - the map of an address space: which addresses exist and what may be done there.
 //
-// Model      a list sorted by address; page-aligned, never overlapping, never empty. A region whose
-//            backing is NULL is anonymous (zero-filled). [lo, hi) bounds the pages that may be
-//            populated, so that fork and exit look no further.
-// Locking    the address space's lock.
+// Model      a persistent treap (Seidel and Aragon, "Randomized Search Trees"; Driscoll et al., "Making
+//            Data Structures Persistent"): ordered by address, heap-ordered by random priorities. A
+//            region that has been published is never written again: a change builds a new version that
+//            shares all but a path with the old one. So fork shares the whole map by one count, a fault
+//            looks up without a lock, and a change that runs out of memory has changed nothing.
+//            Regions are page-aligned, never overlapping, never empty. One whose backing is NULL is
+//            anonymous (zero-filled).
+// Invariants G1 a published region changes only in its count.
+//            G2 refs = pointers from regions, maps of address spaces and versions that are kept for readers.
+// Locking    as->lock for changes. Lookups: that lock, or interrupts off (an old version is freed only
+//            after every hart of the space has taken an interrupt, tlb.h).
 #pragma once
-#include "lib/list.h"
 #include "mm/backing.h"
 
 #define PROT_READ 1u
@@ -14,25 +20,29 @@
 #define PROT_EXEC 4u
 
 struct region {
-    struct list link;
+    u32 refs;  // (a)
+    u32 priority;
+    struct region *left, *right;
     u64 start, end;
-    u64 lo, hi;
     u32 prot;
     struct backing *backing;  // of [start, start + file_bytes)
     u64 file_off, file_bytes;
+    u64 first, last;  // of this subtree: where it starts and ends,
+    u64 gap;          // and the widest gap within
 };
 
 struct as;
 
 // The region that contains va, or NULL.
-struct region *region_find(struct as *as, u64 va);
+const struct region *region_find(struct as *as, u64 va);
 // The first region that ends behind va, or NULL: where a walk over [va, ...) begins.
-struct region *region_first(struct as *as, u64 va);
-struct region *region_next(struct as *as, struct region *r);
-// A new one at a place where none is. NULL: no memory.
-struct region *region_add(struct as *as, u64 start, u64 end, u32 prot) must_check;
-// Make `va` a boundary between regions. false: no memory.
-bool region_split(struct as *as, u64 va) must_check;
-void region_remove(struct as *as, struct region *r);
+const struct region *region_first(struct as *as, u64 va);
 // The highest gap of `len` bytes below `top`, or 0.
 u64 region_gap(struct as *as, u64 len, u64 top);
+// Let [lo, hi) hold the region `with` (start, end, prot, backing and file_* count), which lies within it,
+// or nothing (NULL), instead of what is there. false: no memory, and nothing has changed.
+bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) must_check;
+
+// Count a version of a map in and out; NULL is the empty one.
+struct region *region_get(struct region *map);
+void region_put(struct region *map);

@@ -75,7 +75,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
     case KINE_NHARTS:
         return nharts;
     case KINE_RSS:
-        return proc_self()->as->rss;
+        return as_rss(proc_self()->as);
     case KINE_GHOST:
         return ghost_checked;
     case KINE_FREE:

@@ -40,7 +40,6 @@ static void clear(void) {
     page = frame_of_pte(*e);
     ghost_change(e, *e = 0);
     frame_record(pt_table_of(e))->live--;
-    space[0]->rss--;
 }
 
 static void unhook_table(void) {
@@ -130,9 +129,6 @@ static void set_up(void) {
         space[i] = as_create();
         long at = space[i] ? as_map_fixed(space[i], P, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE) : 0;
         ASSERT(at == P, "no memory for a test: %ld", at);
-        struct region *r = region_find(space[i], P);
-        r->lo = r->start;
-        r->hi = r->end;
     }
     step('1');
 }

@@ -35,8 +35,8 @@ def sole_owner():
 def last_close():
     def holder():
         yield read("file")
-        if (yield at(add("refs", -1), "file_put: atomic_sub_release(&f->refs, 1u)")) == 1:
-            yield at(fence("acquire"), "file_put: atomic_fence_acquire()")
+        if (yield at(add("refs", -1), "refcount_put: atomic_sub_release(refs, 1u)")) == 1:
+            yield at(fence("acquire"), "refcount_put: atomic_fence_acquire_of(refs)")
             yield write("file", "recycled")
     return Test("close: uses of a file end before it is recycled", [holder] * 3, {"refs": 3}, {"file": 0}, None)
 

@@ -38,12 +38,12 @@ TEST(live_counts_follow_leaves) {
     struct as *as = as_create();
     for (u64 i = 0; i < 10; i++) { map_page(as, MIB2 + i * PAGE_SIZE); }
     struct frame *table = frame_record(pt_table_of(pt_find(as, MIB2)));
-    EXPECT(table->live == 10 && as->rss == 10);
+    EXPECT(table->live == 10 && as_rss(as) == 10);
     pt_clear(as, MIB2 + 2 * PAGE_SIZE, MIB2 + 5 * PAGE_SIZE, true);
-    EXPECT(table->live == 7 && as->rss == 7 && *pt_find(as, MIB2 + 5 * PAGE_SIZE) & PTE_V);
+    EXPECT(table->live == 7 && as_rss(as) == 7 && *pt_find(as, MIB2 + 5 * PAGE_SIZE) & PTE_V);
     EXPECT(!(*pt_find(as, MIB2 + 4 * PAGE_SIZE) & PTE_V));
     pt_clear(as, 0, USER_TOP, true);
-    EXPECT(!pt_find(as, MIB2) && as->rss == 0);
+    EXPECT(!pt_find(as, MIB2) && as_rss(as) == 0);
     as_destroy(as);
 }
 
@@ -57,7 +57,7 @@ TEST(clear_takes_exactly_its_range) {
             struct as *as = as_create();
             for (u32 i = 0; i < ARRAY_LEN(far_apart); i++) { map_page(as, far_apart[i]); }
             pt_clear(as, far_apart[from], far_apart[to] + PAGE_SIZE, to & 1);
-            EXPECT(as->rss == ARRAY_LEN(far_apart) - (to - from + 1));
+            EXPECT(as_rss(as) == ARRAY_LEN(far_apart) - (to - from + 1));
             for (u32 i = 0; i < ARRAY_LEN(far_apart); i++) {
                 pte_t *e = pt_find(as, far_apart[i]);
                 EXPECT((e && *e & PTE_V) == (i < from || i > to));
@@ -75,9 +75,9 @@ TEST(clear_frees_more_than_it_gathers) {
         u64 free = freelist_count();
         for (u64 i = 0; i < 1000; i++) { map_page(as, MIB2 + i * PAGE_SIZE); }
         for (u64 i = 1; i < 30; i++) { map_page(as, i * GIB); }
-        EXPECT(as->rss == 1029);
+        EXPECT(as_rss(as) == 1029);
         pt_clear(as, 0, USER_TOP, quiet);
-        EXPECT(as->rss == 0 && freelist_count() == free);
+        EXPECT(as_rss(as) == 0 && freelist_count() == free);
         as_destroy(as);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test_region.c - the list of regions, against a model: an array with the protection of every page.
+// test_region.c - the map of regions, against a model: an array with the protection of every page.
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/region.h"
@@ -10,16 +10,28 @@ static u32 model[PAGES];  // 0: nothing there
 
 static u64 page_va(u64 page) { return BASE + page * PAGE_SIZE; }
 
+// Each priority is below the one above it, each summary is that of what lies below.
+static void expect_treap(const struct region *r) {
+    if (!r) { return; }
+    const struct region *l = r->left, *h = r->right;
+    EXPECT((!l || l->priority <= r->priority) && (!h || h->priority <= r->priority));
+    EXPECT(r->first == (l ? l->first : r->start) && r->last == (h ? h->last : r->end));
+    u64 below = l ? MAX(l->gap, r->start - l->last) : 0, above = h ? MAX(h->gap, h->first - r->end) : 0;
+    EXPECT(r->gap == MAX(below, above));
+    expect_treap(l);
+    expect_treap(h);
+}
+
 // Sorted, apart, not empty; what each page's region says is what the model says.
 static void expect_model(struct as *as) {
     u64 end = 0;
-    for (struct region *r = region_first(as, 0); r; r = region_next(as, r)) {
+    expect_treap(as->map);
+    for (const struct region *r = region_first(as, 0); r; r = region_first(as, r->end)) {
         EXPECT(r->start >= end && r->start < r->end && r->start % PAGE_SIZE == 0);
-        EXPECT(r->lo >= r->hi || (r->lo >= r->start && r->hi <= r->end));
         end = r->end;
     }
     for (u64 i = 0; i < PAGES; i++) {
-        struct region *r = region_find(as, page_va(i)), *last = region_find(as, page_va(i) + PAGE_SIZE - 1);
+        const struct region *r = region_find(as, page_va(i)), *last = region_find(as, page_va(i) + PAGE_SIZE - 1);
         EXPECT((r ? r->prot : 0) == model[i] && r == last);
     }
 }
@@ -95,13 +107,11 @@ TEST(split_divides_the_file_too) {
     struct backing file = {zeros};
     struct as *as = as_create();
     EXPECT(as_map(as, BASE, 8 * PAGE_SIZE, PROT_READ, &file, 0x5000, 3 * PAGE_SIZE + 100) == 0);
-    EXPECT(region_split(as, page_va(2)) && region_split(as, page_va(2)) && region_split(as, page_va(5)));
-    struct region *a = region_find(as, BASE), *b = region_find(as, page_va(2)),
-                  *c = region_find(as, page_va(5));
-    EXPECT(a->end == b->start && b->end == c->start && c->end == page_va(8));
-    EXPECT(a->file_bytes == 2 * PAGE_SIZE && b->file_bytes == PAGE_SIZE + 100 && c->file_bytes == 0);
-    EXPECT(a->file_off == 0x5000 && b->file_off == 0x7000 && b->backing == &file);
-    EXPECT(region_split(as, page_va(20)));  // nothing there: nothing to do
+    EXPECT(as_unmap(as, page_va(2), PAGE_SIZE) == 0 && as_unmap(as, page_va(5), PAGE_SIZE) == 0);
+    const struct region *a = region_find(as, BASE), *b = region_find(as, page_va(3)), *c = region_find(as, page_va(6));
+    EXPECT(a->end == page_va(2) && b->start == page_va(3) && b->end == page_va(5) && c->end == page_va(8));
+    EXPECT(a->file_bytes == 2 * PAGE_SIZE && b->file_bytes == 100 && c->file_bytes == 0);
+    EXPECT(a->file_off == 0x5000 && b->file_off == 0x8000 && b->backing == &file);
     as_destroy(as);
 }
 
@@ -110,8 +120,8 @@ TEST(neighbours_alike_become_one) {
     EXPECT(as_map_fixed(as, page_va(2), PAGE_SIZE, PROT_READ | PROT_WRITE) > 0);
     EXPECT(as_map_fixed(as, page_va(3), PAGE_SIZE, PROT_READ) > 0);
     EXPECT(as_map_fixed(as, BASE - PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE) > 0);
-    struct region *r = region_first(as, 0);
-    EXPECT(r->start == BASE - PAGE_SIZE && r->end == page_va(3) && region_next(as, r)->prot == PROT_READ);
+    const struct region *r = region_first(as, 0);
+    EXPECT(r->start == BASE - PAGE_SIZE && r->end == page_va(3) && region_first(as, r->end)->prot == PROT_READ);
     EXPECT(objects_out() == 3);  // the space and two regions
     as_destroy(as);
 }
