@@ -254,24 +254,60 @@ def skip_leaver():
 def publication():
     def builder():
         yield write("table", "zeros")
-        yield at(store("branch", 1), "pt_make: atomic_store_release(e, pte_make(frame_pa(lower), PTE_V))")
+        yield at(store("branch", 1), "new_table: atomic_store_release(e, pt_owned(lower))")
+        yield write("entries", "copied")
+        yield at(store("branch", 2), "privatise: atomic_store_release(e, pt_owned(copy))")
         yield write("page", "filled")
         yield at(store("leaf", 1), "pt_set: atomic_store_release(e, leaf)")
         yield write("copy", "filled")
         yield at(store("leaf", 2), "break_shared: atomic_store_release(e, pte_make(frame_pa(copy)")
 
     def walker():  # each step follows a pointer that it has just read: in RVWMO as good as an acquire
-        if (yield load("branch", "acquire")):
-            yield read("table")
+        branch = yield load("branch", "acquire")
+        if branch:
+            yield read("table" if branch == 1 else "entries")
             leaf = yield load("leaf", "acquire")
             if leaf:
                 yield read("page" if leaf == 1 else "copy")
     return Test("tables: filled before they are pointed at", [builder, walker], {"branch": 0, "leaf": 0},
-                {"table": 0, "page": 0, "copy": 0}, None)
+                {"table": 0, "entries": 0, "page": 0, "copy": 0}, None)
 
 
-TESTS = [last_put(), last_close(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), wait_queue(), kill(),
-         context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(), *edges.TESTS,
+def map_version():
+    def changer():
+        yield write("node", "built")
+        yield at(store("map", 1), "region_replace: atomic_store_release(&as->map, new)")
+
+    def fault():  # follows the pointer that it has read: in RVWMO as good as an acquire
+        if (yield load("map", "acquire")):
+            yield read("node")
+    return Test("regions: a version of the map is built before it is looked at", [changer, fault], {"map": 0},
+                {"node": 0}, None)
+
+
+def word_lock():
+    def section():
+        yield write("entry", 1)
+
+    def holder():
+        yield from section()
+        if (yield at(swap("w", 0), "wordlock_unlock: atomic_swap_release(&l->word, 0u)")) == 2:
+            yield from wake_one()
+
+    def comer():
+        if (yield at(cas("w", 1, 2), "wordlock_wait: atomic_cas32_relaxed(&l->word, 1, 2)")) == 1:
+            yield from enlist()
+            if (yield at(load("w"), "parking_sleep: atomic_load_relaxed(word)")) == 2:
+                yield from park()
+        yield at(cas("w", 0, 1)._replace(want=(0,)), "wordlock_try: atomic_cas32_acquire(&l->word, 0, 1)")
+        yield read("entry")
+    return Test("word lock: a sleeper is woken and sees the section before", [holder, comer],
+                {"w": 1, "q": 0, "t": "running"}, {"entry": 0, "queued": False}, None)
+
+
+TESTS = [last_put(), last_close(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), word_lock(),
+         wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(),
+         map_version(), *edges.TESTS,
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 
