@@ -53,4 +53,4 @@ static inline u32 bits_count(u64 bits) {
     return n;
 }
 
-static inline u32 bits_lowest(u64 bits) { return bits_count((bits & -bits) - 1); }
+static inline u32 bits_lowest(u64 bits) { return __builtin_ctzl(bits); }
