@@ -21,6 +21,7 @@
 #include "riscv/sbi.h"
 #include "sync/inject.h"
 #include "sync/kasan.h"
+#include "sync/parking.h"
 #include "sync/track.h"
 #include "syscall/syscall.h"
 
@@ -225,6 +226,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     kasan_boot();
     track_boot();
     kstack_init();
+    parking_boot();
     as_init();
     proc_boot();
     file_boot();

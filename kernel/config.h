@@ -16,9 +16,13 @@
 
 #define USER_MIN 0x10000ul
 #define USER_TOP 0x4000000000ul
-#define USER_STACK_TOP (USER_TOP - PAGE_SIZE)
+// What every program needs, its image and its stack, lies under one entry of the root table, and what may be
+// large under others: the heap begins at the next 1 GiB, mappings come down from the top. So a child that
+// does little touches little of what it shares (mm/pagetable.h).
+#define USER_LIMIT (USER_TOP - PAGE_SIZE)  // nothing is mapped from here on
+#define USER_IMAGE_LIMIT (USER_TOP / 2)
+#define USER_PART (1ul << 30)
 #define USER_STACK_SIZE (8ul << 20)
-#define USER_MMAP_TOP (USER_STACK_TOP - USER_STACK_SIZE - (1ul << 20))
 
 #define DIRECT_BASE 0xffffffc000000000ul
 #define DIRECT_SIZE (128ul << 30)

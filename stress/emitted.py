@@ -34,7 +34,9 @@ EXPECTED = {
     "boot: hart_online": "> amoadd.w",
     "fault: break_shared": "amoswap.d > amoswap.d > amoadd.w fence",  # with the shootdown as a call, and a put
     "file: file_put": "> amoadd.w fence",
-    "fork: as_fork": "lr.w.aq sc.w amoadd.w amoxor.d > amoswap.w > amoswap.w",  # its mutex, frame_get, an entry
+    "region: region_put": "> amoadd.w fence",
+    "region: region_replace": "> amoswap.d",
+    "fork: as_fork": "lr.w.aq sc.w lr.w.aq sc.w > amoswap.w > amoswap.w lr.w.aq sc.w",  # mutex, root's lock; mutex
     "frame: own": "> amoswap.w",
     "freelist_hart: depot_pop": "amoswap.w.aq > amoswap.w",
     "freelist_hart: freelist_give": "> amoswap.w > amoswap.d",  # slot, epoch
@@ -42,8 +44,7 @@ EXPECTED = {
     "freelist_hart: spill": "amoswap.d fence amoswap.w.aq > amoswap.d",  # odd epoch, slot, even epoch
     "kvm: kvm_stack_entry": "> amoswap.d",
     "mutex: mutex_wait": "amoswap.w.aq",
-    "pagetable: gather_finish": "> amoadd.w fence",  # frame_put
-    "pagetable: pt_make": "> amoswap.d",
+    "pagetable: let_go": "> amoadd.w > amoswap.w fence > amoswap.w",  # frame_put, the lock
     "pagetable: pt_set": "> amoswap.d",
     "pipe: pipe_close": "lr.w.aq sc.w > amoswap.w > amoadd.w fence amoadd.d > amoadd.w fence",  # mutex, ends, put
     "proc: proc_kill": "lr.w.aq sc.w.rl amoor.w fence",

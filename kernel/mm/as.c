@@ -6,19 +6,21 @@
 #include "mm/cache.h"
 #include "mm/kvm.h"
 #include "mm/pagetable.h"
+#include "mm/tlb.h"
+#include "mm/unmap.h"
 #include "riscv/hart.h"
 
 struct cache as_cache, region_cache;
 
 void as_init(void) {
     cache_init(&as_cache, "as", sizeof(struct as));
-    cache_init(&region_cache, "region", sizeof(struct region));
+    cache_init(&region_cache, "region", sizeof(struct region_node));
 }
 
 struct as *as_create(void) {
     struct as *as = cache_alloc(&as_cache);
     if (!as) { return NULL; }
-    *as = (struct as){.root = pt_alloc()};
+    *as = (struct as){.root = pt_alloc(PT_LEVELS - 1)};
     if (!as->root) {
         cache_free(&as_cache, as);
 #ifdef MUTANT_freed_twice  // by whoever notices, and by the exit of all errors
@@ -27,11 +29,14 @@ struct as *as_create(void) {
         return NULL;
     }
     mutex_init(&as->lock, RANK_AS);
-    as->table = frame_kva(as->root);
+    as->table = pt_entries(as->root);
     ghost_root(as->root);
     kvm_copy_root(as->table);
+    frame_record(as->root)->detached = true;
     return as;
 }
+
+void as_adopt(struct as *as) { frame_record(as->root)->detached = false; }
 
 void as_destroy(struct as *as) {
 #ifdef MUTANT_destroy_asks_itself  // "I was the last one in it"
@@ -39,11 +44,9 @@ void as_destroy(struct as *as) {
 #else
     ASSERT(atomic_load_acquire(&as->harts) == 0, "harts %lx (S3)", as->harts);
 #endif
-#ifdef MUTANT_W10  // as many pages, from the wrong one on
-    pt_clear(as, 0, USER_STACK_TOP - USER_MIN, true);
-#else
-    pt_clear(as, 0, USER_TOP, true);
-#endif
+    frame_record(as->root)->detached = true;
+    pt_empty_root(as->root);
+    as_forget_maps(as);
     region_put(as->map);
     kvm_clear_root(as->table);
 #ifdef MUTANT_use_after_destroy
@@ -53,6 +56,20 @@ void as_destroy(struct as *as) {
     pt_free(as->root);
     cache_free(&as_cache, as);
 #endif
+}
+
+// A hart that looks at the map has interrupts off. So once every hart of the space has taken an interrupt, nobody
+// looks at the versions that came before.
+void as_retire_map(struct as *as, struct region_node *old) {
+    as->old_maps[as->nold_maps++] = old;
+    bool alone = !tlb_others(as);
+    if (!alone && as->nold_maps < ARRAY_LEN(as->old_maps)) { return; }
+    if (!alone) { tlb_sync(as); }
+    as_forget_maps(as);
+}
+
+void as_forget_maps(struct as *as) {
+    while (as->nold_maps) { region_put(as->old_maps[--as->nold_maps]); }
 }
 
 // The new space's bit is set before its root is in satp, the old one's cleared after its last
@@ -89,7 +106,7 @@ void as_switch(struct as *as) {
 
 static bool range_ok(u64 start, u64 len) {
     return len && !(start & (PAGE_SIZE - 1)) && !(len & (PAGE_SIZE - 1)) && start >= USER_MIN &&
-           start < USER_STACK_TOP && len <= USER_STACK_TOP - start;
+           start < USER_LIMIT && len <= USER_LIMIT - start;
 }
 
 static bool range_free(struct as *as, u64 start, u64 end) {
@@ -99,8 +116,9 @@ static bool range_free(struct as *as, u64 start, u64 end) {
 
 // => lock held
 static long unmap_locked(struct as *as, u64 start, u64 end) {
-    if (!region_replace(as, start, end, NULL)) { return -ENOMEM; }
-    pt_clear(as, start, end, false);
+    u64 lo = start, hi = end;
+    if (unmap_prepare(as, &lo, &hi) || !region_replace(as, start, end, NULL)) { return -ENOMEM; }
+    unmap_range(as, lo, hi);
     return 0;
 }
 
@@ -132,7 +150,7 @@ long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
     mutex_lock(&as->lock);
     u64 start = ALIGN_DOWN(hint, PAGE_SIZE);
     if (!start || !range_ok(start, len) || !range_free(as, start, start + len)) {
-        start = region_gap(as, len, USER_MMAP_TOP);
+        start = region_gap(as, len, USER_LIMIT);
     }
     long result = start ? map_locked(as, start, len, prot) : -ENOMEM;
     mutex_unlock(&as->lock);
@@ -159,17 +177,27 @@ long as_unmap(struct as *as, u64 start, u64 len) {
     return result;
 }
 
-u64 as_rss(struct as *as) {
-    mutex_lock(&as->lock);
-    u64 pages = pt_pages(as);
-    mutex_unlock(&as->lock);
+static u64 pages_below(frame_t table, int level) {
+    if (level == 0) { return frame_record(table)->live; }
+    const pte_t *entries = pt_entries(table);
+    u64 pages = 0;
+    pt_lock(table, level);
+    for (u32 i = pt_next(table, 0); i < PT_ENTRIES; i = pt_next(table, i + 1)) {
+        frame_t lower = frame_of_pte(entries[i]);
+        if (level == 1) { pt_lock(lower, 0); }
+        pages += pages_below(lower, level - 1);
+        if (level == 1) { pt_unlock(lower, 0); }
+    }
+    pt_unlock(table, level);
     return pages;
 }
+
+u64 as_rss(struct as *as) { return pages_below(as->root, PT_LEVELS - 1); }
 
 u64 as_brk(struct as *as, u64 want) {
     mutex_lock(&as->lock);
     u64 old_end = ALIGN_UP(as->brk, PAGE_SIZE), end = ALIGN_UP(want, PAGE_SIZE);
-    bool ok = want >= as->brk_start && want < USER_MMAP_TOP;
+    bool ok = want >= as->brk_start && want < USER_LIMIT;
     if (ok && end > old_end) {
         ok = range_free(as, old_end, end) &&
              map_locked(as, old_end, end - old_end, PROT_READ | PROT_WRITE) == 0;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// as.h - address spaces: regions, and the page tables that cache what has been populated.
+// as.h - address spaces: a map of regions, and the page tables that cache what has been populated.
 //
 // Invariants S1 a valid leaf lies in a region; W or COW only if the region is writable; never both.
 //            S2 W only if the frame's count is 1 (all user memory is private, so far).
 //            S3 as->harts has the bit of every hart whose satp or TLB may hold this space.
-// Locking    as->lock (rank AS, a mutex) for regions, tables and every change of an entry. Whoever
-//            holds it keeps fork of this space out: that is what makes frame_sole() trustworthy.
+// Locking    as->lock (rank AS, a mutex) for the map and for changes of more than one table: fork, unmap.
+//            A fault does not take it. It holds the lock of one leaf table (cursor.h), on a path that is
+//            owned, which is what makes frame_sole() trustworthy there.
 #pragma once
 #include "mm/frame.h"
 #include "mm/region.h"
@@ -13,17 +14,22 @@
 #include "sync/mutex.h"
 
 struct as {
-    struct mutex lock;
+    // Read by every fault.
     frame_t root;
-    pte_t *table;  // the root, where the kernel sees it
-    u64 harts;  // (a) bit i: hart i may hold translations
-    struct region *map;
+    pte_t *table;        // the root, where the kernel sees it
+    struct region_node *map;  // (a) written under the lock
+    u64 harts;           // (a) bit i: hart i may hold translations
+    // (lock)
+    cacheline_aligned struct mutex lock;
     u64 brk_start, brk;
+    struct region_node *old_maps[8];  // versions that a fault on another hart may be looking at
+    u32 nold_maps;
 } cacheline_aligned;
 
 void as_init(void);  // boot: the caches
-struct as *as_create(void) must_check;  // empty; NULL: no memory
-void as_destroy(struct as *as);         // => no hart uses it (S3: harts == 0)
+struct as *as_create(void) must_check;  // empty; NULL: no memory. For audits it is the caller's, until ...
+void as_adopt(struct as *as);           // ... it is a process's from now on
+void as_destroy(struct as *as);         // => no hart uses it (S3: harts == 0), nor does a process
 // Make `as` (NULL: none, the kernel's own root) the one that this hart translates by.
 void as_switch(struct as *as);
 
@@ -36,8 +42,14 @@ u64 as_brk(struct as *as, u64 want);  // Linux's brk: the break that holds after
 
 u64 as_rss(struct as *as);                          // user frames that it maps
 
-// Copy-on-write copy of `parent`. NULL: no memory, and the parent as good as before. (fork.c)
-struct as *as_fork(struct as *parent) must_check;
+// The map has got a new version: drop the old one when nobody looks at it any more. => as->lock
+void as_retire_map(struct as *as, struct region_node *old);
+void as_forget_maps(struct as *as);  // => nobody looks
+
+// Copy-on-write copy of `parent`. NULL: no memory, and the parent as good as before. Both own the ways to the `n`
+// addresses at `soon`, which they will use at once: not for want of a table will they end there. (fork.c)
+struct as *as_fork(struct as *parent, const u64 *soon, u32 n) must_check;
+struct as *as_fork_eagerly(struct as *parent) must_check;  // the same by copying all
 
 enum access { ACCESS_READ = PROT_READ, ACCESS_WRITE = PROT_WRITE, ACCESS_EXEC = PROT_EXEC };
 

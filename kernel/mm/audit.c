@@ -2,10 +2,10 @@
 // audit.c - the judge: is every frame exactly where its record says?
 //
 // Checks     each frame is free exactly once or in use (F1); a user frame's count is the number of
-//            entries that map it (F2); a page table is pointed at once and its live count is right
-//            (F3, T1); no entry has both W and COW (P1), none has W with a count above one (S2), and
-//            W or COW only in writable regions (S1); frames of the kernel add up to what their
-//            owners say.
+//            entries that map it (F2); a page table's count is the number of entries that point at
+//            it, and it counts its own (F3, T1, T2); no leaf entry is neither empty nor valid (P2), none
+//            has both W and COW (P1), or W with a count above one (S2), or W or COW outside of writable
+//            regions (S1); frames of the kernel add up to what their owners say.
 #include "mm/audit.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -67,9 +67,10 @@ void audit_begin(struct kine_audit *to) {
 static void leaf(struct as *as, int pid, u64 va, pte_t e) {
     frame_t f = frame_of_pte(e);
     struct frame *r = frame_record(f);
-    const struct region *in = region_find(as, va);
+    const struct region *in = as ? region_find(as, va) : NULL;
     report->mappings++;
     r->audit++;
+    if (!(e & PTE_V)) { error(f, "pid %d has %lx at %lx, neither empty nor valid (P2)", pid, e, va); }
     if (r->class != FRAME_USER) {
         error(f, "pid %d maps frame %u of class %u at %lx", pid, f, r->class, va);
     }
@@ -79,27 +80,31 @@ static void leaf(struct as *as, int pid, u64 va, pte_t e) {
     if (e & PTE_W && r->ref != 1) {
         error(f, "pid %d may write frame %u, count %u, at %lx (S2)", pid, f, r->ref, va);
     }
-    if (!in || (e & (PTE_W | PTE_COW) && !(in->prot & PROT_WRITE))) {
+    if (as && (!in || (e & (PTE_W | PTE_COW) && !(in->prot & PROT_WRITE)))) {
         error(f, "pid %d maps %lx with %lx outside of what its region allows (S1)", pid, va, e);
     }
 }
 
-static void table(struct as *as, int pid, frame_t t, int level, u64 va) {
+// One more entry points at table t: `owned` is whether it says that it is the only one. What is below is looked
+// at the first time.
+static void table(struct as *as, int pid, frame_t t, int level, u64 va, bool owned) {
     const pte_t *entries = frame_kva(t);
     u32 live = 0, n = level == PT_LEVELS - 1 ? PT_ENTRIES / 2 : PT_ENTRIES;
     struct frame *r = frame_record(t);
-    if (r->class != FRAME_TABLE || r->ref != 1 || r->audit++) {
-        error(t, "pid %d: table %u has class %u, count %u, seen %u times (F3)", pid, t, r->class, r->ref,
-              r->audit);
+    if (r->class != FRAME_TABLE || (owned && r->ref != 1 && !r->detached)) {
+        error(t, "pid %d: table %u of class %u and count %u is pointed at as owned: %u (T2)", pid, t, r->class,
+              r->ref, owned);
+        return;
     }
+    if (r->audit++) { return; }
     for (u32 i = 0; i < n; i++) {
-        if (!(entries[i] & PTE_V)) { continue; }
+        if (!entries[i]) { continue; }
         live++;
         u64 at = va + i * pt_span(level);
         if (level == 0) {
             leaf(as, pid, at, entries[i]);
         } else {
-            table(as, pid, frame_of_pte(entries[i]), level - 1, at);
+            table(as, pid, frame_of_pte(entries[i]), level - 1, at, entries[i] & PTE_V);
         }
     }
     if (live != r->live) {
@@ -107,11 +112,11 @@ static void table(struct as *as, int pid, frame_t t, int level, u64 va) {
     }
 }
 
-void audit_address_space(struct as *as, int pid) { table(as, pid, as->root, PT_LEVELS - 1, 0); }
+void audit_address_space(struct as *as, int pid) { table(as, pid, as->root, PT_LEVELS - 1, 0, true); }
 
 static void frame(frame_t f) {
     struct frame *r = frame_record(f);
-    if (r->class != FRAME_FREE && !r->ref) {
+    if (r->class != FRAME_FREE && !r->ref && !(r->class == FRAME_TABLE && r->detached)) {
         error(f, "frame %u of class %u has count 0 and was not freed (F1)", f, r->class);
     }
     switch (r->class) {
@@ -127,7 +132,9 @@ static void frame(frame_t f) {
         break;
     case FRAME_TABLE:
         report->table++;
-        if (!r->audit) { error(f, "table %u belongs to nobody (F3)", f); }
+        if (r->audit != r->ref && !(r->detached && r->ref <= 1)) {
+            error(f, "table %u has count %u and %u entries that point at it (F3)", f, r->ref, r->audit);
+        }
         break;
     case FRAME_KERNEL:
         report->kernel++;
@@ -136,7 +143,16 @@ static void frame(frame_t f) {
     report->frames++;
 }
 
+// Tables that are about to be freed, and what they still map: nothing points at them.
+static void detached_tables(void) {
+    for each_frame(f) {
+        struct frame *r = frame_record(f);
+        if (r->class == FRAME_TABLE && r->detached && !r->audit) { table(NULL, 0, f, r->level, 0, true); }
+    }
+}
+
 void audit_end(u64 kernel_frames) {
+    detached_tables();
     for each_frame(f) {
         if (frame_record(f)->class != FRAME_RESERVED) { frame(f); }
         frame_record(f)->audit = 0;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // fault.c - page faults: demand-zero, fill from a file, and copy-on-write.
 //
-// Protocol   of a write to a COW page, all under as->lock, which keeps fork of this space out:
+// Protocol   of a write to a COW page, under the lock of its leaf table, to which the path is owned (cursor.h):
 //              sole owner    one AMO turns COW into W; a local fence; no copy.
 //              shared        copy to a new frame; break: entry := 0 and shoot it down on every hart
 //                            that may hold it; make: entry := new frame with W; only then drop the
 //                            old frame's count.
-//            The permission is derived from the entry each time; no decision outlives the lock.
+//            The permission is derived from the entry each time; no decision outlives the lock. A page that
+//            is there needs no look at the map.
 // Orders     the sole-owner test acquires and pairs with the last sharer's release (refs_cas.h, O4).
 #include "lib/errno.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "mm/tlb.h"
 #include "sync/race.h"
@@ -39,28 +40,41 @@ static bool fill(const struct region *r, u64 va, void *page) {
     return n == 0 || r->backing->read(r->backing, r->file_off + at, page, n) == (long)n;
 }
 
+// Whether a page of the region may be made for this access.
+static bool allows(const struct region *r, enum access access) {
+    return r->prot & access || (access == ACCESS_READ && r->prot & PROT_WRITE);
+}
+
 // Kept out of line, as is break_shared: the shortest fault should not save registers for them.
-static noinline int populate(struct as *as, const struct region *r, u64 va) {
-    bool zero = !r->backing || va - r->start >= r->file_bytes;
-    pte_t *e = pt_make(as, va);
-    frame_t f = FRAME_NONE;
-    if (e) { f = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER); }
-    if (!f || (!zero && !fill(r, va, frame_kva(f)))) {
-        if (f) { frame_release(f); }
-        pt_clear(as, va, va + PAGE_SIZE, false);  // tables that were built for nothing
-        return f ? -EFAULT : -ENOMEM;
+static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access) {
+    struct region r;
+    if (!region_look(as, va, &r)) { return -EFAULT; }
+#ifdef MUTANT_W14  // a store is reason enough
+    if (access == ACCESS_WRITE) { r.prot = PROT_READ | PROT_WRITE | PROT_EXEC; }
+#endif
+    if (!allows(&r, access)) {
+#ifdef MUTANT_entry_kept  // marked before anybody knows whether there is a page
+        *e = PTE_COW;
+#endif
+        return -EFAULT;
     }
+    bool zero = !r.backing || va - r.start >= r.file_bytes;
+    frame_t f = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER);
+    if (!f) { return -ENOMEM; }
+    if (!zero && !fill(&r, va, frame_kva(f))) {
+        frame_release(f);
+        return -EFAULT;
+    }
+    ghost_fill(f);
+#ifndef MUTANT_fill_without_fence_i
+    if (r.prot & PROT_EXEC) { tlb_new_text(as); }
+#endif
     if (zero) {
         COUNT(zero_fills);
     } else {
         COUNT(file_fills);
     }
-    pt_set(as, e, pte_make(frame_pa(f), leaf_flags(r->prot)));
-    if (r->prot & PROT_EXEC) {
-#ifndef MUTANT_fill_without_fence_i
-        fence_i();  // other harts: when they switch to this space (as_switch)
-#endif
-    }
+    pt_set(e, pte_make(frame_pa(f), leaf_flags(r.prot)));
     return 0;
 }
 
@@ -80,6 +94,21 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
 }
 #endif
 
+// => the frame's count is 1 and the path owned
+static always_inline int flip(pte_t *e, u64 va, frame_t f) {
+    (void)f;
+    RACE_POINT_FRAME("cow.flip", f);
+    race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
+#ifdef MUTANT_M07  // the mark is left
+    ghost_change(e, atomic_or_relaxed(e, PTE_W));
+#else
+    ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));  // one AMO: never both (P1)
+#endif
+    tlb_fence_page(va);
+    COUNT(cow_flips);
+    return 0;
+}
+
 static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     frame_t f = frame_of_pte(*e), copy;
 #ifdef MUTANT_W07  // the kernel writes through the mark
@@ -90,16 +119,7 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
 #endif
     switch (frame_break(f, &copy)) {
     case BREAK_SOLE:
-        RACE_POINT_FRAME("cow.flip", f);
-        race_range(frame_kva(f), PAGE_SIZE, true);  // the owner will write
-#ifdef MUTANT_M07  // the mark is left
-        ghost_change(e, atomic_or_relaxed(e, PTE_W));
-#else
-        ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));  // one AMO: never both (P1)
-#endif
-        tlb_fence_page(va);
-        COUNT(cow_flips);
-        return 0;
+        return flip(e, va, f);
     case BREAK_COPIED:
         return break_shared(as, e, va, f, copy);
     default:
@@ -107,7 +127,9 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
         write_once(*e, 0ul);
 #endif
 #ifdef MUTANT_M11  // unmapped in time for a copy, which there is not
-        pt_clear(as, va, va + PAGE_SIZE, false);
+        write_once(*e, 0ul);
+        frame_record(pt_table_of(e))->live--;
+        frame_release(f);
 #endif
 #ifdef MUTANT_M08  // "this cannot happen"
         panic("no frame for a copy");
@@ -116,61 +138,74 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     }
 }
 
-// => as->lock held
-static always_inline int fault_locked(struct as *as, u64 va, enum access access) {
-    pte_t *e = pt_find(as, va);
+// => e is the entry for va, at a cursor; `slow`: that took more than the fast way
+static always_inline int fault_locked(struct as *as, pte_t *e, u64 va, enum access access, bool slow) {
 #ifdef MUTANT_M10  // whatever has the mark is a page
-    if (e && *e & PTE_COW && !permits(*e, access)) { return break_cow(as, e, va); }
+    if (*e & PTE_COW && !permits(*e, access)) { return break_cow(as, e, va); }
 #endif
 #ifdef MUTANT_M05  // one of two bits has to do
-    if (e && *e & PTE_V && access == ACCESS_WRITE && *e & (PTE_COW | PTE_U) && !(*e & PTE_W)) {
+    if (*e & PTE_V && access == ACCESS_WRITE && *e & (PTE_COW | PTE_U) && !(*e & PTE_W)) {
         return break_cow(as, e, va);
     }
 #endif
-    if (e && *e & PTE_V) {
-        if (permits(*e, access)) {  // somebody was faster, or the TLB was older
-            tlb_fence_page(va);
-            COUNT(spurious);
-#ifdef MUTANT_spurious_is_fatal  // "this cannot happen"
-            return -EFAULT;
-#endif
-            return 0;
-        }
+    if (!(*e & PTE_V)) { return populate(as, e, va, access); }
+    if (likely(!permits(*e, access))) {
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
     }
-    const struct region *r = region_find(as, va);
-#ifdef MUTANT_M09  // "the table must be there"
-    if (!r && access == ACCESS_WRITE) { panic("a store to %lx, where nothing is", va); }
-#endif
-#ifdef MUTANT_W14  // a store is reason enough
-    if (r && access == ACCESS_WRITE) { ((struct region *)r)->prot = PROT_READ | PROT_WRITE | PROT_EXEC; }
-#endif
-    if (!r || !(r->prot & access || (access == ACCESS_READ && r->prot & PROT_WRITE))) {
-#ifdef MUTANT_entry_kept  // marked before anybody knows whether there is a page
-        if (e) { *e = PTE_COW; }
-#endif
+    tlb_fence_page(va);  // somebody was faster, or the TLB was older, or the path was all that lacked
+    if (slow) {
+        COUNT(path_faults);
+    } else {
+        COUNT(spurious);
+#ifdef MUTANT_spurious_is_fatal  // "this cannot happen"
         return -EFAULT;
+#endif
     }
-    return populate(as, r, va);
+    return 0;
+}
+
+// All but the shortest.
+static noinline int fault_here(struct as *as, pte_t *e, u64 va, enum access access) {
+    int result = fault_locked(as, e, va, access, false);
+    cursor_close(e);
+    return result;
+}
+
+// By the full way, for what may be there only.
+static noinline int fault_slowly(struct as *as, u64 va, enum access access, void **kva) {
+    struct region r;
+    pte_t *e;
+    bool there = region_look(as, va, &r);
+#ifdef MUTANT_M09  // "the table must be there"
+    if (!there && access == ACCESS_WRITE) { panic("a store to %lx, where nothing is", va); }
+#endif
+    int error = there && allows(&r, access) ? cursor_open(as, va, true, &e) : -EFAULT;
+    if (error) { return error; }
+    if (!kva || !(*e & PTE_V)) { error = fault_locked(as, e, va, access, true); }
+    if (kva) { *kva = error ? NULL : pa_to_kva(pte_pa(*e)); }
+    cursor_close(e);
+    return error;
 }
 
 int as_fault(struct as *as, u64 va, enum access access) {
     va = ALIGN_DOWN(va, PAGE_SIZE);
     if (unlikely(va / USER_TOP)) { return -EFAULT; }
-    mutex_lock(&as->lock);
-    int result = fault_locked(as, va, access);
-    mutex_unlock(&as->lock);
-    return result;
+    pte_t *e = cursor_try(as, va);
+    if (unlikely(!e)) { return fault_slowly(as, va, access, NULL); }
+    if (access == ACCESS_WRITE && *e & PTE_COW) {
+        frame_t f = frame_of_pte(*e);
+        RACE_POINT_FRAME("break.test", f);
+        if (frame_sole(f)) {
+            flip(e, va, f);
+            cursor_close(e);
+            return 0;
+        }
+    }
+    return fault_here(as, e, va, access);
 }
 
 void *as_populate(struct as *as, u64 va) {
     void *kva = NULL;
-    mutex_lock(&as->lock);
-    pte_t *e = pt_find(as, va);
-    if (!e || !(*e & PTE_V)) {
-        e = fault_locked(as, ALIGN_DOWN(va, PAGE_SIZE), ACCESS_WRITE) ? NULL : pt_find(as, va);
-    }
-    if (e) { kva = (char *)pa_to_kva(pte_pa(*e)) + (va & (PAGE_SIZE - 1)); }
-    mutex_unlock(&as->lock);
-    return kva;
+    int error = fault_slowly(as, ALIGN_DOWN(va, PAGE_SIZE), ACCESS_WRITE, &kva);
+    return error ? NULL : (char *)kva + (va & (PAGE_SIZE - 1));
 }

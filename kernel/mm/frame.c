@@ -16,11 +16,13 @@
 struct frame *frame_table;
 u64 frame_base;
 u32 frame_count;
+u64 frame_records;
 
 void frame_init(u64 base, u32 count, struct frame *table) {
     frame_base = base;
     frame_count = count;
     frame_table = table;
+    frame_records = (u64)table - (DIRECT_BASE + base) / PAGE_SIZE * sizeof(struct frame);
 }
 
 bool frame_inject_failure(void) {
@@ -35,6 +37,7 @@ static frame_t own(frame_t f, enum frame_class class) {
         ASSERT(frame_refs(f) == 0, "frame %u from the free list has count %u (F1)", f, frame_refs(f));
         r->class = class;
         r->live = 0;
+        r->detached = false;
         track_allocated(f);
 #ifdef MUTANT_own_relaxed  // "it is ours alone"
         atomic_store_relaxed(&r->ref, 1u);

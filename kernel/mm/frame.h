@@ -7,19 +7,21 @@
 // Classes    KERNEL (slabs, stacks, pipes), TABLE (page tables), USER (mapped by processes), FREE.
 // Count      `ref`, by value range:
 //              0                        free, or on its way to a free list
-//              1                        one owner: who may write it in place
+//              1                        one owner: who may write it in place, if it owns the path there
 //              2 .. 0x7fffffff          shared by that many entries
 //              0x80000000 ..            saturated: counts no more, never freed (leaked, not wrapped)
 //            Only mm/refs_*.h change it, but for the first reference (frame.c): see there for states,
 //            owners and memory ordering.
 // Invariants F1 a frame is on exactly one list, in one magazine or in a virgin range iff ref == 0
 //               (or it is in the hands of one hart inside freelist_*).
-//            F2 for a USER frame ref == number of valid leaf entries that map it, when at rest.
-//            F3 a TABLE frame is pointed at by exactly one entry (or is one address space's root).
+//            F2 for a USER frame ref == number of leaf tables' entries that map it, when at rest.
+//            F3 for a TABLE frame ref == number of upper tables' entries that point at it (a root: 1,
+//               by its address space; a detached one: at most 1, by who has it in hand).
 // Checked by mm/audit.c, after every test.
 #pragma once
 #include "config.h"
 #include "lib/list.h"
+#include "sync/wordlock.h"
 
 typedef u32 frame_t;
 #define FRAME_NONE 0u
@@ -32,12 +34,20 @@ struct frame {
     frame_t next_batch;
     u16 batch_len;
     u8 class;
-    u32 live;       // TABLE: valid entries (the address space's lock)
-    u32 audit;      // the auditor's count; 0 between audits
-    void *objects;  // KERNEL, slab: free objects in it (the owning hart's cache lock)
-    u16 objects_free;
-    u16 home;       // slab: index of the owning hart
-    struct list slab;  // the owning hart's list of frames with free objects, if there are any
+    bool detached;         // TABLE: nothing points at it, a thread has it in hand (its lock)
+    struct wordlock lock;  // TABLE: of its entries; never set anew, so late waiters do no harm
+    u32 live;              // TABLE: entries that are not empty (its lock)
+    u32 audit;             // the auditor's count; 0 between audits
+    u8 level;              // TABLE: 0 is a leaf table
+    union {
+        u64 lines;  // TABLE: bit i: there may be an entry that is not empty among 8 i .. 8 i + 7 (its lock)
+        struct {    // KERNEL, slab
+            void *objects;     // free ones in it (the owning hart's cache lock)
+            u16 objects_free;
+            u16 home;          // index of the owning hart
+            struct list slab;  // the owning hart's list of frames with free objects, if there are any
+        };
+    };
 } cacheline_aligned;
 _Static_assert(sizeof(struct frame) == CACHE_LINE, "one record, one line");
 
@@ -45,8 +55,13 @@ _Static_assert(sizeof(struct frame) == CACHE_LINE, "one record, one line");
 extern struct frame *frame_table;
 extern u64 frame_base;   // physical address of frame 0
 extern u32 frame_count;  // frames from the lowest to the highest address of memory
+extern u64 frame_records;  // where the record of the frame at address 0 of the kernel's would stand
 
 static unwatched struct frame *frame_record(frame_t f) { return &frame_table[f]; }
+// The record of the frame in which a kernel address of the direct map lies.
+static unwatched struct frame *frame_record_of(const void *kva) {
+    return (struct frame *)(frame_records + (u64)kva / PAGE_SIZE * sizeof(struct frame));
+}
 static unwatched u64 frame_pa(frame_t f) { return frame_base + ((u64)f << PAGE_SHIFT); }
 static always_inline void *pa_to_kva(u64 pa) { return (void *)(pa + DIRECT_BASE); }
 static always_inline u64 kva_to_pa(const void *kva) { return (u64)kva - DIRECT_BASE; }

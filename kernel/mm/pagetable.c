@@ -1,48 +1,52 @@
 // SPDX-License-Identifier: MIT
-// pagetable.c - walking, building and emptying page tables.
-//
-// Invariants T1 frame_record(table)->live = number of valid entries in the table; a table with
-//               live == 0 is all zeros (so it goes back to the list of zeroed frames) and, other
-//               than a root, is not pointed at while the lock is free.
-// Order      of removal: unhook entries, shoot down, then drop frames and tables (Linux calls it
-//            mmu_gather; a non-leaf entry's removal needs a fence of all addresses).
+// pagetable.c - see pagetable.h: tables, the sharing of them, and their end.
 #include "mm/pagetable.h"
-#include "lib/string.h"
+#include "lib/errno.h"
+#include "lib/print.h"
 #include "mm/refs.h"
-#include "mm/tlb.h"
+#include "riscv/hart.h"
+#include "sync/ghost.h"
+#include "sync/park.h"
 
-frame_t pt_alloc(void) { return frame_alloc_zeroed(FRAME_TABLE); }
+frame_t pt_alloc(int level) {
+    frame_t t = frame_alloc_zeroed(FRAME_TABLE);
+    if (t) {
+        frame_record(t)->level = level;
+        frame_record(t)->lines = 0;
+    }
+    return t;
+}
 
 void pt_free(frame_t table) {
-    ASSERT(frame_record(table)->live == 0, "table %u has %u live entries (T1)", table,
-           frame_record(table)->live);
+    ASSERT(frame_record(table)->live == 0, "table %u has %u entries (T1)", table, frame_record(table)->live);
     if (frame_put(table)) { frame_free_zeroed(table); }
 }
 
-pte_t *pt_make(struct as *as, u64 va) {
-    pte_t *table = frame_kva(as->root);
-    for (int level = PT_LEVELS - 1; level > 0; level--) {
-        pte_t *e = &table[pt_index(va, level)];
-        if (!(*e & PTE_V)) {
-            frame_t lower = pt_alloc();
-            if (!lower) { return NULL; }
-            frame_record(pt_table_of(e))->live++;
-            // zeros before the pointer
-#ifdef MUTANT_table_relaxed  // "it was zeroed long ago"
-            ghost_change(e, atomic_store_relaxed(e, pte_make(frame_pa(lower), PTE_V)));
-#else
-            ghost_change(e, atomic_store_release(e, pte_make(frame_pa(lower), PTE_V)));
-#endif
-        }
-        table = table_at(*e);
+u32 pt_next(frame_t table, u32 i) {
+    const pte_t *entries = pt_entries(table);
+    u64 lines = frame_record(table)->lines;
+    while (i < PT_ENTRIES) {
+        u64 rest = lines >> i / 8;
+        if (!rest) { break; }
+        if (!(rest & 1)) { i = ALIGN_DOWN(i, 8) + 8 * bits_lowest(rest); }
+        do {
+            if (entries[i]) { return i; }
+        } while (++i % 8);
     }
-    return &table[pt_index(va, 0)];
+    return PT_ENTRIES;
 }
 
-void pt_set(struct as *as, pte_t *e, pte_t leaf) {
-    ASSERT(!(*e & PTE_V), "entry %p is in use: %lx", (void *)e, *e);
-    frame_record(pt_table_of(e))->live++;
-    (void)as;
+// The same, of what comes behind i; mostly the neighbour.
+static always_inline u32 after(frame_t table, const pte_t *entries, u32 i) {
+    return ++i % 8 && entries[i] ? i : pt_next(table, i);
+}
+
+#define each_entry(i, table, entries)                                                              \
+    (u32 i = pt_next(table, 0); i < PT_ENTRIES; i = after(table, entries, i))
+
+void pt_set(pte_t *e, pte_t leaf) {
+    ASSERT(!*e, "entry %p is in use: %lx", (void *)e, *e);
+    pt_count(e);
 #ifdef MUTANT_M03  // counts the mapping, and so did the allocation
     frame_get(frame_of_pte(leaf));
 #endif
@@ -54,104 +58,201 @@ void pt_set(struct as *as, pte_t *e, pte_t leaf) {
 #endif
 }
 
-static u64 pages_below(const pte_t *table, int level) {
-    if (level == 0) { return frame_record(pt_table_of(table))->live; }
-    u64 n = 0, slots = level == PT_LEVELS - 1 ? PT_ENTRIES / 2 : PT_ENTRIES;
-    for (u64 i = 0; i < slots; i++) {
-        if (table[i] & PTE_V) { n += pages_below(table_at(table[i]), level - 1); }
-    }
-    return n;
-}
+// ---- the end of tables ----
 
-u64 pt_pages(struct as *as) { return pages_below(as->table, PT_LEVELS - 1); }
+static void let_go(frame_t table, int level);
 
-// Frames that have been unhooked and wait for the shootdown.
-struct gather {
-    struct as *as;
-    bool quiet;
-    u32 n;
-    u64 va_lo, va_hi;
-    frame_t frames[128];
-    u32 ntables;
-    frame_t table[8];
-};
-
-static void gather_finish(struct gather *g) {
-#ifdef MUTANT_table_freed_early  // before the fence
-    for (; g->ntables; g->ntables--) { pt_free(g->table[g->ntables - 1]); }
-#endif
-    if (!g->quiet && (g->n || g->ntables)) {
-        u64 pages = (g->va_hi - g->va_lo) >> PAGE_SHIFT;
-#ifdef MUTANT_table_by_page  // the pages are fenced one by one, and the table that mapped them is freed
-        tlb_shootdown(g->as, g->va_lo, MAX(MIN(pages, TLB_PAGES_MAX), 1ul));
-#else
-        tlb_shootdown(g->as, g->va_lo, g->ntables ? 0 : MAX(pages, 1ul));
-#endif
-    }
-    for (u32 i = 0; i < g->n; i++) { frame_release(g->frames[i]); }
-    for (u32 i = 0; i < g->ntables; i++) { pt_free(g->table[i]); }
-    g->n = g->ntables = 0;
-    g->va_lo = ~0ul;
-    g->va_hi = 0;
-}
-
-static void gather_page(struct gather *g, u64 va, frame_t f) {
-    g->va_lo = MIN(g->va_lo, va);
-    g->va_hi = MAX(g->va_hi, va + PAGE_SIZE);
-    g->frames[g->n++] = f;
-    if (g->n == ARRAY_LEN(g->frames)) { gather_finish(g); }
-}
-
-static void clear_leaves(struct gather *g, pte_t *table, u64 va, u64 end) {
-    struct frame *r = frame_record(frame_from_kva(table));
-    u32 live = r->live, gone = 0;
-    bool quiet = g->quiet;
-    for (pte_t *e = &table[pt_index(va, 0)]; va < end && gone < live; e++, va += PAGE_SIZE) {
-        if (!(*e & PTE_V)) { continue; }
-        frame_t f = frame_of_pte(*e);
-        RACE_POINT_FRAME("table.clear", f);
-        ghost_change(e, write_once(*e, 0ul));  // harts may be walking here
-        gone++;
-        if (quiet) {
-            frame_release(f);
+// Empty a table of `level`. => its lock, or nobody else knows it
+static void drop_entries(frame_t table, int level) {
+    pte_t *entries = pt_entries(table);
+    for each_entry(i, table, entries) {
+        frame_t lower = frame_of_pte(entries[i]);
+        if (level > 0) { pt_lock(lower, level - 1); }
+        RACE_POINT_FRAME("table.clear", lower);
+        ghost_change(&entries[i], atomic_store_relaxed(&entries[i], 0ul));
+        frame_record(table)->live--;
+        if (level > 0) {
+            let_go(lower, level - 1);
         } else {
-            gather_page(g, va, f);
+            frame_release(lower);
         }
     }
-    r->live = live - gone;
 }
 
-// Empty [va, end) below `table` at `level`; unhook tables below it that are empty then.
-static void clear_range(struct gather *g, pte_t *table, int level, u64 va, u64 end) {
-    if (level == 0) {
-        clear_leaves(g, table, va, end);
-        return;
+// Drop the reference of an entry that is gone, and with the last one the table and all below. => lock held: it ends
+static void let_go(frame_t table, int level) {
+    RACE_POINT("table.put");
+    bool last = frame_put(table);
+    if (last) {
+        frame_record(table)->detached = true;
+        drop_entries(table, level);
     }
-    for (u64 next; va < end; va = next) {
-        next = MIN(ALIGN_DOWN(va, pt_span(level)) + pt_span(level), end);
-        pte_t *e = &table[pt_index(va, level)];
-        if (!(*e & PTE_V)) { continue; }
-        frame_t lower = frame_of_pte(*e);
-        clear_range(g, frame_kva(lower), level - 1, va, next);
-        if (frame_record(lower)->live) { continue; }
-        ghost_change(e, write_once(*e, 0ul));  // harts may be walking here
-        frame_record(pt_table_of(e))->live--;
-        g->va_lo = MIN(g->va_lo, va);
-        g->va_hi = MAX(g->va_hi, next);
+    pt_unlock(table, level);
 #ifndef MUTANT_M17  // tables are nobody's to free
-        g->table[g->ntables++] = lower;
+    if (last) { frame_free_zeroed(table); }
 #endif
-        if (g->ntables == ARRAY_LEN(g->table)) { gather_finish(g); }
+}
+
+void pt_unhook(pte_t *e, int level) {
+    frame_t lower = frame_of_pte(*e);
+    bool owned = *e & PTE_V;
+    pt_lock(lower, level - 1);
+    ghost_change(e, atomic_store_relaxed(e, 0ul));  // harts may be walking here
+    frame_record_of(e)->live--;
+    if (owned) {
+        frame_record(lower)->detached = true;
+        pt_unlock(lower, level - 1);
+    } else {
+        let_go(lower, level - 1);
     }
 }
 
-void pt_clear(struct as *as, u64 start, u64 end, bool quiet) {
-    struct gather g;
-    g.as = as;
-    g.quiet = quiet;
-    g.n = g.ntables = 0;
-    g.va_lo = ~0ul;
-    g.va_hi = 0;
-    clear_range(&g, frame_kva(as->root), PT_LEVELS - 1, start, end);
-    gather_finish(&g);
+void pt_destroy(frame_t table, int level) {
+    pt_lock(table, level);  // somebody may not have let go of it yet
+    let_go(table, level);
+}
+
+void pt_empty_root(frame_t root) { drop_entries(root, PT_LEVELS - 1); }
+
+// ---- sharing ----
+
+// What both tables will hold of a leaf entry that one of them had. Nobody's hardware gets at it.
+static pte_t share_leaf(pte_t *from) {
+    pte_t e = *from;
+#ifdef MUTANT_M19  // what was read-only is marked, too, and then written
+    if (!(e & (PTE_W | PTE_COW))) {
+        *from |= PTE_COW;
+        e |= PTE_COW;
+    }
+#endif
+#ifdef MUTANT_W03  // marked by an earlier fork: not writable, so read-only
+    e &= ~PTE_COW;
+#endif
+#ifdef MUTANT_M16  // both may go on writing
+    frame_get(frame_of_pte(e));
+    return e;
+#endif
+    if (e & PTE_W) {
+        e ^= PTE_W | PTE_COW;
+        ghost_change(from, write_once(*from, e));  // nobody else looks; a hart that did would be told of it
+    }
+    RACE_POINT_FRAME("share.get", frame_of_pte(e));
+#ifdef MUTANT_W04  // a child of the dying need not be counted
+    if (park_killed()) { return e; }
+#endif
+    frame_get(frame_of_pte(e));
+    return e;
+}
+
+static pte_t share_table(pte_t *from) {
+    frame_t lower = frame_of_pte(*from);
+    frame_get(lower);
+    ghost_change(from, atomic_store_relaxed(from, pt_shared(lower)));
+    return pt_shared(lower);
+}
+
+static void copy_counts(frame_t to, frame_t from) {
+    frame_record(to)->live = frame_record(from)->live;
+    frame_record(to)->lines = frame_record(from)->lines;
+}
+
+// A new table with the entries of one that others point at as well, or FRAME_NONE. => its lock
+static frame_t copy_shared(frame_t shared, int level) {
+    frame_t copy = pt_alloc(level);
+    if (!copy) { return FRAME_NONE; }
+    pte_t *from = pt_entries(shared), *to = pt_entries(copy);
+    for each_entry(i, shared, from) {
+        pte_t e = level == 0 ? share_leaf(&from[i]) : share_table(&from[i]);
+        ghost_change(&to[i], to[i] = e);
+    }
+    copy_counts(copy, shared);
+    return copy;
+}
+
+static int privatise(pte_t *e, int lower_level) {
+    frame_t shared = frame_of_pte(*e);
+    RACE_POINT("table.copy");
+    pt_lock(shared, lower_level);
+    frame_t copy = copy_shared(shared, lower_level);
+    if (!copy) {
+#ifdef MUTANT_M31  // "there is always one more"
+        panic("no table for a child");
+#endif
+#ifdef MUTANT_M12  // gives back what it has not counted
+        if (lower_level == 0) { frame_release(frame_of_pte(pt_entries(shared)[pt_next(shared, 0)])); }
+#endif
+#ifdef MUTANT_M20  // counts first, and does not take that back
+        if (lower_level == 0) { frame_get(frame_of_pte(pt_entries(shared)[pt_next(shared, 0)])); }
+#endif
+#ifdef MUTANT_M32  // what cannot be copied is left out
+        ghost_change(e, atomic_store_relaxed(e, 0ul));
+        frame_record_of(e)->live--;
+        let_go(shared, lower_level);
+        return -ENOENT;
+#endif
+        pt_unlock(shared, lower_level);
+        return -ENOMEM;
+    }
+#ifdef MUTANT_copy_relaxed  // "the lock is let go later"
+    ghost_change(e, atomic_store_relaxed(e, pt_owned(copy)));
+#else
+    ghost_change(e, atomic_store_release(e, pt_owned(copy)));  // its entries before the pointer
+#endif
+    let_go(shared, lower_level);
+    COUNT(table_copies);
+    return 0;
+}
+
+static int new_table(pte_t *e, int level) {
+    frame_t lower = pt_alloc(level);
+    if (!lower) { return -ENOMEM; }
+    pt_count(e);
+#ifdef MUTANT_table_relaxed  // "it was zeroed long ago"
+    ghost_change(e, atomic_store_relaxed(e, pt_owned(lower)));
+#else
+    ghost_change(e, atomic_store_release(e, pt_owned(lower)));  // zeros before the pointer
+#endif
+    return 0;
+}
+
+int pt_own(pte_t *e, int level, bool make) {
+    if (!*e) { return make ? new_table(e, level - 1) : -ENOENT; }
+    if (*e & PTE_V) { return 0; }
+    frame_t lower = frame_of_pte(*e);
+    if (!frame_sole(lower)) { return privatise(e, level - 1); }
+    ghost_change(e, atomic_store_relaxed(e, pt_owned(lower)));
+    COUNT(table_owns);
+    return 0;
+}
+
+bool pt_share_root(frame_t from, frame_t to) {
+    pte_t *entries = pt_entries(from);
+    for each_entry(i, from, entries) { pt_entries(to)[i] = share_table(&entries[i]); }
+    copy_counts(to, from);
+    return frame_record(from)->live;
+}
+
+// ---- copying ----
+
+static pte_t copy_leaf(pte_t e) {
+    frame_t copy = frame_copy(frame_of_pte(e));
+    return copy ? pte_make(frame_pa(copy), e & PTE_COW ? (e & PTE_FLAGS) ^ (PTE_W | PTE_COW) : e & PTE_FLAGS) : 0;
+}
+
+bool pt_copy(frame_t from, frame_t to, int level) {
+    pte_t *entries = pt_entries(from), *copies = pt_entries(to);
+    bool done = true;
+    pt_lock(from, level);
+    for each_entry(i, from, entries) {
+        frame_t lower = level > 0 ? pt_alloc(level - 1) : FRAME_NONE;
+        pte_t e = level == 0 ? copy_leaf(entries[i]) : lower ? pt_owned(lower) : 0;
+        done = e;
+        if (!done) { break; }
+        ghost_change(&copies[i], copies[i] = e);
+        pt_count(&copies[i]);
+        done = level == 0 || pt_copy(frame_of_pte(entries[i]), lower, level - 1);
+        if (!done) { break; }
+    }
+    pt_unlock(from, level);
+    return done;
 }

@@ -47,7 +47,6 @@ void refs_misused(frame_t f, u32 ref, const char *what);
 
 #ifndef REFS_BIGLOCK  // which holds its lock meanwhile
 static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
-    RACE_POINT_FRAME("break.test", f);
     if (frame_sole(f)) { return BREAK_SOLE; }
 #ifdef MUTANT_M21  // counts down first; a copy that fails leaves it so
     (void)!frame_put(f);

@@ -9,7 +9,6 @@ extern struct spin refs_lock;
 
 static inline enum frame_break frame_break(frame_t f, frame_t *copy) {
     enum frame_break result = BREAK_SOLE;
-    RACE_POINT_FRAME("break.test", f);
     spin_lock(&refs_lock);
 #ifdef MUTANT_M23  // the lock is held for the count only; the copy is made when it is already dropped
     if (frame_record(f)->ref != 1) {

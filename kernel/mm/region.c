@@ -8,25 +8,26 @@
 #include "lib/print.h"
 #include "mm/as.h"
 #include "mm/cache.h"
+#include "riscv/csr.h"
 #include "sync/refcount.h"
 
 struct build {
     bool failed;
 };
 
-struct region *region_get(struct region *map) {
+struct region_node *region_get(struct region_node *map) {
     if (map) { refcount_get(&map->refs); }
     return map;
 }
 
-void region_put(struct region *map) {
+void region_put(struct region_node *map) {
     while (map && refcount_put(&map->refs)) {
 #ifdef MUTANT_left_after_free
         cache_free(&region_cache, map);
-        struct region *right = map->right;
+        struct region_node *right = map->right;
         region_put(map->left);
 #else
-        struct region *right = map->right;
+        struct region_node *right = map->right;
         region_put(map->left);
         cache_free(&region_cache, map);
 #endif
@@ -34,26 +35,28 @@ void region_put(struct region *map) {
     }
 }
 
-static void summarise(struct region *r) {
-    const struct region *l = r->left, *h = r->right;
-    r->first = l ? l->first : r->start;
-    r->last = h ? h->last : r->end;
-    r->gap = MAX(l ? MAX(l->gap, r->start - l->last) : 0ul, h ? MAX(h->gap, h->first - r->end) : 0ul);
+static void summarise(struct region_node *n) {
+    const struct region_node *l = n->left, *h = n->right;
+    n->first = l ? l->first : n->region.start;
+    n->last = h ? h->last : n->region.end;
+    n->gap = MAX(l ? MAX(l->gap, n->region.start - l->last) : 0ul, h ? MAX(h->gap, h->first - n->region.end) : 0ul);
 }
 
-// A region like `r` with these subtrees, whose references it takes over.
-static struct region *node(struct build *b, const struct region *r, struct region *left, struct region *right) {
-    struct region *n = cache_alloc(&region_cache);
+// A node with these subtrees, whose references it takes over.
+static struct region_node *node(struct build *b, const struct region *r, u32 priority, struct region_node *left,
+                                struct region_node *right) {
+    struct region_node *n = cache_alloc(&region_cache);
     if (!n) {
         b->failed = true;
         region_put(left);
         region_put(right);
         return NULL;
     }
-    *n = *r;
     n->refs = 1;
+    n->priority = priority;
     n->left = left;
     n->right = right;
+    n->region = *r;
     summarise(n);
     return n;
 }
@@ -70,36 +73,41 @@ static struct region cut(const struct region *r, u64 lo, u64 hi) {
 }
 
 // What lies below va and what lies above, as new references; a region across it is cut.
-static void split(struct build *b, struct region *m, u64 va, struct region **below, struct region **above) {
-    struct region *middle;
+static void split(struct build *b, struct region_node *m, u64 va, struct region_node **below,
+                  struct region_node **above) {
+    struct region_node *middle;
+    const struct region *r = m ? &m->region : NULL;
     if (!m || m->last <= va) {
         *below = region_get(m);
         *above = NULL;
     } else if (m->first >= va) {
         *below = NULL;
         *above = region_get(m);
-    } else if (m->end <= va) {
+    } else if (r->end <= va) {
         split(b, m->right, va, &middle, above);
-        *below = node(b, m, region_get(m->left), middle);
-    } else if (m->start >= va) {
+        *below = node(b, r, m->priority, region_get(m->left), middle);
+    } else if (r->start >= va) {
         split(b, m->left, va, below, &middle);
-        *above = node(b, m, middle, region_get(m->right));
+        *above = node(b, r, m->priority, middle, region_get(m->right));
     } else {
-        struct region low = cut(m, m->start, va), high = cut(m, va, m->end);
-        *below = node(b, &low, region_get(m->left), NULL);
-        *above = node(b, &high, NULL, region_get(m->right));
+        struct region low = cut(r, r->start, va), high = cut(r, va, r->end);
+        *below = node(b, &low, m->priority, region_get(m->left), NULL);
+        *above = node(b, &high, m->priority, NULL, region_get(m->right));
     }
 }
 
 // All of `low` and then all of `high`. Takes over both references.
-static struct region *merge(struct build *b, struct region *low, struct region *high) {
+static struct region_node *merge(struct build *b, struct region_node *low, struct region_node *high) {
     if (!low || !high) { return low ? low : high; }
-    struct region *top = low->priority > high->priority ? low : high, *n;
+    struct region_node *top = low->priority > high->priority ? low : high, *left, *right;
     if (top == low) {
-        n = node(b, low, region_get(low->left), merge(b, region_get(low->right), high));
+        left = region_get(low->left);
+        right = merge(b, region_get(low->right), high);
     } else {
-        n = node(b, high, merge(b, low, region_get(high->left)), region_get(high->right));
+        left = merge(b, low, region_get(high->left));
+        right = region_get(high->right);
     }
+    struct region_node *n = node(b, &top->region, top->priority, left, right);
     region_put(top);
     return n;
 }
@@ -107,53 +115,74 @@ static struct region *merge(struct build *b, struct region *low, struct region *
 bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
     ASSERT(lo < hi && hi <= USER_TOP, "[%lx, %lx)", lo, hi);
     struct build b = {false};
-    struct region *below, *rest, *gone, *above, *new = NULL;
+    struct region_node *below, *rest, *gone, *above, *new = NULL;
     split(&b, as->map, lo, &below, &rest);
     split(&b, rest, hi, &gone, &above);
     region_put(rest);
     region_put(gone);
-    if (with) {
-        new = node(&b, with, NULL, NULL);
-        if (new) { new->priority = hart_random(); }
-    }
+    if (with) { new = node(&b, with, hart_random(), NULL, NULL); }
     new = merge(&b, merge(&b, below, new), above);
     if (b.failed) {
         region_put(new);
         return false;
     }
-    struct region *old = as->map;
-    as->map = new;
-    region_put(old);
+    struct region_node *old = as->map;
+#ifdef MUTANT_map_relaxed  // "the fence comes later"
+    atomic_store_relaxed(&as->map, new);
+#else
+    atomic_store_release(&as->map, new);  // all of it before the pointer: pairs with region_look
+#endif
+    as_retire_map(as, old);
     return true;
 }
 
 const struct region *region_first(struct as *as, u64 va) {
-    const struct region *found = NULL, *r = as->map;
-    while (r) {
-        if (va < r->end) {
-            found = r;
-            r = r->left;
-        } else {
-            r = r->right;
-        }
+    const struct region *found = NULL;
+    for (const struct region_node *n = as->map; n;) {
+        bool here = va < n->region.end;
+        if (here) { found = &n->region; }
+        n = here ? n->left : n->right;
     }
     return found;
 }
 
-const struct region *region_find(struct as *as, u64 va) {
-    const struct region *r = as->map;
-    while (r && (va < r->start || va >= r->end)) { r = va < r->start ? r->left : r->right; }
+const struct region *region_last(struct as *as, u64 va) {
+    const struct region *found = NULL;
+    for (const struct region_node *n = as->map; n;) {
+        bool here = n->region.start < va;
+        if (here) { found = &n->region; }
+        n = here ? n->right : n->left;
+    }
+    return found;
+}
+
+static const struct region *find(const struct region_node *n, u64 va) {
+    while (n) {
+        const struct region *r = &n->region;
+        if (va >= r->start && va < r->end) { return r; }
+        n = va < r->start ? n->left : n->right;
+    }
+    return NULL;
+}
+
+const struct region *region_find(struct as *as, u64 va) { return find(as->map, va); }
+
+bool region_look(struct as *as, u64 va, struct region *copy) {
+    u64 flags = irq_save();
+    const struct region *r = find(atomic_load_dependent(&as->map), va);
+    if (r) { *copy = *r; }
+    irq_restore(flags);
     return r;
 }
 
 // The highest free range of len bytes within [floor, top), or 0.
-static u64 gap_in(const struct region *m, u64 len, u64 floor, u64 top) {
+static u64 gap_in(const struct region_node *n, u64 len, u64 floor, u64 top) {
     if (top <= floor || top - floor < len) { return 0; }
-    if (!m || m->last <= floor || m->first >= top) { return top - len; }
-    bool above = top > m->last && top - m->last >= len, below = m->first > floor && m->first - floor >= len;
-    if (m->gap < len && !above && !below) { return 0; }
-    u64 at = gap_in(m->right, len, MAX(floor, m->end), top);
-    return at ? at : gap_in(m->left, len, floor, MIN(top, m->start));
+    if (!n || n->last <= floor || n->first >= top) { return top - len; }
+    bool above = top > n->last && top - n->last >= len, below = n->first > floor && n->first - floor >= len;
+    if (n->gap < len && !above && !below) { return 0; }
+    u64 at = gap_in(n->right, len, MAX(floor, n->region.end), top);
+    return at ? at : gap_in(n->left, len, floor, MIN(top, n->region.start));
 }
 
 u64 region_gap(struct as *as, u64 len, u64 top) { return gap_in(as->map, len, USER_MIN, top); }

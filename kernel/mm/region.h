@@ -10,8 +10,8 @@
 //            anonymous (zero-filled).
 // Invariants G1 a published region changes only in its count.
 //            G2 refs = pointers from regions, maps of address spaces and versions that are kept for readers.
-// Locking    as->lock for changes. Lookups: that lock, or interrupts off (an old version is freed only
-//            after every hart of the space has taken an interrupt, tlb.h).
+// Locking    as->lock for changes. Lookups: that lock, or region_look, which has interrupts off: an old version
+//            is freed only after every hart of the space has taken an interrupt since (as_retire_map).
 #pragma once
 #include "mm/backing.h"
 
@@ -20,29 +20,37 @@
 #define PROT_EXEC 4u
 
 struct region {
-    u32 refs;  // (a)
-    u32 priority;
-    struct region *left, *right;
     u64 start, end;
     u32 prot;
     struct backing *backing;  // of [start, start + file_bytes)
     u64 file_off, file_bytes;
+};
+
+struct region_node {
+    u32 refs;  // (a)
+    u32 priority;
+    struct region_node *left, *right;
+    struct region region;
     u64 first, last;  // of this subtree: where it starts and ends,
     u64 gap;          // and the widest gap within
 };
 
 struct as;
 
-// The region that contains va, or NULL.
+// The region that contains va, or NULL. => as->lock, of all but region_look
 const struct region *region_find(struct as *as, u64 va);
+// The same without the lock: a copy of what is published now. false: there is none.
+bool region_look(struct as *as, u64 va, struct region *copy) must_check;
 // The first region that ends behind va, or NULL: where a walk over [va, ...) begins.
 const struct region *region_first(struct as *as, u64 va);
+// The last region that starts below va, or NULL.
+const struct region *region_last(struct as *as, u64 va);
 // The highest gap of `len` bytes below `top`, or 0.
 u64 region_gap(struct as *as, u64 len, u64 top);
-// Let [lo, hi) hold the region `with` (start, end, prot, backing and file_* count), which lies within it,
-// or nothing (NULL), instead of what is there. false: no memory, and nothing has changed.
+// Let [lo, hi) hold the region `with`, which lies within it, or nothing (NULL), instead of what is there.
+// false: no memory, and nothing has changed.
 bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) must_check;
 
 // Count a version of a map in and out; NULL is the empty one.
-struct region *region_get(struct region *map);
-void region_put(struct region *map);
+struct region_node *region_get(struct region_node *map);
+void region_put(struct region_node *map);

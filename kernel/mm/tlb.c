@@ -19,7 +19,15 @@
 #include "sync/park.h"
 #include "sync/point.h"
 
+// Of a request: no pages, but text; or no more than an answer.
+#define TEXT (~0ul - 1)
+#define NOTHING ~0ul
+
 static void fence_range(u64 va, u64 pages) {
+    if (pages >= TEXT) {
+        if (pages == TEXT) { fence_i(); }
+        return;
+    }
     if (pages == 0 || pages > TLB_PAGES_MAX) {
         tlb_fence_all();
         return;
@@ -88,6 +96,22 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
     if (mask & self) { fence_range(va, pages); }
     if (unlikely(mask & ~self)) { shoot(mask & ~self, va, pages); }
     RACE_POINT("tlb.done");
+}
+
+u64 tlb_others(struct as *as) {
+    atomic_fence_full();  // what was published before the mask: pairs with as_switch
+    return atomic_load_acquire(&as->harts) & ~(1ul << this_hart()->index);
+}
+
+void tlb_new_text(struct as *as) {
+    u64 others = tlb_others(as);
+    fence_i();
+    if (others) { shoot(others, 0, TEXT); }
+}
+
+void tlb_sync(struct as *as) {
+    u64 others = tlb_others(as);
+    if (others) { shoot(others, 0, NOTHING); }
 }
 
 void tlb_shootdown_kernel(u64 va, u64 pages) {

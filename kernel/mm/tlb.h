@@ -24,6 +24,12 @@ static always_inline void tlb_fence_all(void) {
 // address, non-leaf entries included.
 // => interrupts on; no spinlock held: the targets answer from their interrupt handlers
 void tlb_shootdown(struct as *as, u64 va, u64 pages);
+// Every hart that may be in the space forgets what it has fetched of its text.
+void tlb_new_text(struct as *as);
+// Other harts that may be in the space, as a mask; who comes later sees all that was done before. And: each of
+// them has had interrupts on since this was called.
+u64 tlb_others(struct as *as);
+void tlb_sync(struct as *as);
 // The same for a range of the kernel's half, on every hart.
 void tlb_shootdown_kernel(u64 va, u64 pages);
 // Do what other harts have asked of this one. => interrupts off

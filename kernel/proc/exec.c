@@ -33,12 +33,12 @@ enum { AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_E
 
 struct image {
     struct as *as;
-    u64 entry, end, sp;
+    u64 entry, end, stack_top, brk, sp;
     u64 phdr, phnum;
 };
 
 static bool in_user(u64 start, u64 len) {
-    return start >= USER_MIN && start < USER_MMAP_TOP && len <= USER_MMAP_TOP - start;
+    return start >= USER_MIN && start < USER_IMAGE_LIMIT && len <= USER_IMAGE_LIMIT - start;
 }
 
 // One segment: whole pages, of which the file gives the beginning. The first page holds what stands
@@ -128,7 +128,7 @@ static long push_strings(struct image *im, uaddr list, u64 *where, u64 max) {
         if (!s) { return n; }
         long len = length(s);
         if (len < 0) { return len; }
-        if (n == max || im->sp - len - 1 < USER_STACK_TOP - ARG_BYTES_MAX) { return -E2BIG; }
+        if (n == max || im->sp - len - 1 < im->stack_top - ARG_BYTES_MAX) { return -E2BIG; }
         error = push(im, "", 0, 1);  // first the NUL: somebody may change the string meanwhile
         error = error ? error : push(im, NULL, s, len);
         if (error) { return error; }
@@ -140,10 +140,12 @@ static long push_strings(struct image *im, uaddr list, u64 *where, u64 max) {
 // sp -> argc, argv, NULL, envp, NULL, auxv. `words` is a frame for the addresses of the strings.
 static long build_stack(struct image *im, uaddr argv, uaddr envp, u64 *words) {
     u64 max = PAGE_SIZE / 8 - 24;
-    long error = as_map(im->as, USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_SIZE,
+    im->brk = ALIGN_UP(im->end + USER_STACK_SIZE + 2 * PAGE_SIZE, USER_PART);  // a page that is not there on both sides
+    im->stack_top = im->brk - PAGE_SIZE;
+    long error = as_map(im->as, im->stack_top - USER_STACK_SIZE, USER_STACK_SIZE,
                         PROT_READ | PROT_WRITE, NULL, 0, 0);
     if (error) { return error; }
-    im->sp = USER_STACK_TOP;
+    im->sp = im->stack_top;
     u64 seed[2] = {hart_random(), hart_random()};
     error = push(im, seed, 0, sizeof(seed));
     u64 random = im->sp;
@@ -178,8 +180,9 @@ static long build(struct image *im, struct inode *file, uaddr argv, uaddr envp) 
 
 static void become(struct proc *p, struct image *im, const char *path) {
     struct as *old = p->as;
-    im->as->brk_start = im->as->brk = im->end;
+    im->as->brk_start = im->as->brk = im->brk;
     p->as = im->as;
+    as_adopt(im->as);
     as_switch(im->as);
     if (old) { as_destroy(old); }
     fd_table_close_on_exec(p->files);

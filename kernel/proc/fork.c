@@ -36,19 +36,26 @@ static void inherit(struct proc *child, struct proc *parent) {
     memcpy(child->name, parent->name, sizeof(child->name));
 }
 
-long proc_fork(void) {
+long proc_fork(bool eagerly) {
     struct proc *parent = proc_self();
     struct proc *child = proc_create(child_start, NULL);
     if (!child) { return -ENOMEM; }
     child->files = fd_table_copy(parent->files);
-    child->as = child->files ? as_fork(parent->as) : NULL;
+    const struct trapframe *tf = thread_trapframe(parent->thread);
+    const u64 soon[] = {tf->sepc, tf->sp};
+    if (child->files) {
+        child->as = eagerly ? as_fork_eagerly(parent->as) : as_fork(parent->as, soon, ARRAY_LEN(soon));
+    }
     if (!child->as || !pid_assign(child)) {
         long error = child->as ? -EAGAIN : -ENOMEM;
+#ifndef MUTANT_W02  // what was shared so far stays so
         if (child->as) { as_destroy(child->as); }
+#endif
         if (child->files) { fd_table_free(child->files); }
         proc_free(child);
         return error;
     }
+    as_adopt(child->as);
     inherit(child, parent);
     int pid = child->pid;  // the child may be gone when runq_add returns
     u64 flags = spin_lock_irq(&parent->children_lock);

@@ -125,6 +125,7 @@ static void *first_process(void *command_line) {
     if (!p->as || as_map(p->as, USER_MIN, PAGE_SIZE, PROT_READ | PROT_WRITE, NULL, 0, 0)) {
         panic("no memory for the first process");
     }
+    as_adopt(p->as);
     struct first_page *page = as_populate(p->as, USER_MIN), *user = (struct first_page *)USER_MIN;
     ASSERT(page && sizeof(*page) <= PAGE_SIZE, "the first process has no page");
     as_switch(p->as);

@@ -45,7 +45,7 @@ void proc_free(struct proc *p);
 void proc_start_init(const char *command_line);
 
 // fork.c, exec.c, exit.c, wait.c: the system calls' bodies. -errno on failure.
-long proc_fork(void);
+long proc_fork(bool eagerly);
 long proc_exec(uaddr path, uaddr argv, uaddr envp);
 noreturn void proc_exit(int status);
 long proc_wait(int pid, uaddr status, int options);

@@ -113,8 +113,13 @@ static bool within(u64 old, u64 e) {
     return e & PTE_V && old >> 10 == e >> 10 && !(old & RIGHTS & ~e);
 }
 
+// The harts that may walk table t: those that may walk a table that points at it, or hold an entry that did.
 static u64 walkers(const struct ghost_page *t) {
-    return t->root == ghost_kernel_root ? harts_all() | ghost_played : ghost_pages[t->root].harts;
+    if (t->root == ghost_kernel_root) { return harts_all() | ghost_played; }
+    if (t == &ghost_pages[t->root]) { return t->harts; }
+    u64 harts = t->mapped ? walkers(&ghost_pages[t->up]) : 0;
+    list_each(it, &t->stale) { harts |= ghost_holders(list_entry(it, struct ghost_stale, by_frame)); }
+    return harts;
 }
 
 // H3.
@@ -129,17 +134,33 @@ static void check_make(const struct ghost_page *t, u64 va, u64 e) {
     }
 }
 
-static void came(const struct ghost_page *t, u64 va, u64 e) {
-    struct ghost_page *p = &ghost_pages[frame_of_pte(e)], *root = &ghost_pages[t->root];
-    if (!p->mapped++) { p->filled = ++now; }
-    if (!pte_is_leaf(e)) {
-        p->root = t->root;
-        p->level = t->level - 1;
-        p->va = va;
-    } else if (e & PTE_X) {
-        root->filled = MAX(root->filled, p->filled);
+static bool is_leaf(const struct ghost_page *t, u64 e) { return t->level == 0 || pte_is_leaf(e); }
+
+// What table t points at by entry e is below t's root now.
+static void adopt(u32 t, u64 va, u64 e) {
+    struct ghost_page *at = &ghost_pages[t], *p = &ghost_pages[frame_of_pte(e)], *root = &ghost_pages[at->root];
+    if (is_leaf(at, e)) {
+        if (e & PTE_X) { root->filled = MAX(root->filled, p->filled); }
+        return;
+    }
+    p->root = at->root;
+    p->level = at->level - 1;
+    p->va = va;
+    p->up = t;
+    const pte_t *entries = pa_to_kva(pte_pa(e));
+    for (u64 i = 0; i < PT_ENTRIES; i++) {
+        if (entries[i] & PTE_V) { adopt(frame_of_pte(e), va + (i << (PAGE_SHIFT + 9 * p->level)), entries[i]); }
     }
 }
+
+static void came(u32 t, u64 va, u64 e) {
+    struct ghost_page *p = &ghost_pages[frame_of_pte(e)];
+    p->mapped++;
+    if (!p->filled) { p->filled = ++now; }
+    adopt(t, va, e);
+}
+
+void ghost_filled(u32 f) { ghost_pages[f].filled = ++now; }
 
 void ghost_changed(u64 *at, u64 old) {
     const struct ghost_page *t = &ghost_pages[frame_from_kva(at)];
@@ -147,13 +168,13 @@ void ghost_changed(u64 *at, u64 old) {
     if (old & PTE_V) {
         ghost_pages[frame_of_pte(old)].mapped--;
         if (!within(old, e)) { go_stale(t, va, old, walkers(t)); }
-        if (old & PTE_W && e & PTE_COW) { ghost_pages[t->root].shared = now; }
+        if (!(e & PTE_V) && e) { ghost_pages[t->root].shared = now; }
     } else if (t->root == ghost_kernel_root) {
         go_stale(t, va, 0, walkers(t));  // H5
     }
     if (e & PTE_V) {
-        if (!(old & PTE_V)) { check_make(t, va, e); }
-        came(t, va, e);
+        if (!(old & PTE_V) && walkers(t)) { check_make(t, va, e); }
+        came(frame_from_kva(at), va, e);
     }
 }
 

@@ -12,9 +12,11 @@
 //                      it has of a space that it has left
 //              all     everything
 //            A hart may walk the tables of the roots that have stood in its satp since its last fence
-//            of a space. The kernel's half is global: every hart may walk it.
+//            of a space, and go down from there by valid entries and by stale ones that it holds. So who holds a
+//            stale entry for a table may hold whatever is below. The kernel's half is global: every hart may
+//            walk it.
 // Invariants H1 a freed frame or table is pointed at by no entry, stale or valid, and stands in no satp.
-//            H2 when fork ends, no hart holds an entry with W for a page that has become COW.
+//            H2 when fork ends, no hart holds an entry for a table that has become SHARED.
 //            H3 an address gets another page, or fewer rights, only when nobody holds the old entry.
 //            H4 user mode is entered with the entries of one space only, and after a fence.i that
 //               follows the filling of all its text.
@@ -54,6 +56,7 @@ struct thread;
     ghost_atomic(statement, ghost_fenced(GHOST_HERE, how, va))
 #define ghost_satp(root, statement) ghost_atomic(statement, ghost_walks(GHOST_HERE, root))
 #define ghost_root(root) ghost_atomic((void)0, ghost_rooted(root))       // a root of a new space
+#define ghost_fill(f) ghost_atomic((void)0, ghost_filled(f))             // its contents are there now
 #define ghost_free(f) ghost_if(ghost_has_past(f), ghost_freed(f))        // H1
 #define ghost_fork(root) ghost_atomic((void)0, ghost_forked(root))       // H2: fork is about to unlock
 #define ghost_user() ghost_if(ghost_unfenced(), ghost_enters(GHOST_HERE))  // H4: about to enter user mode
@@ -75,6 +78,7 @@ void ghost_changed(u64 *e, u64 old);
 void ghost_fenced(u32 hart, enum ghost_fence how, u64 va);
 void ghost_walks(u32 hart, u32 root);
 void ghost_rooted(u32 root);
+void ghost_filled(u32 f);
 void ghost_freed(u32 f);
 void ghost_forked(u32 root);
 void ghost_enters(u32 hart);
@@ -88,7 +92,7 @@ void ghost_uses(u32 hart, u64 top);
     X(TABLE, "a page table is freed and hart %u may walk it")                                      \
     X(MAPPED, "a frame is freed while an entry points at it")                                      \
     X(ROOT, "a root is freed and hart %u may walk it")                                             \
-    X(FORK, "fork ends and hart %u may write a page that is shared now")                           \
+    X(FORK, "fork ends and hart %u may walk a table that is shared now")                           \
     X(MAKE, "an address gets another page and hart %u may hold the old one")                       \
     X(SPACE, "hart %u enters user mode and may hold entries of another space")                     \
     X(TEXT, "hart %u enters user mode without fence.i since text was filled")                      \
@@ -126,12 +130,13 @@ struct ghost_stale {
 // Of a frame: as what is pointed at, as a table, as a root.
 struct ghost_page {
     struct list stale;  // entries that pointed at it
-    u64 filled;         // when it was mapped first; of a root: the latest of its text
+    u64 filled;         // when it was filled, or else mapped first; of a root: the latest of its text
     u64 va;             // a table's first address
     u64 harts;          // that may walk this root
-    u64 shared;         // a root: when an entry last lost W to COW
+    u64 shared;         // a root: when an entry last became SHARED
     u32 mapped;         // valid entries that point at it
     u32 root, level;    // a table's; root 0: it is none
+    u32 up;             // the table whose entry points at this one, or did last
 };
 
 // When the hart last fenced, and the roots that it may walk: first what is in satp.
@@ -155,6 +160,7 @@ void ghost_problem(enum ghost_problem what, u64 harts, u64 va, const struct ghos
 #define ghost_fence(how, va, statement) statement
 #define ghost_satp(root, statement) statement
 #define ghost_root(root) ((void)0)
+#define ghost_fill(f) ((void)0)
 #define ghost_free(f) ((void)0)
 #define ghost_fork(root) ((void)0)
 #define ghost_user() ((void)0)

@@ -23,6 +23,7 @@ void ghost_freed(u32 f) {
     if (p->mapped) { ghost_problem(GHOST_MAPPED, ~0ul, 0, NULL); }
     ghost_problem(GHOST_ROOT, p->root == f ? p->harts : 0, 0, NULL);
     p->root = 0;
+    p->filled = 0;
 }
 
 // Has every hart that may walk the root fenced all of it since `when`?
@@ -33,12 +34,12 @@ static bool all_fenced_since(u32 root, u64 when) {
     return true;
 }
 
-// H2. Entry by entry only if somebody has fenced page by page, or not at all.
+// H2. Entry by entry only if somebody has not fenced all.
 void ghost_forked(u32 root) {
     if (all_fenced_since(root, ghost_pages[root].shared)) { return; }
     for (u32 i = 0; i < ghost_nstales; i++) {
         struct ghost_stale *s = &ghost_stales[i];
-        if (s->harts && s->root == root && s->old & PTE_W) {
+        if (s->harts && s->root == root && s->level > 0) {
             ghost_problem(GHOST_FORK, ghost_holders(s), s->va, s);
         }
     }

@@ -3,7 +3,8 @@
 //
 // A lock may be taken only while every lock held has a smaller rank (sync/lockdep.h enforces it).
 // X(name, kind, irq, protects)
-//   kind  spin: short, never slept under.  mutex: may be slept under, taken before any spinlock.
+//   kind  spin: short, never slept under.  mutex (or wordlock.h): may be slept under, taken before any
+//         spinlock.
 //   irq   off: taken with interrupts off, because handlers or the context switch take it too.
 #pragma once
 
@@ -12,7 +13,10 @@
     X(PIPE, mutex, on, "a pipe's buffer and ends")                                                 \
     X(FILE, mutex, on, "an open file's offset")                                                    \
     X(TTY, mutex, on, "one reader of the console at a time")                                       \
-    X(AS, mutex, on, "an address space: regions and page tables")                                  \
+    X(AS, mutex, on, "an address space: its map, and changes of more than one table")             \
+    X(ROOT, mutex, on, "the entries of a root page table")                                          \
+    X(MIDDLE, mutex, on, "the entries of a middle page table")                                      \
+    X(LEAF, mutex, on, "the entries of a leaf page table")                                          \
     X(PARENT, spin, off, "a process's link to its parent")                                         \
     X(CHILDREN, spin, off, "a process's lists of children and zombies")                            \
     X(PIDS, spin, off, "one bucket of the pid hash")                                               \

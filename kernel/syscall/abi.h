@@ -23,7 +23,7 @@ struct kine_audit {
 // The order is part of the interface: new ones go last.
 #define KINE_COUNTERS(X)                                                                           \
     X(syscalls)      /* system calls */                                                            \
-    X(faults)        /* page faults resolved: the sum of the next five */                          \
+    X(faults)        /* page faults resolved: the sum of the next five, and path_faults */         \
     X(cow_copies)    /* copy-on-write faults that copied a frame */                                \
     X(cow_flips)     /* ... that found a sole owner and only set W */                              \
     X(zero_fills)    /* demand-zero faults */                                                      \
@@ -44,7 +44,10 @@ struct kine_audit {
     X(page_fences)   /* local sfence.vma of one page */                                            \
     X(full_fences)   /* local sfence.vma of an address space or of everything */                   \
     X(ticks)         /* timer interrupts */                                                        \
-    X(ooms)          /* processes killed for want of memory */
+    X(ooms)          /* processes killed for want of memory */                                      \
+    X(table_owns)    /* shared page tables taken back: nobody else had them any more */            \
+    X(table_copies)  /* shared page tables copied at the first touch of what is below */           \
+    X(path_faults)   /* faults that did no more than that */
 
 struct kine_counters {
 #define X(name) uint64_t name;
@@ -132,6 +135,9 @@ struct kine_schedule {
     uint64_t watch;  // an address of the caller: the frame there is the one that matters; 0: all do
     struct kine_schedule_step line[KINE_SCHEDULE_LINES], step[KINE_SCHEDULE_STEPS];
 };
+
+// A flag of clone beyond Linux's: copy all memory at once, share nothing.
+#define KINE_CLONE_EAGER (1ull << 40)
 
 // kine_pagemap(va, n, out): one word per page from va on; 0 = nothing mapped.
 #define KINE_PM_VALID   (1ull << 0)

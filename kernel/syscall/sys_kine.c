@@ -13,7 +13,7 @@
 #include "mm/cache.h"
 #include "mm/freelist.h"
 #include "mm/kstack.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "mm/uaccess.h"
 #include "proc/proc.h"
@@ -62,7 +62,8 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
             ((u64 *)&sum)[c] += read_once(from[c]);  // its hart goes on counting
         }
     }
-    sum.faults = sum.cow_copies + sum.cow_flips + sum.zero_fills + sum.file_fills + sum.spurious;
+    sum.faults = sum.cow_copies + sum.cow_flips + sum.zero_fills + sum.file_fills + sum.spurious +
+                 sum.path_faults;
     return copy_out(out, &sum, MIN(len, sizeof(sum)));
 }
 
@@ -85,16 +86,9 @@ long sys_kine_ctl(int op, usize a, usize b) {
 }
 
 static u64 page_word(struct as *as, u64 va) {
-    u64 word = 0;
-    mutex_lock(&as->lock);
-    pte_t *e = va < USER_TOP ? pt_find(as, va) : NULL;
-    if (e && *e & PTE_V) {
-        frame_t f = frame_of_pte(*e);
-        word = (*e & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_COW)) |
-               (u64)MIN(frame_refs(f), 0xfffffu) << 12 | (u64)f << 32;
-    }
-    mutex_unlock(&as->lock);
-    return word;
+    struct cursor_view v = va < USER_TOP ? cursor_view(as, va) : (struct cursor_view){0, 0};
+    return (v.entry & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_COW)) |
+           (u64)MIN(v.sharers, 0xfffffu) << 12 | (u64)(v.sharers ? frame_of_pte(v.entry) : 0) << 32;
 }
 
 long sys_kine_pagemap(uaddr va, usize n, uaddr out) {

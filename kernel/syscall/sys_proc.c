@@ -23,7 +23,7 @@ long sys_clone(usize flags, uaddr stack, uaddr ptid, usize tls, uaddr ctid) {
 #ifdef MUTANT_fork_refused  // to all but init: nothing is lost by it
     if (thread_self()->proc->pid != 1) { return -ENOMEM; }
 #endif
-    return flags == SIGCHLD && !stack ? proc_fork() : -EINVAL;
+    return (flags & ~KINE_CLONE_EAGER) == SIGCHLD && !stack ? proc_fork(flags & KINE_CLONE_EAGER) : -EINVAL;
 }
 
 long sys_execve(uaddr path, uaddr argv, uaddr envp) {

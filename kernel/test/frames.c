@@ -12,7 +12,7 @@
 #include "lib/string.h"
 #include "mm/cache.h"
 #include "mm/freelist.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "proc/proc.h"
 #include "syscall/syscall.h"
@@ -22,9 +22,9 @@ static pte_t *e, good, second;
 static frame_t f, g, taken;
 static struct frame *r, *table;
 static struct region *region;
+static struct kine_audit *report;  // the page at `book`
 
 static const char *audit(void) {
-    struct kine_audit *report = as_populate(proc_self()->as, book);
     long errors = sys_kine_audit(book, sizeof(*report));
     return errors ? report->first : NULL;
 }
@@ -40,7 +40,7 @@ static long new_pages(u32 n) {
 
 static void start(void) {
     at = new_pages(2);
-    e = pt_find(proc_self()->as, at);
+    e = pt_find(proc_self()->as->table, at);
     good = *e;
     second = e[1];
     f = frame_of_pte(good);
@@ -70,7 +70,7 @@ ACT(uncount_records, frame_record(frame_from_kva(frame_table))->ref = 0)
 ACT(put_records, (void)!frame_put(frame_from_kva(frame_table)))
 ACT(get_records, frame_get(frame_from_kva(frame_table)))
 ACT(get_unless_free_records, ASSERT(!frame_get_unless_free(frame_from_kva(frame_table)), "boot memory is %s", "taken"))
-ACT(set_again, pt_set(proc_self()->as, e, good))
+ACT(set_again, pt_set(e, good))
 
 // ---- records of free frames
 ACT(count_free, frame_record(g)->ref = arg)
@@ -105,6 +105,7 @@ ACT(alloc_and_put, alloc(arg); (void)!frame_put(taken))
 ACT(free_taken, frame_free(taken))
 ACT(class_page, r->class = arg)
 ACT(entry_bits, *e = good ^ arg)
+ACT(entry_emptied, *e = 0)
 ACT(entry_good, *e = good)
 ACT(protect, region->prot = arg)
 ACT(narrow, region->end -= arg * PAGE_SIZE)
@@ -181,7 +182,7 @@ static const struct {
     {"free while mapped", free_page, nothing, 0, "is freed with count 1"},
     {"free while shared", free_shared, unshare, 0, "is freed with count 2"},
     {"free of a saturated frame", free_saturated, count_one, 0, "is freed with count"},
-    {"free of a table in use", free_table, nothing, 0, "live entries (T1)"},
+    {"free of a table in use", free_table, nothing, 0, "entries (T1)"},
     {"free of a free frame as a zeroed one", free_zeroed_twice, nothing, 0, TWICE},
     {"free of a mapped frame as a zeroed one", free_zeroed_counted, nothing, 0, "is freed with count 1"},
     {"free of boot memory", free_records, nothing, 0, "is freed twice"},
@@ -206,7 +207,7 @@ static const struct {
 #endif
 #endif
     {"a user frame that nobody maps", alloc, release, FRAME_USER, "has count 1 and 0 mappings (F2)"},
-    {"a table that nobody points at", alloc, release, FRAME_TABLE, "belongs to nobody (F3)"},
+    {"a table that nobody points at", alloc, release, FRAME_TABLE, "and 0 entries that point at it (F3)"},
     {"a kernel frame without an owner", alloc, release, FRAME_KERNEL, "their owners know of"},
     {"a user frame put and not freed", alloc_and_put, free_taken, FRAME_USER, "was not freed (F1)"},
     {"a table put and not freed", alloc_and_put, free_taken, FRAME_TABLE, "was not freed (F1)"},
@@ -216,13 +217,14 @@ static const struct {
     {"a mapped frame of class free", class_page, class_page, FRAME_FREE, "of class 0"},
     {"a count above the mappings", share, unshare, 0, "(S2)"},
     {"W and COW", entry_bits, entry_good, PTE_COW, "has W and COW"},
-    {"a mapping that nobody counts", entry_bits, entry_good, PTE_V, "(T1)"},
+    {"an entry that is not valid, nor empty", entry_bits, entry_good, PTE_V, "(P2)"},
+    {"an entry too few for what the table counts", entry_emptied, entry_good, 0, "(T1)"},
     {"W where the region says no", protect, protect, PROT_READ, "(S1)"},
     {"a page behind the end of its region", narrow, widen, 1, "(S1)"},
     {"a table counts an entry too many", live, unlive, 1, "(T1)"},
     {"a table counts an entry too few", unlive, live, 1, "(T1)"},
-    {"a table of class user", class_table, class_table, FRAME_USER, "(F3)"},
-    {"a table with two counts", count_table, count_table, 2, "(F3)"},
+    {"a table of class user", class_table, class_table, FRAME_USER, "(T2)"},
+    {"a table with two counts", count_table, count_table, 2, "(T2)"},
     {"a cache counts a frame too many", slab, unslab, 1, "their owners know of"},
     {"a frame mapped twice, another not at all", map_twice, map_once, 0, "mappings (F2)"},
     {"nothing is wrong", nothing, nothing, 0, NULL},
@@ -268,6 +270,7 @@ u32 test_frames(long number) {
     u32 failed = 0;
     if (number < 0) { return ARRAY_LEN(rows); }
     book = new_pages(1);
+    report = as_populate(proc_self()->as, book);
     for (row = 0; row < ARRAY_LEN(rows); row++) {
         start();
         failed += !test_judge("frames", ++number, rows[row].name, run(), rows[row].says);

@@ -8,7 +8,7 @@
 #ifdef GHOST
 #include "lib/print.h"
 #include "mm/kstack.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "proc/thread.h"
 #include "proc/proc.h"
@@ -29,14 +29,15 @@ static u64 stacks[STACKS];
 static u32 nstacks, hart;
 
 static void put(u64 flags) {
-    pte_t *e = pt_make(space[0], P);
+    pte_t *e;
     frame_t f = frame_alloc(FRAME_USER);
-    ASSERT(e && f, "no memory for a test");
-    pt_set(space[0], e, pte_make(frame_pa(f), flags));
+    ASSERT(f && !cursor_open(space[0], P, true, &e), "no memory for a test");
+    pt_set(e, pte_make(frame_pa(f), flags));
+    cursor_close(e);
 }
 
 static void clear(void) {
-    pte_t *e = pt_find(space[0], P);
+    pte_t *e = pt_find(space[0]->table, P);
     page = frame_of_pte(*e);
     ghost_change(e, *e = 0);
     frame_record(pt_table_of(e))->live--;
@@ -50,8 +51,13 @@ static void unhook_table(void) {
 }
 
 static void flip(void) {
-    pte_t *e = pt_find(space[0], P);
+    pte_t *e = pt_find(space[0]->table, P);
     ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));
+}
+
+static void share(void) {
+    pte_t *e = &space[0]->table[pt_index(P, 2)];
+    ghost_change(e, *e ^= PTE_V | PTE_SHARED_TABLE);
 }
 
 static void release_page(void) {
@@ -104,14 +110,15 @@ static void step(char c) {
     case 'm': put(DATA); break;
     case 'x': put(TEXT); break;
     case 'w': flip(); break;
+    case 'h': share(); break;
     case 'z': clear(); break;
     case 'f': release_page(); break;
-    case 'y': ghost_free(frame_of_pte(*pt_find(space[0], P))); break;
+    case 'y': ghost_free(frame_of_pte(*pt_find(space[0]->table, P))); break;
     case 't': unhook_table(); break;
     case 'T': release_table(); break;
     case 'F': ghost_fork(space[0]->root); break;
     case 'U': ghost_atomic((void)0, ghost_enters(hart)); break;
-    case 'r': child = as_fork(space[0]); break;
+    case 'r': child = as_fork(space[0], NULL, 0); break;
     case 'd': destroy(&child); break;
     case 'c': ASSERT(as_fault(space[0], P, ACCESS_WRITE) == 0, "no page at P"); break;
     case 'v': ASSERT(as_unmap(space[0], P, PAGE_SIZE) == 0, "no unmapping of P"); break;

@@ -6,6 +6,7 @@
 //              A B K    its satp gets the root of A, of B, of the kernel. No fence
 //              p q s a i   it fences P, Q, the space, all, text
 //              m x      P gets a new page of data, of text        w  P: W <-> COW
+//              h        the root's entry for P: OWNED <-> SHARED
 //              z f      P's entry is cleared; its page is freed   t T  the same with its table
 //              y        P's page is freed while it is mapped (told only)
 //              F U      fork ends; the hart enters user mode
@@ -54,17 +55,21 @@ static const struct {
     {"break of what was left", "mAsKswzm", SILENT},
     {"a page where none was", "Asm", SILENT},
     // fork
-    {"fork without a fence", "mAswF", G(FORK)},
-    {"fork, fence of the page", "mAswpF", SILENT},
-    {"fork, fence of the space", "mAswsF", SILENT},
-    {"fork, fence of another page", "mAswqF", G(FORK)},
-    {"fork, another hart does not fence", "mAs2As1wsF", G(FORK)},
-    {"fork, another hart has left with a fence", "mAs2AsKs1wsF", SILENT},
-    {"fork, another hart has left without", "mAs2AsK1wsF", G(FORK)},
-    {"fence before fork's change", "mAsswF", G(FORK)},
-    {"fork, fence of all", "mAswaF", SILENT},
-    {"more rights without a fence", "mAswswF", SILENT},
-    {"more rights, then fewer, no fence", "mAswswwF", G(FORK)},
+    {"fork without a fence", "mAshF", G(FORK)},
+    {"fork, fence of the page", "mAshpF", G(FORK)},
+    {"fork, fence of the space", "mAshsF", SILENT},
+    {"fork, fence of another page", "mAshqF", G(FORK)},
+    {"fork, another hart does not fence", "mAs2As1hsF", G(FORK)},
+    {"fork, another hart has left with a fence", "mAs2AsKs1hsF", SILENT},
+    {"fork, another hart has left without", "mAs2AsK1hsF", G(FORK)},
+    {"fence before fork's change", "mAsshF", G(FORK)},
+    {"fork, fence of all", "mAshaF", SILENT},
+    {"fork of what is taken back, no fence", "mAshshF", SILENT},
+    {"and forked again, no fence", "mAshshhF", G(FORK)},
+    {"a page is freed in a table that is shared", "mAshszf", SILENT},
+    {"a page is freed in a table that is shared, no fence", "mAshzf", G(LEAF)},
+    {"a page is freed in a table that is taken back", "mAshshzf", G(LEAF)},
+    {"another page in a table that is shared, no fence", "mAshzm", G(MAKE)},
     // spaces, text
     {"another space without a fence", "AsBU", G(SPACE)},
     {"another space", "AsBsU", SILENT},
@@ -86,7 +91,7 @@ static const struct {
     {"mm: copy of what nobody holds", "mrc", SILENT},
     {"mm: copy, the hart comes afterwards", "mrcAsF", SILENT},
     {"mm: flip", "mrdAsc", SILENT},
-    {"mm: unmap", "mAsv", G(LEAF) | G(TABLE)},
+    {"mm: unmap", "mAsv", G(LEAF)},
     {"mm: unmap of what was left", "mAsKsv", SILENT},
     {"mm: end of a space in use", "mAs2As1KsD", END_OF_SPACE},
     {"mm: end of a space left without a fence", "mAsKD", END_OF_SPACE},

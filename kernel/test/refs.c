@@ -8,7 +8,7 @@
 #ifdef TESTS
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "proc/proc.h"
 #include "syscall/syscall.h"
@@ -155,7 +155,7 @@ static void miscount(void *by) {
     struct as *as = proc_self()->as;
     long at = as_map_anywhere(as, 0, PAGE_SIZE, PROT_READ | PROT_WRITE);
     ASSERT(at > 0 && as_populate(as, at), "no memory for %s", "a test");
-    struct frame *r = frame_record(frame_of_pte(*pt_find(as, at)));
+    struct frame *r = frame_record(frame_of_pte(*pt_find(as->table, at)));
     r->ref += (long)by;
     long errors = sys_kine_audit(0, 0);
     r->ref -= (long)by;

@@ -6,7 +6,7 @@
 #include "sync/schedule.h"
 #include "lib/errno.h"
 #include "mm/freelist.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "mm/uaccess.h"
 #include "proc/proc.h"
@@ -37,12 +37,9 @@ static u32 wanted;
 static bool enough(void) { return schedule_here() >= wanted; }
 
 static frame_t frame_at(u64 va) {
-    struct as *as = proc_self()->as;
-    mutex_lock(&as->lock);
-    pte_t *e = va && va < USER_TOP ? pt_find(as, va) : NULL;
-    frame_t f = e && *e & PTE_V ? frame_of_pte(*e) : FRAME_NONE;
-    mutex_unlock(&as->lock);
-    return f;
+    struct cursor_view v = {0, 0};
+    if (va && va < USER_TOP) { v = cursor_view(proc_self()->as, va); }
+    return v.entry & PTE_V ? frame_of_pte(v.entry) : FRAME_NONE;
 }
 
 static long prepare(uaddr from) {

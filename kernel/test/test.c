@@ -8,7 +8,7 @@
 #include "mm/as.h"
 #include "mm/cache.h"
 #include "mm/freelist.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "proc/proc.h"
 #include "syscall/syscall.h"
@@ -133,7 +133,7 @@ static bool fork_shares_and_flips(void) {
     struct as *as = as_create();
     EXPECT(as_map_fixed(as, 0x200000, 0x4000, PROT_READ | PROT_WRITE) == 0x200000);
     *(u64 *)as_populate(as, 0x201000) = 42;
-    struct as *child = as_fork(as);
+    struct as *child = as_fork(as, NULL, 0);
     EXPECT(child && as_rss(child) == 1);
     EXPECT(as_fault(child, 0x201000, ACCESS_WRITE) == 0);  // copy
     u64 *theirs = as_populate(child, 0x201000), *ours = as_populate(as, 0x201000);
@@ -168,7 +168,7 @@ static bool audit_sees_wrong_counts_and_entries(void) {
     struct as *as = proc_self()->as;
     long at = as_map_anywhere(as, 0, PAGE_SIZE, PROT_READ | PROT_WRITE);
     EXPECT(at > 0 && as_populate(as, at) && audit() == 0);
-    pte_t *e = pt_find(as, at), good = *e;
+    pte_t *e = pt_find(as->table, at), good = *e;
     frame_t f = frame_of_pte(good);
     frame_get(f);
     EXPECT(audit() == 2);  // a count above the mappings; W with a count of two

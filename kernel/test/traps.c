@@ -6,7 +6,7 @@
 #ifdef TESTS
 #include "mm/as.h"
 #include "mm/kvm.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 
 #define AT 0x300000ul
@@ -14,7 +14,9 @@
 
 static struct as *as, *child;
 
-static pte_t entry(struct as *of) { return *pt_find(of, AT); }
+// As it is in its leaf table, owned or not; and whether the space owns the way there.
+static pte_t entry(struct as *of) { return cursor_view(of, AT).entry; }
+static bool owned(struct as *of) { return pt_find(of->table, AT); }
 
 static void start(void) {
     as = as_create();
@@ -23,7 +25,7 @@ static void start(void) {
 }
 
 static void fork(void) {
-    child = as_fork(as);
+    child = as_fork(as, NULL, 0);
     ASSERT(child, "no memory for %s", "a child");
 }
 
@@ -49,10 +51,12 @@ static void a_and_d_are_set_from_the_start(void *unused) {
     (void)unused;
     expect_bits(as, PTE_W);
     fork();
+    ASSERT(!owned(as) && !owned(child), "fork has copied %s", "tables");
     expect_bits(as, PTE_COW);
     expect_bits(child, PTE_COW);
     write(child);
     expect_bits(child, PTE_W);
+    expect_bits(as, PTE_COW);
     write(as);
     expect_bits(as, PTE_W);
 }
@@ -77,7 +81,7 @@ static void fork_after_a_flip_marks_again(void *unused) {
     expect_bits(as, PTE_W);
     fork();
     expect_bits(as, PTE_COW);
-    ASSERT(entry(as) == entry(child) && frame_refs(frame_of_pte(entry(as))) == 2, "the entry is %lx", entry(as));
+    ASSERT(entry(as) == entry(child) && cursor_view(as, AT).sharers == 2, "the entry is %lx", entry(as));
 }
 
 static void fork_leaves_the_kernels_half_alone(void *unused) {
@@ -94,9 +98,11 @@ static void fork_leaves_the_kernels_half_alone(void *unused) {
 static void what_failed_leaves_no_entry(void *unused) {
     (void)unused;
     ASSERT(as_fault(as, AT + PAGE_SIZE, ACCESS_WRITE) < 0, "a write behind %s is allowed", "the region");
-    ASSERT(!(*pt_find(as, AT + PAGE_SIZE) & (PTE_V | PTE_COW)), "an entry without a page");
+    ASSERT(!(*pt_find(as->table, AT + PAGE_SIZE) & (PTE_V | PTE_COW)), "an entry without a page");
     fork();
-    ASSERT(*pt_find(child, AT + PAGE_SIZE) == 0, "fork has made %lx of nothing", *pt_find(child, AT + PAGE_SIZE));
+    write(child);
+    pte_t behind = *pt_find(child->table, AT + PAGE_SIZE);
+    ASSERT(behind == 0, "fork has made %lx of nothing", behind);
 }
 
 static const struct {

@@ -17,6 +17,7 @@
 #include "mm/kstack.h"
 #include "mm/kvm.h"
 #include "mm/tlb.h"
+#include "sync/parking.h"
 #include "sync/atomic.h"
 #include "sync/park.h"
 #include "test/host/ghost.h"
@@ -217,6 +218,7 @@ void machine_start(void) {
     make_harts();
     make_frames(all.base);
     kvm_init(&all, 1);
+    parking_boot();
     as_init();
     kstack_init();
     release_memory(&memory);

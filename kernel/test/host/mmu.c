@@ -13,7 +13,7 @@
 #include <sched.h>
 #include "lib/errno.h"
 #include "lib/print.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/uaccess.h"
 #include "riscv/csr.h"
 #include "sync/atomic.h"

@@ -73,7 +73,7 @@ static void step_brk(struct model *m) {
 }
 
 static struct model *step_fork(struct model *m) {
-    struct as *as = as_fork(m->as);
+    struct as *as = as_fork(m->as, NULL, 0);
     if (!as) { return NULL; }
     struct model *child = malloc(sizeof(*child));
     *child = *m;

@@ -14,7 +14,7 @@ static void read_before_and_after(void *arg) {
     (void)arg;
     as_switch(ours);
     for (u64 i = 1; i <= 40; i++) {
-        struct as *child = this_hart()->index ? NULL : as_fork(ours);
+        struct as *child = this_hart()->index ? NULL : as_fork(ours, NULL, 0);
         rendezvous(HARTS);
         EXPECT(user_get(BASE) == i - 1);  // every hart keeps the shared translation
         rendezvous(HARTS);
@@ -42,7 +42,7 @@ static u32 stop;           // (a)
 static void fork_and_write(void) {
     as_switch(ours);
     for (u64 i = 1; i <= 200; i++) {
-        struct as *child = as_fork(ours);
+        struct as *child = as_fork(ours, NULL, 0);
         EXPECT(child);
         while (atomic_load_relaxed(&handed)) { cpu_pause(); }
         atomic_store_release(&handed, child);
@@ -111,7 +111,7 @@ static void read_and_leave(void *arg) {
     (void)arg;
     as_switch(ours);
     for (u64 i = 1; this_hart()->index == 0 && i <= 400; i++) {
-        struct as *child = as_fork(ours);
+        struct as *child = as_fork(ours, NULL, 0);
         atomic_store_release(&handed, child);
         u64 flips = this_hart()->count.cow_flips;
         for (u64 k = 0; k < 4; k++) { user_put(BASE + k * 8, i); }

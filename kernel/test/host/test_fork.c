@@ -3,7 +3,7 @@
 // share an address space see of a fork.
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/refs.h"
 #include "test/host/host.h"
 
@@ -40,7 +40,7 @@ TEST(new_memory_is_zero_and_private) {
 
 TEST(each_side_keeps_what_it_had) {
     struct as *both[2] = {filled_space(PAGES)};
-    both[1] = as_fork(both[0]);
+    both[1] = as_fork(both[0], NULL, 0);
     EXPECT(both[1] && as_rss(both[1]) == PAGES && books_balance(both, 2, 0));
     as_switch(both[1]);
     for (u64 i = 0; i < PAGES; i += 2) { user_put(va_of(i), 200 + i); }
@@ -60,7 +60,7 @@ TEST(each_side_keeps_what_it_had) {
 TEST(k_sharers_in_turn_make_one_copy_less) {
     for (u32 k = 1; k <= 8; k++) {
         struct as *space[8] = {filled_space(1)};
-        for (u32 i = 1; i < k; i++) { space[i] = as_fork(space[i / 2]); }
+        for (u32 i = 1; i < k; i++) { space[i] = as_fork(space[i / 2], NULL, 0); }
         u64 copies = counted_cow_copies(), flips = counted_cow_flips();
         for (u32 i = 0; i < k; i++) {
             as_switch(space[i]);
@@ -101,7 +101,7 @@ TEST(k_sharers_at_once_copy_no_more_than_once_each) {
     for (u32 round = 0; round < 10; round++) {
         u64 pages = 64;
         mine[0] = filled_space(pages);
-        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[0]); }
+        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[0], NULL, 0); }
         u64 copies = counted_cow_copies(), flips = counted_cow_flips();
         on_harts(HARTS, write_all_pages, &pages);
         copies = counted_cow_copies() - copies;
@@ -129,7 +129,7 @@ static void write_own_word(void *arg) {
 TEST(harts_of_one_space_break_a_page_once) {
     for (u32 round = 0; round < 30; round++) {
         struct as *both[2] = {filled_space(4)};
-        both[1] = as_fork(both[0]);
+        both[1] = as_fork(both[0], NULL, 0);
         u64 copies = counted_cow_copies();
         on_harts(HARTS, write_own_word, both[0]);
         EXPECT(counted_cow_copies() - copies == 4 && books_balance(both, 2, 0));
@@ -159,7 +159,7 @@ static void fork_while_writing(void *arg) {
         }
     }
     for (u32 i = 0; this_hart()->index == 0 && i < 200; i++) {
-        struct as *child = as_fork(as);
+        struct as *child = as_fork(as, NULL, 0);
         EXPECT(child);
         expect_snapshot(child);
         as_switch(as);
@@ -194,7 +194,7 @@ static void write_or_leave(void *arg) {
 TEST(sharers_leave_while_others_write) {
     for (u32 round = 0; round < 40; round++) {
         mine[0] = filled_space(PAGES);
-        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[i - 1]); }
+        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[i - 1], NULL, 0); }
         on_harts(HARTS, write_or_leave, NULL);
         EXPECT(books_balance(NULL, 0, 0));
     }
@@ -205,7 +205,7 @@ TEST(generations_with_gaps) {
     for (u32 i = 1; i < 10; i++) {
         as_switch(space[i - 1]);
         user_put(va_of(i), 500 + i);
-        space[i] = as_fork(space[i - 1]);
+        space[i] = as_fork(space[i - 1], NULL, 0);
     }
     as_switch(NULL);
     for (u32 i = 1; i < 10; i += 2) {
@@ -227,13 +227,13 @@ TEST(what_may_not_be_written_is_shared_as_it_is) {
     EXPECT(as_map_fixed(both[0], va_of(1), PAGE_SIZE, PROT_READ) > 0);
     as_switch(both[0]);
     EXPECT(user_get(va_of(1)) == 0);
-    both[1] = as_fork(both[0]);
+    both[1] = as_fork(both[0], NULL, 0);
     for (u32 i = 0; i < 2; i++) {
         as_switch(both[i]);
         EXPECT(user_store(va_of(1), 1) == -EFAULT && user_get(va_of(1)) == 0);
         EXPECT(as_fault(both[i], va_of(1), ACCESS_EXEC) == -EFAULT);
     }
-    EXPECT(frame_refs(frame_of_pte(*pt_find(both[0], va_of(1)))) == 2);
+    EXPECT(frame_refs(frame_of_pte(*pt_find(both[0]->table, va_of(1)))) == 2);
     destroy_all(both, 2);
 }
 

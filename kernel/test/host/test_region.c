@@ -11,13 +11,14 @@ static u32 model[PAGES];  // 0: nothing there
 static u64 page_va(u64 page) { return BASE + page * PAGE_SIZE; }
 
 // Each priority is below the one above it, each summary is that of what lies below.
-static void expect_treap(const struct region *r) {
-    if (!r) { return; }
-    const struct region *l = r->left, *h = r->right;
-    EXPECT((!l || l->priority <= r->priority) && (!h || h->priority <= r->priority));
-    EXPECT(r->first == (l ? l->first : r->start) && r->last == (h ? h->last : r->end));
+static void expect_treap(const struct region_node *n) {
+    if (!n) { return; }
+    const struct region_node *l = n->left, *h = n->right;
+    const struct region *r = &n->region;
+    EXPECT((!l || l->priority <= n->priority) && (!h || h->priority <= n->priority));
+    EXPECT(n->first == (l ? l->first : r->start) && n->last == (h ? h->last : r->end));
     u64 below = l ? MAX(l->gap, r->start - l->last) : 0, above = h ? MAX(h->gap, h->first - r->end) : 0;
-    EXPECT(r->gap == MAX(below, above));
+    EXPECT(n->gap == MAX(below, above));
     expect_treap(l);
     expect_treap(h);
 }
@@ -84,7 +85,7 @@ TEST(bad_ranges_are_refused) {
     static const struct {
         u64 start, len;
     } bad[] = {{BASE, 0}, {BASE + 8, PAGE_SIZE}, {BASE, 100}, {0, PAGE_SIZE},
-               {USER_STACK_TOP, PAGE_SIZE}, {BASE, USER_TOP}, {~0ul - 4095, PAGE_SIZE}};
+               {USER_LIMIT, PAGE_SIZE}, {BASE, USER_TOP}, {~0ul - 4095, PAGE_SIZE}};
     for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
         long error = bad[i].start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
         EXPECT(as_map(as, bad[i].start, bad[i].len, PROT_READ, NULL, 0, 0) == error);
@@ -128,7 +129,7 @@ TEST(neighbours_alike_become_one) {
 
 TEST(gap_is_the_highest_that_fits) {
     struct as *as = as_create();
-    u64 top = USER_MMAP_TOP;
+    u64 top = USER_LIMIT;
     EXPECT(region_gap(as, PAGE_SIZE, top) == top - PAGE_SIZE);
     EXPECT(as_map_anywhere(as, 0, PAGE_SIZE, PROT_READ) == (long)(top - PAGE_SIZE));
     EXPECT(as_map_fixed(as, top - 4 * PAGE_SIZE, PAGE_SIZE, PROT_READ) > 0);
@@ -136,7 +137,7 @@ TEST(gap_is_the_highest_that_fits) {
     EXPECT(region_gap(as, 3 * PAGE_SIZE, top) == top - 7 * PAGE_SIZE);
     EXPECT(as_map_anywhere(as, BASE + 5, PAGE_SIZE, PROT_READ) == (long)BASE);  // the hint, if it is free
     EXPECT(as_map_anywhere(as, BASE, PAGE_SIZE, PROT_READ) == (long)(top - 2 * PAGE_SIZE));
-    EXPECT(region_gap(as, USER_MMAP_TOP, top) == 0);
+    EXPECT(region_gap(as, USER_LIMIT, top) == 0);
     as_destroy(as);
 }
 
@@ -150,6 +151,6 @@ TEST(brk_grows_shrinks_and_stops) {
     EXPECT(as_brk(as, start + 5 * PAGE_SIZE) == start + PAGE_SIZE);  // something is in the way
     EXPECT(as_brk(as, start + 4 * PAGE_SIZE) == start + 4 * PAGE_SIZE);
     EXPECT(as_brk(as, start) == start && !region_find(as, start));
-    EXPECT(as_brk(as, USER_MMAP_TOP) == start);
+    EXPECT(as_brk(as, USER_LIMIT) == start);
     as_destroy(as);
 }

@@ -4,7 +4,7 @@
 //
 // The fake TLB forgets nothing by itself, and free frames hold junk: a fence that is missing shows.
 #include "lib/errno.h"
-#include "mm/pagetable.h"
+#include "mm/cursor.h"
 #include "mm/tlb.h"
 #include "riscv/csr.h"
 #include "sync/atomic.h"
@@ -102,7 +102,7 @@ static void lose_tables(void *arg) {
         EXPECT(user_get(far + 8 * this_hart()->index) == round);
         rendezvous(3);
         if (this_hart()->index == 0) {
-            EXPECT(as_unmap(as, far, 4 * PAGE_SIZE) == 0 && !pt_find(as, far));
+            EXPECT(as_unmap(as, far, 4 * PAGE_SIZE) == 0 && !pt_find(as->table, far));
         }
         rendezvous(3);
         u64 value;
@@ -208,7 +208,7 @@ static void wander(void *arg) {
         u64 page = 1 + pick(7);
         EXPECT(user_get(va_of(page)) == 1000 * (which + 1) + page);
         if (this_hart()->index == 0) {
-            struct as *child = as_fork(pair[which]);
+            struct as *child = as_fork(pair[which], NULL, 0);
             EXPECT(child);
             as_destroy(child);
         } else {

@@ -61,7 +61,7 @@ TEST(copy_out_breaks_sharing) {
     struct as *both[2] = {enter_space()};
     u64 word = 1, got = 0;
     EXPECT(copy_out(BASE, &word, 8) == 0);
-    both[1] = as_fork(both[0]);
+    both[1] = as_fork(both[0], NULL, 0);
     word = 2;
     u64 copies = counted_cow_copies();
     EXPECT(copy_out(BASE, &word, 8) == 0 && counted_cow_copies() == copies + 1);
@@ -129,7 +129,7 @@ TEST(harts_copy_out_into_what_they_share) {
         mine[0] = enter_space();
         EXPECT(zero_out(BASE, PAGES * PAGE_SIZE) == 0);
         as_switch(NULL);
-        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[0]); }
+        for (u32 i = 1; i < HARTS; i++) { mine[i] = as_fork(mine[0], NULL, 0); }
         on_harts(HARTS, copy_out_in_own_space, NULL);
         EXPECT(books_balance(mine, HARTS, 0));
         for (u32 i = 0; i < HARTS; i++) { as_destroy(mine[i]); }

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// cursor.c - see cursor.h.
+#include "mm/cursor.h"
+#include "lib/errno.h"
+#include "mm/refs.h"
+#include "mm/tlb.h"
+
+// Lock the lowest table on the way to va that OWNED entries lead to.
+static frame_t lock_lowest(struct as *as, u64 va, int *level) {
+    for (;;) {
+        frame_t t = as->root;
+        *level = PT_LEVELS - 1;
+        u64 flags = irq_save();
+        for (pte_t e; *level && (e = atomic_load_dependent(&pt_entries(t)[pt_index(va, *level)])) & PTE_V; --*level) {
+            t = frame_of_pte(e);
+        }
+        bool got = wordlock_try(pt_lock_of(t));
+        irq_restore(flags);
+        if (!got) {
+            wordlock_wait(pt_lock_of(t));  // then all may be different
+            continue;
+        }
+        wordlock_got(pt_lock_of(t), pt_rank(*level));
+        if (t == as->root || !frame_record(t)->detached) { return t; }
+        pt_unlock(t, *level);
+    }
+}
+
+int cursor_open(struct as *as, u64 va, bool make, pte_t **entry) {
+    int level;
+    frame_t t = lock_lowest(as, va, &level);
+    for (; level > 0; level--) {
+        pte_t *e = &pt_entries(t)[pt_index(va, level)];
+        int error = pt_own(e, level, make);
+        if (error) {
+            pt_unlock(t, level);
+            return error;
+        }
+        frame_t lower = frame_of_pte(*e);
+        pt_lock(lower, level - 1);
+        pt_unlock(t, level);
+        t = lower;
+    }
+    *entry = &pt_entries(t)[pt_index(va, 0)];
+    return 0;
+}
+
+struct cursor_view cursor_view(struct as *as, u64 va) {
+    struct cursor_view v = {0, 0};
+    frame_t t = as->root;
+    int level = PT_LEVELS - 1;
+    pt_lock(t, level);
+    for (pte_t e; level > 0 && (e = pt_entries(t)[pt_index(va, level)]); level--) {
+        frame_t lower = frame_of_pte(e);
+        pt_lock(lower, level - 1);
+        pt_unlock(t, level);
+        v.sharers += frame_refs(lower) - 1;
+        t = lower;
+    }
+    if (level == 0) { v.entry = pt_entries(t)[pt_index(va, 0)]; }
+    pt_unlock(t, level);
+    if (!v.entry) { return (struct cursor_view){0, 0}; }
+    if (v.sharers && v.entry & PTE_W) { v.entry ^= PTE_W | PTE_COW; }  // as it will be when one of them touches it
+    v.sharers += frame_refs(frame_of_pte(v.entry));
+    return v;
+}
