@@ -12,6 +12,7 @@
     X(PIPE, mutex, on, "a pipe's buffer and ends")                                                 \
     X(FILE, mutex, on, "an open file's offset")                                                    \
     X(TTY, mutex, on, "one reader of the console at a time")                                       \
+    X(BOUNCE, mutex, on, "one bounce page of a disk's file")                                       \
     X(AS, mutex, on, "an address space: regions and page tables")                                  \
     X(PARENT, spin, off, "a process's link to its parent")                                         \
     X(CHILDREN, spin, off, "a process's lists of children and zombies")                            \
@@ -21,6 +22,7 @@
     X(FREELIST, spin, on, "one hart's depot of free frames")                                       \
     X(TIMERS, spin, off, "one hart's sleepers by time")                                            \
     X(TTYBUF, spin, off, "the console's input line")                                               \
+    X(DISK, spin, off, "a disk's queue and the states of its requests")                            \
     X(WAITQ, spin, off, "the sleepers on one condition")                                           \
     X(RUNQ, spin, off, "one hart's run queue")                                                     \
     X(REFS, spin, on, "REFS=biglock: every count, held across a copy")                             \
