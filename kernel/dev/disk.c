@@ -166,6 +166,9 @@ static struct disk_request *try_take(struct disk *d) {
 static struct disk_request *take(struct disk *d) {
     struct disk_request *r;
     struct waiter w;
+#ifdef MUTANT_full_is_eio  // "there is always room"
+    return try_take(d);
+#endif
     waitq_add(&d->room, &w);
     while (!(r = try_take(d))) {
         park();
@@ -179,9 +182,7 @@ static void give(struct disk *d, struct disk_request *r) {
     u64 flags = spin_lock_irq(&d->lock);
     r->state = REQUEST_FREE;
     spin_unlock_irq(&d->lock, flags);
-#ifndef MUTANT_room_not_told
     waitq_wake_one(&d->room);  // D2
-#endif
 }
 
 // Link header, pages and status. => r is OURS, bytes <= n pages, all pages but the last are whole
@@ -203,7 +204,7 @@ static void send(struct disk *d, struct disk_request *r) {
 #ifdef MUTANT_disk_irq_on  // a disk that is done now is waited for in vain
     u64 flags = 0;
     spin_lock(&d->lock);
-#else
+#elif !defined(MUTANT_disk_unlocked)  // "a ring needs no lock"
     u64 flags = spin_lock_irq(&d->lock);
 #endif
     if (d->dead) {
@@ -212,7 +213,10 @@ static void send(struct disk *d, struct disk_request *r) {
         r->state = REQUEST_SENT;
         virtio_submit(&d->virtio, (r - d->requests) * DISK_CHAIN);
     }
+#ifndef MUTANT_disk_unlocked
     spin_unlock_irq(&d->lock, flags);
+#endif
+    virtio_ring(&d->virtio);
 }
 
 static bool is_done(struct disk *d, struct disk_request *r) {
@@ -226,6 +230,9 @@ static bool is_done(struct disk *d, struct disk_request *r) {
 static long perform(struct disk *d, u32 type, u64 sector, const frame_t *frames, u64 bytes) {
     struct disk_request *r = take(d);
     struct waiter w;
+#ifdef MUTANT_full_is_eio
+    if (!r) { return -EIO; }
+#endif
     fill(d, r, type, sector, frames, bytes);
     send(d, r);
     RACE_POINT("disk.sent");
@@ -259,6 +266,9 @@ long disk_read(struct disk *d, u64 sector, const frame_t *frames, u32 n) {
 }
 
 long disk_write(struct disk *d, u64 sector, const frame_t *frames, u32 n) {
+#ifdef MUTANT_readonly_asked  // "it will say no"
+    return transfer(d, TYPE_WRITE, sector, frames, n);
+#endif
     return d->readonly ? -EROFS : transfer(d, TYPE_WRITE, sector, frames, n);
 }
 

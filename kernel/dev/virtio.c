@@ -3,7 +3,7 @@
 //
 // Ordering   the device is the other side, and has the like of these orders by the specification (2.6.13):
 //            V1  submit: descriptors, what they point at, and the entry of avail come before avail's index
-//                (store release; the device loads it and then looks); the index before the bell (fence_io).
+//                (store release; the device loads it and then looks). ring: all that before the bell (fence_io).
 //            V2  take: used's index (load acquire) before its entry, and whatever the device has written for it:
 //                the device stores its index last.
 //            V3  acknowledge: the register is written before used's index is loaded (fence_io): what becomes
@@ -105,6 +105,9 @@ void virtio_submit(struct virtio *v, u32 head) {
 #else
     atomic_store_release(&v->avail->index, (u32)v->put << 16);  // V1: pairs with the device
 #endif
+}
+
+void virtio_ring(struct virtio *v) {
     fence_io();
     set(v, NOTIFY, 0);
 }

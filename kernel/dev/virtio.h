@@ -4,7 +4,7 @@
 // Model      the driver writes chains of descriptors and puts the number of a chain's first one, its head, into
 //            the ring `avail`; the device performs it and puts the head into the ring `used`.
 // Trust      what the device writes is its word alone: a head that comes back may be any number.
-// Locking    whoever has the device: these functions take no lock.
+// Locking    whoever has the device: these functions take no lock, and all but virtio_ring and virtio_stop need it.
 #pragma once
 #include "lib/types.h"
 
@@ -49,6 +49,7 @@ void virtio_start(struct virtio *v);
 u32 virtio_config(const struct virtio *v, u32 offset);  // a word of the type's own registers
 
 void virtio_submit(struct virtio *v, u32 head);
+void virtio_ring(struct virtio *v);  // after that; needs no lock, and takes a device its time
 bool virtio_take(struct virtio *v, u32 *head) must_check;  // false: nothing more is done
 void virtio_acknowledge(struct virtio *v);  // an interrupt. What is done after this interrupts again
 bool virtio_broken(const struct virtio *v);  // it says that it needs a reset
