@@ -158,6 +158,23 @@ static void another_process_reads_what_was_written(void) {
     CHECK_EQ(ksys_lseek(fd, 0, SEEK_CUR), 5016);
 }
 
+// What the disk says goes to one of those who share the page, by fork: the other keeps what it had.
+static void a_shared_page_is_read_into_for_one(void) {
+    int fd = open_disk("/dev/vda", O_RDWR);
+    char *page = map(2, PROT_RW);
+    memset(page, 4, 2 * PAGE);
+    CHECK_EQ(write_at(fd, 0, page, 2 * PAGE), 2 * PAGE);
+    memset(page, 5, 2 * PAGE);
+    int pid = spawn();
+    if (pid == 0) {
+        CHECK_EQ(read_at(fd, 0, page, 2 * PAGE - 1), 2 * PAGE - 1);
+        CHECK(all_bytes(page, 4, 2 * PAGE - 1) && page[2 * PAGE - 1] == 5);
+        leave();
+    }
+    CHECK_EQ(reap(pid), 0);
+    CHECK(all_bytes(page, 5, 2 * PAGE));
+}
+
 static void at_the_end_there_is_no_room(void) {
     int fd = open_disk("/dev/vda", O_RDWR);
     long size = size_of(fd);
@@ -283,6 +300,7 @@ static void the_whole_disk(void) {
 
 TEST_MAIN(TEST(the_size_is_told), TEST(pieces_stay_where_they_were_written),
           TEST(neighbours_do_not_undo_each_other), TEST(a_page_is_one_writers), TEST(more_callers_than_requests),
-          TEST(another_process_reads_what_was_written), TEST(at_the_end_there_is_no_room),
+          TEST(another_process_reads_what_was_written), TEST(a_shared_page_is_read_into_for_one),
+          TEST(at_the_end_there_is_no_room),
           TEST(bad_addresses_change_nothing), TEST(a_read_only_disk_is_read), TEST(what_the_disk_cannot_do_is_eio),
           TEST(fsync_says_what_the_disk_says), TEST(killed_writers_leave_nothing), TEST(the_whole_disk))
