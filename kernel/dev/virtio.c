@@ -19,7 +19,7 @@ enum { MAGIC = 0x00, REVISION = 0x04, TYPE = 0x08, FEATURES = 0x10, FEATURES_SEL
        AGREED_SEL = 0x24, LEGACY_PAGE_SIZE = 0x28, QUEUE_SEL = 0x30, QUEUE_MAX = 0x34, QUEUE_SIZE = 0x38,
        LEGACY_ALIGN = 0x3c, LEGACY_PFN = 0x40, QUEUE_READY = 0x44, NOTIFY = 0x50, IRQ_STATUS = 0x60, IRQ_ACK = 0x64,
        STATUS = 0x70, DESC = 0x80, AVAIL = 0x90, USED = 0xa0, CONFIG = 0x100 };
-enum { ACKNOWLEDGED = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64, FAILED = 128 };
+enum { ACKNOWLEDGED = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8, NEEDS_RESET = 64 };
 #define F_VERSION_1 (1ul << 32)
 #define SLOT_BYTES 0x200
 
@@ -61,9 +61,7 @@ bool virtio_negotiate(struct virtio *v, u64 want, u64 *features) {
     }
     if (v->legacy) { return true; }
     add_status(v, FEATURES_OK);
-    bool agreed = *features & F_VERSION_1 && get(v, STATUS) & FEATURES_OK;
-    if (!agreed) { add_status(v, FAILED); }
-    return agreed;
+    return *features & F_VERSION_1 && get(v, STATUS) & FEATURES_OK;
 }
 
 // Legacy: descriptors and avail, then used on the next page (2.6.2). Good for both.

@@ -42,7 +42,7 @@ struct virtio {
 // Boot.
 void virtio_init(void);  // map the slots. => before kvm_init
 bool virtio_find(struct virtio *v, u32 slot, u32 type);  // is a device of this type there?
-// Reset it and agree on those of the features `want` that it offers. False: no agreement, it is left alone.
+// Reset it and agree on those of the features `want` that it offers. False: no agreement.
 bool virtio_negotiate(struct virtio *v, u64 want, u64 *features) must_check;
 bool virtio_queue(struct virtio *v, u32 most) must_check;  // queue 0, of at most so many entries
 void virtio_start(struct virtio *v);
