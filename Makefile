@@ -13,6 +13,7 @@ TOOLS ?=
 MUTANT ?=
 CPU ?=
 MACHINE ?=
+DISK ?=
 V ?= 0
 
 # Tools that are built into a kernel; each has a folder of its own: out/cas, out/cas-check, ...
@@ -116,7 +117,11 @@ VARS := SMP=$(SMP) MEM=$(MEM) SEED=$(SEED) TIME=$(TIME) REFS=$(REFS) CHECK=$(CHE
         MUTANT=$(MUTANT) CPU=$(CPU) MACHINE=$(MACHINE)
 QEMU_RUN = $(QEMU) -machine virt$(if $(MACHINE),$(comma)$(MACHINE)) $(if $(CPU),-cpu rv64$(comma)$(CPU)) \
            -bios default -nographic -smp $(SMP) -m $(MEM) -kernel $(KOUT)/kernel.elf \
-           -initrd $(OUT)/initrd.cpio -append "seed=$(SEED)"
+           -initrd $(OUT)/initrd.cpio -append "seed=$(SEED)" \
+           $(foreach d,$(DISK),-drive if=none,format=raw,id=$(notdir $(d)),file=$(d) \
+               -device virtio-blk-device,drive=$(notdir $(d)),bus=virtio-mmio-bus.$(call BEFORE,$(d)))
+# How many words of DISK come before this one: the slot in which it is found.
+BEFORE = $(words $(shell echo '$(DISK)' | sed 's|$(1).*||'))
 GDB_PORT ?= 26000
 GDB_AT ?= localhost:$(GDB_PORT)
 GDBFLAGS ?=
@@ -224,6 +229,7 @@ help:
 	@echo "  MUTANT=name  a bug switched on   SMP, MEM, REFS  of a campaign also lists (SMP=1,2,3,8 MEM=64M,1G)"
 	@echo "           (docs/testing.md says which tool finds what, docs/mutants.md which bugs there are)"
 	@echo "  GDB_PORT, GDB_AT, GDBFLAGS  the debugger's port, where it is seen from, and more options for it"
+	@echo "  DISK  images for make qemu: /dev/vda, /dev/vdb, ... (truncate -s 16M a.img makes one)"
 	@echo "  CPU, MACHINE  text behind QEMU's -cpu rv64, and -machine virt, (MACHINE=aclint=on)"
 
 clean:

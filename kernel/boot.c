@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // boot.c - bringing the machine up: device tree, memory, harts, init.
 #include "dev/console.h"
+#include "dev/disk.h"
+#include "dev/diskfile.h"
 #include "dev/fdt.h"
 #include "dev/ipi.h"
 #include "dev/plic.h"
@@ -214,6 +216,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     console_init();
     power_init();
     plic_init();
+    virtio_init();
     ipi_init();
     kvm_init(machine.memory, machine.nmemory);
     kvm_activate();
@@ -239,6 +242,8 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     }
     race_boot();
     initramfs_boot(pa_to_kva(machine.initrd), machine.initrd_end - machine.initrd);
+    disk_init();
+    diskfile_boot();
     seed_from_bootargs();
     release_memory();
     console_listen();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // trap.c - what the assembly of riscv/trap.S calls: system calls, faults, interrupts.
 #include "dev/console.h"
+#include "dev/disk.h"
 #include "dev/fdt.h"
 #include "dev/ipi.h"
 #include "dev/plic.h"
@@ -39,7 +40,11 @@ static void interrupt(u64 cause, const struct trapframe *tf) {
         break;
     case IRQ_EXTERNAL:
         for (u32 irq; (irq = plic_claim());) {
-            if (irq == machine.uart_irq) { console_interrupt(); }
+            if (irq == machine.uart_irq) {
+                console_interrupt();
+            } else {
+                disk_interrupt(irq);
+            }
             plic_complete(irq);
         }
         break;

@@ -24,6 +24,8 @@ def parser():
     p.add_argument("--cpu", default="", help="text behind -cpu rv64,")
     p.add_argument("--machine", default="", help="text behind -machine virt,")
     p.add_argument("--append", default="", help="bootargs before the command")
+    p.add_argument("--disk", action="append", default=[], help="an image: stress/disks.py; once for each disk")
+    p.add_argument("--modern", action="store_true", help="virtio devices without their legacy")
     p.add_argument("command", nargs="*")
     return p
 
@@ -43,7 +45,7 @@ def command_of(args):
     words, default = ["stress/boot.py"], vars(parser().parse_args([]))
     for name, value in vars(args).items():
         if name != "command" and value != default[name]:
-            words.append(f"--{name}" + ("" if value is True else f"={value}"))
+            words += [f"--{name}" + ("" if v is True else f"={v}") for v in (value if name == "disk" else [value])]
     return shlex.join(words + ["--"] + args.command)
 
 

@@ -26,7 +26,7 @@ import qemu
 
 ROOT = qemu.ROOT
 SAVED = ROOT / "out" / "check"
-TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c") if p.stem not in ("race", "crowd")}
+TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c") if p.stem not in ("race", "crowd", "disk")}
                | {p.parent.name for p in ROOT.glob("user/tests/*/*.c") if p.parent.name != "explore"})
 # The rest of the user tests run where they differ: on one hart and on eight, with checks.
 WATCHED = "cas-kasan-ubsan-track"  # the kernel with the tools that are not in CHECK
@@ -34,6 +34,8 @@ STRESS = [  # refs, harts, memory, workers: one alone also counts its copies
     ("cas", 1, "64M", 1), ("cas", 2, "256M", 4), ("cas", 3, "64M", 4), ("cas", 8, "1G", 4),
     ("freelock", 8, "256M", 4), ("biglock", 8, "256M", 4)]
 GHOST, RACE = "cas-ghost", "cas-race"  # the kernels with the ghost TLB and with the race detector
+DISKS = [f"{SAVED}/{disk}" for disk in (  # as user/tests/disk.c wants them
+    "vda.img,size=1M+200K+1536", "vdb.img,size=100K,ro", "vdc.img,size=1M,bad=64,badflush")]
 NOT_OK = {"failure", "error", "skipped"}  # pytest's
 SKIPPED = re.compile(r"# *SKIP\b", re.I)  # KTAP's, which calls that ok
 
@@ -158,6 +160,7 @@ def under_the_race_detector(tally):
             tally.guest(name, ["/tests/mem", name], kernel=RACE)
     for test in ("cow", "pipes", "proc", "sched"):
         tally.guest(test, ["/tests/" + test], smp=1, kernel=RACE)
+    tally.guest("disk", ["/tests/disk"], kernel=RACE, disk=DISKS, modern=True)
     for refs in ("freelock", "biglock"):
         for test in ("cow", "oom"):
             tally.guest(test, ["/tests/" + test], refs=refs, kernel=f"{refs}-race")
@@ -182,6 +185,10 @@ def everything(tally):
     for smp in (1, 8):
         for test in TESTS:
             tally.guest(test, ["/tests/" + test], smp=smp)
+        for modern in (False, True):
+            tally.guest("disk, modern" if modern else "disk", ["/tests/disk"], smp=smp, disk=DISKS, modern=modern)
+    tally.guest("disk, watched", ["/tests/disk"], smp=4, mem="256M", kernel=WATCHED, disk=DISKS)
+    tally.guest("disk under the race detector", ["/tests/disk"], kernel=RACE, disk=DISKS)
     for refs in ("freelock", "biglock"):
         for test in ("cow", "failnth", "kernelwrite", "oom", "protect"):
             tally.guest(test, ["/tests/" + test], refs=refs, smp=4, mem="64M")

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import ktap
+from disks import Disks
 from memory import Memory
 from monitor import Monitor
 
@@ -55,7 +56,9 @@ def boot(args, keep_memory=False, extra=(), **limits):
     """A guest with a monitor; with keep_memory its RAM can still be read when it is gone, and its
     registers after a panic, too: the kernel waits for that instead of powering off."""
     monitor, memory = Monitor(), Memory(args.mem) if keep_memory else None
-    line = command_line(args, monitor, memory, hold=keep_memory) + list(extra)
+    disks = Disks(args.disk, args.modern)
+    disks.make()
+    line = command_line(args, monitor, memory, disks, hold=keep_memory) + list(extra)
     return Guest(line, monitor, memory, hold=keep_memory, **limits)
 
 

@@ -250,8 +250,8 @@ static long null_write(struct file *f, uaddr buf, usize n) {
 }
 
 const struct file_ops *device_ops(const char *name) {
-    static const struct file_ops console = {console_file_read, console_file_write, NULL, false};
-    static const struct file_ops null = {null_read, null_write, NULL, true};
-    static const struct file_ops zero = {zero_read, null_write, NULL, true};
+    static const struct file_ops console = {.read = console_file_read, .write = console_file_write};
+    static const struct file_ops null = {.read = null_read, .write = null_write, .seek_to_0 = true};
+    static const struct file_ops zero = {.read = zero_read, .write = null_write, .seek_to_0 = true};
     return strcmp(name, "console") == 0 ? &console : strcmp(name, "null") == 0 ? &null : &zero;
 }

@@ -112,6 +112,13 @@ static void chosen_node(const struct node *n) {
     if (args) { strlcpy(machine.bootargs, args->data, sizeof(machine.bootargs)); }
 }
 
+// Sorted by address: the tree may have them in any order.
+static void virtio_node(struct virtio_slot slot) {
+    u32 i = machine.nvirtio++;
+    for (; i && machine.virtio[i - 1].base > slot.base; i--) { machine.virtio[i] = machine.virtio[i - 1]; }
+    machine.virtio[i] = slot;
+}
+
 static void device_node(const struct node *n, const struct node *parent) {
     u64 base, size;
     if (!reg(n, parent, 0, &base, &size)) { return; }
@@ -125,7 +132,7 @@ static void device_node(const struct node *n, const struct node *parent) {
     } else if (lists(n, "compatible", "riscv,aclint-sswi")) {
         machine.sswi = base;
     } else if (lists(n, "compatible", "virtio,mmio") && machine.nvirtio < ARRAY_LEN(machine.virtio)) {
-        machine.virtio[machine.nvirtio++] = base;
+        virtio_node((struct virtio_slot){base, number(n, "interrupts")});
     }
 }
 

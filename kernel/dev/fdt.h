@@ -23,7 +23,10 @@ struct machine {
     char bootargs[1024];
     u64 uart, plic, plic_size, test, sswi;  // physical; 0 = not there
     u32 uart_irq;
-    u64 virtio[16];  // slots, most of them empty
+    struct virtio_slot {
+        u64 base;
+        u32 irq;
+    } virtio[16];  // by address; most of them empty
     u32 nvirtio;
 };
 

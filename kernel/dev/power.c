@@ -3,6 +3,7 @@
 // the status. Without the device, SBI shuts down.
 #include "dev/power.h"
 #include "dev/console.h"
+#include "dev/disk.h"
 #include "dev/fdt.h"
 #include "mm/frame.h"
 #include "riscv/csr.h"
@@ -17,6 +18,7 @@ void power_init(void) {
 
 // Before power_init the first map has all of the physical addresses at their usual place.
 static noreturn void finish(u32 command, bool failed) {
+    disk_stop();
     console_await_idle();
     if (machine.test) {
         *(test ? test : (volatile u32 *)pa_to_kva(machine.test)) = command;

@@ -20,6 +20,7 @@ struct file_ops {
     long (*write)(struct file *f, uaddr buf, usize n);
     void (*close)(struct file *f);  // the last reference is gone
     bool seek_to_0;                 // lseek succeeds, and all places are one
+    long (*sync)(struct file *f);   // what was written is on the medium; NULL: there is none
 };
 
 struct file {
@@ -34,7 +35,7 @@ struct file {
 
 enum { O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_ACCMODE = 3, O_CREAT = 0100, O_EXCL = 0200,
        O_TRUNC = 01000, O_DIRECTORY = 0200000, O_CLOEXEC = 02000000 };
-enum { S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFREG = 0100000,
+enum { S_IFIFO = 0010000, S_IFCHR = 0020000, S_IFDIR = 0040000, S_IFBLK = 0060000, S_IFREG = 0100000,
        S_IFMT = 0170000 };
 #define AT_FDCWD (-100)
 
@@ -61,16 +62,19 @@ struct inode {
     struct inode *parent, *children, *sibling;  // in the tree; the root is its own parent
     const u8 *data;
     const struct file_ops *device;
+    u32 unit;  // which one of the device's kind
     char name[NAME_BYTES];
 };
 
 void initramfs_boot(const void *cpio, usize len);
+struct inode *inode_make_device(const char *path, u32 mode, const struct file_ops *device);  // boot
 struct inode *inode_root(void);
 // Walk a path from `base`. 0 or -ENOENT (*out: the directory that lacks the last name, or NULL), -ENOTDIR,
 // -ENAMETOOLONG.
 long inode_find(struct inode *base, const char *path, struct inode **out) must_check;
 static inline bool inode_is_file(struct inode *i) { return (i->mode & S_IFMT) == S_IFREG; }
 static inline bool inode_is_dir(struct inode *i) { return (i->mode & S_IFMT) == S_IFDIR; }
+static inline bool inode_is_disk(struct inode *i) { return (i->mode & S_IFMT) == S_IFBLK; }
 static inline u64 inode_size(struct inode *i) { return i->size; }
 static inline struct backing *inode_backing(struct inode *i) { return &i->backing; }
 long inode_read(struct inode *i, u64 off, void *buf, usize n);

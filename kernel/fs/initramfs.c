@@ -87,13 +87,18 @@ static void unpack(const u8 *p, usize len) {
     }
 }
 
+struct inode *inode_make_device(const char *path, u32 mode, const struct file_ops *device) {
+    struct inode *i = make(path, 0);
+    i->mode = mode;
+    i->device = device;
+    return i;
+}
+
 void initramfs_boot(const void *cpio, usize len) {
-    static const char *const devices[] = {"dev/console", "dev/null", "dev/zero"};
+    static const char *const names[] = {"dev/console", "dev/null", "dev/zero"};
     unpack(cpio, len);
-    for (u32 d = 0; d < ARRAY_LEN(devices); d++) {
-        struct inode *i = make(devices[d], 0);
-        i->mode = S_IFCHR | 0666;
-        i->device = device_ops(i->name);
+    for (u32 d = 0; d < ARRAY_LEN(names); d++) {
+        inode_make_device(names[d], S_IFCHR | 0666, device_ops(names[d] + strlen("dev/")));
     }
 }
 

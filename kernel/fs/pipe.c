@@ -147,7 +147,7 @@ static void pipe_close(struct file *f) {
 }
 
 long pipe_create(struct file **r, struct file **w) {
-    static const struct file_ops ops = {pipe_read, pipe_write, pipe_close, false};
+    static const struct file_ops ops = {.read = pipe_read, .write = pipe_write, .close = pipe_close};
     static struct inode inode = {.mode = S_IFIFO | 0600};  // of all pipes
     struct pipe *p = cache_alloc(&pipe_cache);
     frame_t frame = frame_alloc(FRAME_KERNEL);

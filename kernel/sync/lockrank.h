@@ -13,7 +13,8 @@
     X(PIPE, mutex, on, "a pipe's buffer and ends")                                                 \
     X(FILE, mutex, on, "an open file's offset")                                                    \
     X(TTY, mutex, on, "one reader of the console at a time")                                       \
-    X(AS, mutex, on, "an address space: its map, and changes of more than one table")             \
+    X(BOUNCE, mutex, on, "one bounce page of a disk's file")                                       \
+    X(AS, mutex, on, "an address space: its map, and changes of more than one table")              \
     X(ROOT, mutex, on, "the entries of a root page table")                                          \
     X(MIDDLE, mutex, on, "the entries of a middle page table")                                      \
     X(LEAF, mutex, on, "the entries of a leaf page table")                                          \
@@ -25,6 +26,7 @@
     X(FREELIST, spin, on, "one hart's depot of free frames")                                       \
     X(TIMERS, spin, off, "one hart's sleepers by time")                                            \
     X(TTYBUF, spin, off, "the console's input line")                                               \
+    X(DISK, spin, off, "a disk's queue and the states of its requests")                            \
     X(WAITQ, spin, off, "the sleepers on one condition")                                           \
     X(RUNQ, spin, off, "one hart's run queue")                                                     \
     X(REFS, spin, on, "REFS=biglock: every count, held across a copy")                             \

@@ -12,7 +12,8 @@
 //            does after it next disables them. Relaxed operations and marked accesses (read_once,
 //            write_once) order nothing; they never race with each other. A release fence holds for the
 //            next RACE_FENCED atomic stores.
-//            There is no edge for DMA: no device of this kernel reads or writes memory yet.
+//            There is no edge for DMA, and what a device reads and writes is not seen: the kernel's own accesses
+//            before and after are put in order by the locks around dev/virtio.c's rings.
 // Parts      race_clock.c contexts and their order · race_word.h, race_word.c what atomic words pass on ·
 //            race_access.h, race_shadow.c who accessed what · race_stack.c call paths ·
 //            race_report.c what is printed · race_tsan.c the compiler's calls

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sys_file.c - files, directories and pipes. Semantics as the Linux manual pages have them.
+#include "dev/disk.h"
 #include "fs/file.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -85,7 +86,7 @@ long sys_lseek(int fd, long off, int whence) {
     if (!f) { return -EBADF; }
     struct inode *i = f->inode;
     if (f->ops->seek_to_0) { return whence < 0 || whence > 4 ? -EINVAL : 0; }
-    if (!inode_is_file(i) && !inode_is_dir(i)) { return -ESPIPE; }
+    if (!inode_is_file(i) && !inode_is_dir(i) && !inode_is_disk(i)) { return -ESPIPE; }
     mutex_lock(&f->lock);
     long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)i->size : -1;
 #ifdef MUTANT_offset_overflow  // "looked at afterwards"
@@ -99,6 +100,24 @@ long sys_lseek(int fd, long off, int whence) {
 #endif
     mutex_unlock(&f->lock);
     return result;
+}
+
+long sys_fsync(int fd) {
+    struct file *f = fd_file(files(), fd);
+    if (!f) { return -EBADF; }
+    if (f->ops->sync) { return f->ops->sync(f); }
+    return inode_is_file(f->inode) || inode_is_dir(f->inode) ? 0 : -EINVAL;
+}
+
+long sys_fdatasync(int fd) { return sys_fsync(fd); }
+
+// Errors stay with the disk: sync cannot tell.
+long sys_sync(void) {
+    for (u32 i = 0; i < disk_count(); i++) {
+        long error = disk_flush(disk_get(i));
+        (void)error;
+    }
+    return 0;
 }
 
 // struct stat of asm-generic/stat.h.

@@ -198,6 +198,7 @@ static test_suite *const suites[] = {
     test_refs,
     test_traps,
     test_frames,
+    test_disk,
 #ifdef LOCKDEP
     test_lockdep,
 #endif

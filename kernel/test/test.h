@@ -11,7 +11,7 @@ long test_run_all(void);                  // the unit tests: how many failed
 // Suites: run the cases, number their results from number + 1; returns how many failed. number = -1:
 // run nothing and return how many there are.
 typedef u32 test_suite(long number);
-test_suite test_lockdep, test_refs, test_traps, test_frames, test_ghost, test_kasan, test_ubsan;
+test_suite test_lockdep, test_refs, test_traps, test_frames, test_disk, test_ghost, test_kasan, test_ubsan;
 long test_ctl(int op, u64 a, u64 b);      // kine_ctl's test control (abi.h), else -EINVAL
 long test_race(u32 op, u32 play, u32 role, u32 n);  // KINE_RACE
 long test_schedule(u64 op, uaddr at);     // KINE_SCHEDULE (SCHED builds)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """edges.py - litmus tests of what stands at the kernel's edges: harts that come, stand still and stop, who has to
-move, the last end of a pipe, the tables of stacks, and the tools' own locks.
+move, the last end of a pipe, the tables of stacks, a device's rings, and the tools' own locks.
 
 A bell is a store that its hart waits for: a release for ipi_send's fence, an acquire for ipi_clear's.
 """
@@ -137,6 +137,26 @@ def kernel_half():
                 {"entry": 1, "bits": 0}, {}, lambda outcome: outcome[1])
 
 
+# ---- a device: what it does is the specification's (VIRTIO 1.1, 2.6.13) ----
+
+def virtqueue():
+    def driver():
+        for n in (1, 2):
+            yield write("request", n)
+            yield at(store("avail", n), "virtio_submit: atomic_store_release(&v->avail->index, (u32)v->put << 16)")
+            yield at(load("used", want=(n,)), "virtio_take: atomic_load_acquire(&v->used->index)")
+            yield read("answer")
+
+    def device():
+        for n in (1, 2):
+            yield load("avail", "acquire", want=(n,))
+            yield read("request")
+            yield write("answer", n)
+            yield store("used", n, "release")
+    return Test("virtio: a request is there before the ring says so, and so is its answer", [driver, device],
+                {"avail": 0, "used": 0}, {"request": 0, "answer": 0}, None)
+
+
 # ---- the tools' locks: a swap that waits, and a store ----
 
 RAW_LOCKS = [
@@ -162,7 +182,7 @@ def raw_lock(take, leave):
 
 
 TESTS = [harts_up(), standstill(), stop(), first_panic(), affinity(), last_end(), unless_free_locked(),
-         stack_table(), kernel_half(),
+         stack_table(), kernel_half(), virtqueue(),
          *(raw_lock(take, leave) for take, leave in RAW_LOCKS)]
 
 SLACK = {
