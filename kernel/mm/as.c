@@ -18,7 +18,7 @@ void as_init(void) {
 struct as *as_create(void) {
     struct as *as = cache_alloc(&as_cache);
     if (!as) { return NULL; }
-    *as = (struct as){.root = pt_alloc()};
+    *as = (struct as){.root = pt_alloc(), .users = 1};
     if (!as->root) {
         cache_free(&as_cache, as);
 #ifdef MUTANT_freed_twice  // by whoever notices, and by the exit of all errors
@@ -60,6 +60,20 @@ void as_destroy(struct as *as) {
     pt_free(as->root);
     cache_free(&as_cache, as);
 #endif
+}
+
+void as_get(struct as *as) { atomic_add_relaxed(&as->users, 1u); }
+
+// A hart has a space in satp only while it runs a thread that uses it, so each user's harts have left
+// before its put: a thread is queued elsewhere after its hart has switched (sched.c, finish).
+void as_put(struct as *as) {
+#ifdef MUTANT_as_put_relaxed  // "only a number"
+    if (atomic_sub_relaxed(&as->users, 1u) != 1) { return; }
+#else
+    if (atomic_sub_release(&as->users, 1u) != 1) { return; }  // pairs with the fence of the last one
+#endif
+    atomic_fence_acquire();
+    as_destroy(as);
 }
 
 // The new space's bit is set before its root is in satp, the old one's cleared after its last

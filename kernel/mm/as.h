@@ -17,6 +17,8 @@ struct as {
     frame_t root;
     pte_t *table;  // the root, where the kernel sees it
     u64 harts;  // (a) bit i: hart i may hold translations
+    u32 users;    // (a) threads, and whoever builds it: as_put
+    u32 audited;  // the last audit that has seen it
     struct list regions;
     struct region *hint;
     u64 brk_start, brk;
@@ -26,6 +28,9 @@ struct as {
 void as_init(void);  // boot: the caches
 struct as *as_create(void) must_check;  // empty; NULL: no memory
 void as_destroy(struct as *as);         // => no hart uses it (S3: harts == 0)
+void as_get(struct as *as);             // one user more. => the caller is one, or has it from one
+// The last one's destroys it. => the caller's thread has left it (as_switch) if it was ever in it
+void as_put(struct as *as);
 // Make `as` (NULL: none, the kernel's own root) the one that this hart translates by.
 void as_switch(struct as *as);
 

@@ -24,29 +24,29 @@ static struct frame *r, *table;
 static struct region *region;
 
 static const char *audit(void) {
-    struct kine_audit *report = as_populate(proc_self()->as, book);
+    struct kine_audit *report = as_populate(as_self(), book);
     long errors = sys_kine_audit(book, sizeof(*report));
     return errors ? report->first : NULL;
 }
 
 static long new_pages(u32 n) {
-    long va = as_map_anywhere(proc_self()->as, 0, n * PAGE_SIZE, PROT_READ | PROT_WRITE);
+    long va = as_map_anywhere(as_self(), 0, n * PAGE_SIZE, PROT_READ | PROT_WRITE);
     ASSERT(va > 0, "no place for %u pages", n);
     for (u32 i = 0; i < n; i++) {
-        ASSERT(as_populate(proc_self()->as, va + i * PAGE_SIZE), "no memory for page %u", i);
+        ASSERT(as_populate(as_self(), va + i * PAGE_SIZE), "no memory for page %u", i);
     }
     return va;
 }
 
 static void start(void) {
     at = new_pages(2);
-    e = pt_find(proc_self()->as, at);
+    e = pt_find(as_self(), at);
     good = *e;
     second = e[1];
     f = frame_of_pte(good);
     r = frame_record(f);
     table = frame_record(pt_table_of(e));
-    region = region_find(proc_self()->as, at);
+    region = region_find(as_self(), at);
     taken = FRAME_NONE;
     g = frame_alloc(FRAME_KERNEL);
     ASSERT(g, "no memory for %s", "a test");
@@ -70,7 +70,7 @@ ACT(uncount_records, frame_record(frame_from_kva(frame_table))->ref = 0)
 ACT(put_records, (void)!frame_put(frame_from_kva(frame_table)))
 ACT(get_records, frame_get(frame_from_kva(frame_table)))
 ACT(get_unless_free_records, ASSERT(!frame_get_unless_free(frame_from_kva(frame_table)), "boot memory is %s", "taken"))
-ACT(set_again, pt_set(proc_self()->as, e, good))
+ACT(set_again, pt_set(as_self(), e, good))
 
 // ---- records of free frames
 ACT(count_free, frame_record(g)->ref = arg)
@@ -113,8 +113,8 @@ ACT(live, table->live += (u32)arg)
 ACT(unlive, table->live -= (u32)arg)
 ACT(class_table, table->class = arg)
 ACT(count_table, table->ref = arg)
-ACT(rss, proc_self()->as->rss += arg)
-ACT(unrss, proc_self()->as->rss -= arg)
+ACT(rss, as_self()->rss += arg)
+ACT(unrss, as_self()->rss -= arg)
 ACT(slab, region_cache.hart[0].frames += arg)
 ACT(unslab, region_cache.hart[0].frames -= arg)
 ACT(map_twice, e[1] = good)
@@ -276,9 +276,9 @@ u32 test_frames(long number) {
         start();
         failed += !test_judge("frames", ++number, rows[row].name, run(), rows[row].says);
         ASSERT(!audit(), "%s: not mended: %s", rows[row].name, audit());
-        as_unmap(proc_self()->as, at, 2 * PAGE_SIZE);
+        as_unmap(as_self(), at, 2 * PAGE_SIZE);
     }
-    as_unmap(proc_self()->as, book, PAGE_SIZE);
+    as_unmap(as_self(), book, PAGE_SIZE);
     return failed;
 }
 #endif

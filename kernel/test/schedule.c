@@ -37,7 +37,7 @@ static u32 wanted;
 static bool enough(void) { return schedule_here() >= wanted; }
 
 static frame_t frame_at(u64 va) {
-    struct as *as = proc_self()->as;
+    struct as *as = as_self();
     mutex_lock(&as->lock);
     pte_t *e = va && va < USER_TOP ? pt_find(as, va) : NULL;
     frame_t f = e && *e & PTE_V ? frame_of_pte(*e) : FRAME_NONE;
