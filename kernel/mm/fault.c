@@ -55,14 +55,12 @@ static noinline int populate(struct as *as, struct region *r, u64 va) {
     } else {
         COUNT(file_fills);
     }
+#ifndef MUTANT_fill_without_fence_i
+    if (r->prot & PROT_EXEC) { tlb_fence_text(as, f); }
+#endif
     pt_set(as, e, pte_make(frame_pa(f), leaf_flags(r->prot)));
     r->lo = MIN(r->lo, va);
     r->hi = MAX(r->hi, va + PAGE_SIZE);
-    if (r->prot & PROT_EXEC) {
-#ifndef MUTANT_fill_without_fence_i
-        fence_i();  // other harts: when they switch to this space (as_switch)
-#endif
-    }
     return 0;
 }
 

@@ -20,6 +20,10 @@
 #include "sync/point.h"
 
 static void fence_range(u64 va, u64 pages) {
+    if (pages == TLB_TEXT) {
+        fence_i();
+        return;
+    }
     if (pages == 0 || pages > TLB_PAGES_MAX) {
         tlb_fence_all();
         return;
@@ -88,6 +92,18 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
     if (mask & self) { fence_range(va, pages); }
     if (unlikely(mask & ~self)) { shoot(mask & ~self, va, pages); }
     RACE_POINT("tlb.done");
+}
+
+void tlb_fence_text(struct as *as, u32 f) {
+    (void)f;
+    ghost_text(f);
+    fence_i();
+    atomic_fence_full();  // the filling before the mask: pairs with as_switch
+    u64 others = atomic_load_acquire(&as->harts) & ~(1ul << this_hart()->index);
+#ifdef MUTANT_text_fenced_here  // "the others have never seen it"
+    return;
+#endif
+    if (unlikely(others)) { shoot(others, 0, TLB_TEXT); }
 }
 
 void tlb_shootdown_kernel(u64 va, u64 pages) {

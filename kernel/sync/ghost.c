@@ -131,7 +131,7 @@ static void check_make(const struct ghost_page *t, u64 va, u64 e) {
 
 static void came(const struct ghost_page *t, u64 va, u64 e) {
     struct ghost_page *p = &ghost_pages[frame_of_pte(e)], *root = &ghost_pages[t->root];
-    if (!p->mapped++) { p->filled = ++now; }
+    if (!p->mapped++ && !p->filled) { p->filled = ++now; }
     if (!pte_is_leaf(e)) {
         p->root = t->root;
         p->level = t->level - 1;
@@ -145,7 +145,8 @@ void ghost_changed(u64 *at, u64 old) {
     const struct ghost_page *t = &ghost_pages[frame_from_kva(at)];
     u64 e = *at, va = t->va + ((u64)at % PAGE_SIZE / sizeof(u64) << (PAGE_SHIFT + 9 * t->level));
     if (old & PTE_V) {
-        ghost_pages[frame_of_pte(old)].mapped--;
+        struct ghost_page *p = &ghost_pages[frame_of_pte(old)];
+        if (!--p->mapped) { p->filled = 0; }
         if (!within(old, e)) { go_stale(t, va, old, walkers(t)); }
         if (old & PTE_W && e & PTE_COW) { ghost_pages[t->root].shared = now; }
     } else if (t->root == ghost_kernel_root) {
@@ -156,6 +157,8 @@ void ghost_changed(u64 *at, u64 old) {
         came(t, va, e);
     }
 }
+
+void ghost_filled(u32 f) { ghost_pages[f].filled = ++now; }
 
 // ---- what harts do ----
 
