@@ -90,7 +90,7 @@ void thread_leave_space(struct as *next) {
     t->vfork = NULL;
 }
 
-static noreturn void leave(int status, bool all) {
+static noreturn void end_thread(int status, bool all) {
     struct thread *t = thread_self();
     struct proc *p = t->proc;
     bool last = begin_exit(t, status, all);
@@ -109,9 +109,9 @@ static noreturn void leave(int status, bool all) {
     sched_exit();
 }
 
-noreturn void thread_exit(int status) { leave(status, false); }
+noreturn void thread_exit(int status) { end_thread(status, false); }
 
-noreturn void proc_exit(int status) { leave(status, true); }
+noreturn void proc_exit(int status) { end_thread(status, true); }
 
 void proc_bury(struct proc *p) {
     spin_lock(&p->parent_lock);

@@ -35,7 +35,7 @@ struct thread {
     u32 state;     // (a) enum thread_state
     u32 work;      // (a) WORK_*
     struct proc *proc;
-    struct as *as;           // (o) NULL: none any more. (m: the audit, while all stand still)
+    struct as *as;           // (o) NULL: none any more
     struct fd_table *files;  // (o)
     struct inode *dir;       // (o) where it works, unless it shares that (CLONE_FS):
     struct cwd *cwd;         // (o) NULL, or where they do

@@ -79,7 +79,8 @@ static void a_wait_ends_in_time(void) {
         CHECK_EQ(futex_wait(&word, 0, waits[i]), -ETIMEDOUT);
         CHECK(now_ns() - before >= waits[i]);
         before = now_ns();
-        struct timespec then = {.tv_sec = (before + waits[i]) / 1000000000, .tv_nsec = (before + waits[i]) % 1000000000};
+        int64_t end_ns = before + waits[i];
+        struct timespec then = {.tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000};
         CHECK_EQ(call(&word, FUTEX_WAIT_BITSET | (i & 1 ? FUTEX_CLOCK_REALTIME : 0), 0, &then, NULL, 1), -ETIMEDOUT);
         CHECK(now_ns() - before >= waits[i]);
     }
@@ -235,7 +236,9 @@ static uint32_t ball[2];
 static void *play(void *arg) {
     long me = (long)arg;
     for (int n = 0; n < TURNS; n++) {
-        while (__atomic_load_n(&ball[me], __ATOMIC_ACQUIRE) == 0) { futex_wait(&ball[me], 0, -1); }
+        while (__atomic_load_n(&ball[me], __ATOMIC_ACQUIRE) == 0) {
+            CHECK(futex_wait(&ball[me], 0, 10000 * MS) != -ETIMEDOUT);
+        }
         __atomic_store_n(&ball[me], 0, __ATOMIC_RELAXED);
         __atomic_store_n(&ball[!me], 1, __ATOMIC_RELEASE);
         futex_wake(&ball[!me], 1);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <thread.h>
 
-enum { MANY = 64, THREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD };
+enum { MANY = 64, THREAD_FLAGS = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD };
 
 static struct thread *begin(void *(*fn)(void *), void *arg) {
     struct thread *t = NULL;
@@ -328,8 +328,9 @@ static void *wait_for_child(void *arg) {
     return arg;
 }
 
-static void *(*const lives[])(void *) = {spin, sleep_long, wait_for_word, wait_long_for_word, wait_for_byte, fault, fork_on,
-                                         start_on, wait_for_child};
+static void *(*const lives[])(void *) = {spin,          sleep_long, wait_for_word, wait_long_for_word,
+                                         wait_for_byte, fault,      fork_on,       start_on,
+                                         wait_for_child};
 
 static void live_all_lives(int from, int n) {
     for (int i = 0; i < n; i++) { begin(lives[(from + i) % COUNT(lives)], NULL); }
@@ -454,6 +455,25 @@ static void all_may_end_at_once(void) {
             ksys_exit(i);
         }
         CHECK_EQ(reap(pid), EXITED(i));
+    }
+}
+
+static void nap_shortly(void *arg) {
+    (void)arg;
+    nap(2 * MS);
+    ksys_exit(0);
+}
+
+// What joining rests on: at a thread's end its word is 0, and who waits for that is told.
+static void the_end_of_a_thread_wakes(void) {
+    static uint32_t alive;
+    for (int i = 0; i < 10; i++) {
+        long tid = clone_run(THREAD_FLAGS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID, child_stack + sizeof child_stack,
+                             &alive, NULL, &alive, nap_shortly, NULL);
+        CHECK(tid > 0);
+        long got = futex_wait(&alive, (uint32_t)tid, 5000 * MS);
+        CHECK(got == 0 || got == -EAGAIN);
+        CHECK_EQ(__atomic_load_n(&alive, __ATOMIC_ACQUIRE), 0);
     }
 }
 
@@ -715,6 +735,30 @@ static void who_waits_in_vfork_can_be_killed(void) {
     gate_post(&hold);
 }
 
+// Within five seconds, or it is killed.
+static int reap_soon(int pid) {
+    int status = -1;
+    for (int64_t until = now_ns() + 5000 * MS; now_ns() < until; nap(MS)) {
+        if (ksys_wait4(pid, &status, WNOHANG, NULL) == pid) { return status; }
+    }
+    ksys_kill(pid, SIGKILL);
+    return reap(pid);
+}
+
+static void vfork_wakes_its_parent(void) {
+    for (int i = 0; i < 4; i++) {
+        in = gate_new();
+        int pid = spawn();
+        if (pid == 0) {
+            clone_run(CLONE_VFORK | CLONE_VM | SIGCHLD, child_stack + sizeof child_stack, NULL, NULL, NULL,
+                      i & 1 ? exec_cat : nap_and_set, NULL);
+            leave();
+        }
+        CHECK_EQ(reap_soon(pid), 0);
+        gate_free(&in);
+    }
+}
+
 static void *vfork_thread(void *arg) {
     static char stacks[8][4096] __attribute__((aligned(16)));
     for (int i = 0; i < 10; i++) {
@@ -738,10 +782,10 @@ static const struct test tests[] = {
     TEST(fork_writes_numbers_where_they_belong), TEST(descriptors_and_directory_are_shared),
     TEST(sharing_goes_by_flag), TEST(a_file_in_use_outlives_its_descriptor), TEST(a_table_stands_many_hands),
     TEST(exit_group_ends_all), TEST(kill_ends_all), TEST(a_fault_or_a_signal_ends_all), TEST(the_leader_may_go_first),
-    TEST(children_of_all_threads_get_a_parent), TEST(all_may_end_at_once), TEST(exec_from_any_thread_leaves_one),
+    TEST(children_of_all_threads_get_a_parent), TEST(all_may_end_at_once), TEST(the_end_of_a_thread_wakes), TEST(exec_from_any_thread_leaves_one),
     TEST(exec_when_the_leader_has_gone), TEST(one_of_many_execs_wins), TEST(a_failed_exec_ends_nobody),
     TEST(fork_is_a_snapshot_of_one_moment), TEST(several_threads_break_one_page_once), TEST(all_threads_fork_at_once),
-    TEST(vfork_waits_for_exit), TEST(vfork_waits_for_exec_and_no_longer), TEST(who_waits_in_vfork_can_be_killed),
+    TEST(vfork_waits_for_exit), TEST(vfork_wakes_its_parent), TEST(vfork_waits_for_exec_and_no_longer), TEST(who_waits_in_vfork_can_be_killed),
     TEST(vfork_from_threads)};
 
 int main(int argc, char **argv) {
