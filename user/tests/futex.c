@@ -237,7 +237,9 @@ static void *play(void *arg) {
     long me = (long)arg;
     for (int n = 0; n < TURNS; n++) {
         while (__atomic_load_n(&ball[me], __ATOMIC_ACQUIRE) == 0) {
-            CHECK(futex_wait(&ball[me], 0, 10000 * MS) != -ETIMEDOUT);
+            bool lost = futex_wait(&ball[me], 0, 10000 * MS) == -ETIMEDOUT;
+            CHECK(!lost);
+            if (lost) { leave(); }
         }
         __atomic_store_n(&ball[me], 0, __ATOMIC_RELAXED);
         __atomic_store_n(&ball[!me], 1, __ATOMIC_RELEASE);
