@@ -86,7 +86,6 @@ static void drop(struct thread *t) {
 static long start(struct thread *t) {
     int tid = t->tid;
     struct vfork *vfork = t->vfork;
-    COUNT(forks);
     runq_add(t);  // t may be gone when this returns
     if (vfork) { vfork_wait(vfork); }
     return tid;
@@ -115,6 +114,7 @@ static long new_process(struct thread *self, const struct clone *how) {
     memcpy(child->name, parent->name, sizeof(child->name));
     tell_parent(how, t->tid);
     u64 flags = spin_lock_irq(&parent->children_lock);
+    COUNT(forks);
     list_add_tail(&parent->children, &child->sibling);  // R1: from here on it can be waited for
     spin_unlock_irq(&parent->children_lock, flags);
     return start(t);

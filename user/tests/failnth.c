@@ -154,7 +154,8 @@ static void exit_at_once(void *unused) {
 
 static long do_vfork(void) {
     char *stack = shared + 4 * PAGE;
-    long pid = clone_run(CLONE_VFORK | CLONE_VM | CLONE_FS | SIGCHLD, stack - 1024, NULL, NULL, NULL, exit_at_once, NULL);
+    const long flags = CLONE_VFORK | CLONE_VM | CLONE_FS | SIGCHLD;
+    long pid = clone_run(flags, stack - 1024, NULL, NULL, NULL, exit_at_once, NULL);
     if (pid > 0) { CHECK_EQ(reap((int)pid), 0); }
     return pid < 0 ? pid : 0;
 }
