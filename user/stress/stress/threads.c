@@ -52,7 +52,8 @@ static int work_together(void) {
     if (pid == 0) { _exit(0); }
     for (int i = 0; i < n; i++) { bad += thread_join(t[i], NULL) != 0; }
     bad += pid > 0 && reap_child(pid) != 0;
-    for (int i = 0; i < n * team.p->pages; i++) { bad += tag_check(team.base, i, i / team.p->pages, i % team.p->pages); }
+    int slice = team.p->pages;
+    for (int i = 0; i < n * slice; i++) { bad += tag_check(team.base, i, i / slice, i % slice); }
     return bad + (team.sum != n * (n - 1) / 2);
 }
 
