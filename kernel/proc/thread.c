@@ -122,8 +122,10 @@ bool thread_alone(void) {
     struct proc *p = t->proc;
     u64 flags = spin_lock_irq(&p->threads_lock);
     bool ok = !read_once(t->killed), wait = ok && p->nthreads > 1;  // under the lock that kills take
-    p->exec = wait;
-    if (wait) { thread_kill_others(t); }
+    if (wait) {
+        p->exec = true;  // and not false for one that comes second: it has been killed by the first
+        thread_kill_others(t);
+    }
     spin_unlock_irq(&p->threads_lock, flags);
 #ifdef MUTANT_exec_with_siblings  // "they have been told"
     wait = false;
