@@ -122,6 +122,9 @@ bool thread_alone(void) {
     struct proc *p = t->proc;
     u64 flags = spin_lock_irq(&p->threads_lock);
     bool ok = !read_once(t->killed), wait = ok && p->nthreads > 1;  // under the lock that kills take
+#ifdef MUTANT_second_exec_forgets  // "whether we wait"
+    p->exec = wait;
+#endif
     if (wait) {
         p->exec = true;  // and not false for one that comes second: it has been killed by the first
         thread_kill_others(t);
