@@ -63,8 +63,10 @@ static void backtrace(u64 pc, u64 fp) {
 
 static void show_hart(struct hart *h, u64 pc, u64 fp) {
     struct proc *p = h->current ? h->current->proc : NULL;
-    say("hart %u: %s, pid %d (%s), %u locks held", h->index, h->current == h->idle ? "idle" : "running",
-        p ? p->pid : 0, p ? p->name : "kernel", h->nheld);
+    say("hart %u: %s, pid %d (%s), ", h->index, h->current == h->idle ? "idle" : "running",
+        p ? p->id.number : 0, p ? p->name : "kernel");
+    if (p && p->id.number != h->current->tid) { say("thread %d, ", h->current->tid); }
+    say("%u locks held", h->nheld);
     for (u32 i = 0; i < MIN(h->nheld, HELD_MAX); i++) {
         say("%s %s %p", i ? "," : ":", lock_rank_name[h->held[i]->rank], (void *)h->held[i]);
     }

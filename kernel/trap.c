@@ -85,7 +85,7 @@ static noinline void die(const struct trapframe *tf, int error) {
         COUNT(ooms);
         signal = SIGKILL;
     }
-    kprintf("kine: pid %d (%s): %s%s, address 0x%lx, pc 0x%lx\n", proc_self()->pid, proc_self()->name,
+    kprintf("kine: pid %d (%s): %s%s, address 0x%lx, pc 0x%lx\n", proc_self()->id.number, proc_self()->name,
             cause < ARRAY_LEN(causes) ? causes[cause] : "unknown trap",
             error == -ENOMEM ? " and out of memory" : "", value, tf->sepc);
     proc_kill(proc_self(), signal);
@@ -109,7 +109,7 @@ SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
     inject_slow();
     if (likely(is_page_fault(cause, &access))) {
         irq_enable();
-        int error = page_fault(proc_self()->as, value, access);
+        int error = page_fault(as_self(), value, access);
         if (unlikely(error)) { die((struct trapframe *)this_hart()->kernel_sp, error); }
         irq_disable();
     } else {
@@ -132,9 +132,9 @@ void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
     bool faulted = is_page_fault(cause, &access);
     if (!fixup || (!faulted && value >= USER_TOP)) { panic_trap(tf, cause, value); }
     int error = -EFAULT;
-    if (faulted && proc_self()->as) {
+    if (faulted && as_self() && !uaccess_is_peek(tf->sepc)) {
         if (tf->sstatus & SSTATUS_SPIE) { irq_enable(); }
-        error = page_fault(proc_self()->as, value, access);
+        error = page_fault(as_self(), value, access);
         irq_disable();
     }
     if (error) {

@@ -11,7 +11,7 @@ import re
 from orders import code
 
 SUM = re.compile(r"\b[SM]STATUS_SUM\b|1u?l* *<< *18\b|\b0x40000u?l*\b|"
-                 r"\b(?:__\w+?_)?uaccess_(?:copy|begin|end|failed)\b")
+                 r"\b(?:__\w+?_)?uaccess_(?:copy|begin|end|failed|peek\w*)\b")
 FRAME = re.compile(r"\b(frame_kva|pa_to_kva|as_populate)\(|\b(DIRECT_BASE)\b")
 BEGIN = re.compile(r"#define (\w+)|\w[^;={}()]*?\b(\w+)\(")  # a macro without arguments, too: a number is a sight
 BEGIN_ASSEMBLY = re.compile(r"#define (\w+)|([a-z]\w*):")
@@ -19,6 +19,9 @@ DOOR = "riscv/uaccess.S"
 
 DOORS = {
     ("mm/uaccess.c", "uaccess_copy", "SUM"): "declares the door",
+    ("mm/uaccess.c", "uaccess_peek", "SUM"): "declares the door",
+    ("mm/uaccess.c", "peek_in", "SUM"): "checks the range, then takes the door",
+    ("mm/uaccess.c", "uaccess_is_peek", "SUM"): "asks whether a fault is the door's",
     ("mm/uaccess.c", "copy_in", "SUM"): "checks the range, then takes the door",
     ("mm/uaccess.c", "copy_out", "SUM"): "checks the range, then takes the door",
     ("mm/uaccess.c", "uaccess_fixup", "SUM"): "asks whether a fault is the door's",
@@ -26,6 +29,7 @@ DOORS = {
     ("trap.c", "trap_from_kernel", "SUM"): "takes it away from whatever comes in between",
     ("sync/kasan.c", "__real_uaccess_copy", "SUM"): "declares the door",
     ("sync/kasan.c", "__wrap_uaccess_copy", "SUM"): "looks at the kernel's side, then takes the door",
+    ("proc/clone_flags.h", "CLONE_SYSVSEM", "SUM"): "a flag of clone that has the same value",
     ("config.h", "DIRECT_BASE", "DIRECT_BASE"): "its number",
     ("riscv/entry.S", "too_late", "DIRECT_BASE"): "finds its hart while the MMU is off",
     ("boot.c", "boot_main", "pa_to_kva"): "device tree and archive, which no user has",

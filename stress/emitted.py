@@ -30,9 +30,11 @@ TRANSLATION = re.compile(r"^\s*[0-9a-f]+:\s+(s[a-z]*\.vma\S*\b.*|csrr?[wsc]i?\s.
 # "fence" alone: everything before, everything behind. ">" is fence iorw,ow, the compiler's release.
 EXPECTED = {
     "as: as_destroy": "fence",
+    "as: as_put": "> amoadd.w fence",
     "as: as_switch": "amoor.d fence sfence.vma fence.i > amoand.d",
     "boot: hart_online": "> amoadd.w",
     "fault: break_shared": "amoswap.d > amoswap.d > amoadd.w fence",  # with the shootdown as a call, and a put
+    "file: fd_table_shared": "fence",
     "file: file_put": "> amoadd.w fence",
     "region: region_put": "> amoadd.w fence",
     "region: region_replace": "> amoswap.d",
@@ -47,7 +49,7 @@ EXPECTED = {
     "pagetable: let_go": "> amoadd.w > amoswap.w fence > amoswap.w",  # frame_put, the lock
     "pagetable: pt_set": "> amoswap.d",
     "pipe: pipe_close": "lr.w.aq sc.w > amoswap.w > amoadd.w fence amoadd.d > amoadd.w fence",  # mutex, ends, put
-    "proc: proc_kill": "lr.w.aq sc.w.rl amoor.w fence",
+    "thread: thread_kill": "amoor.w fence",
     "runq: runq_add": "amoswap.w.aq > amoswap.w fence",
     "runq: runq_wait": "amoor.d amoswap.w fence amoswap.w amoand.d",
     "sched: finish": "lr.w.aq sc.w.rl amoswap.w amoor.w",
@@ -56,6 +58,7 @@ EXPECTED = {
     "sched: unpark": "fence lr.w.aq sc.w.rl lr.w.aq sc.w.rl",
     "spin: spin_wait": "amoswap.w.aq",
     "sys_proc: set_affinity": "> amoor.w",
+    "tlb: tlb_fence_text": "fence.i fence fence",
     "tlb: shoot": "amoswap.w > amoor.d fence",
     "tlb: tlb_serve": "amoswap.d.aq > amoadd.w",
     "tlb: tlb_shootdown": "fence fence",

@@ -121,6 +121,18 @@ bool timer_sleep_until(u64 deadline) {
     return time_now() < deadline;
 }
 
+void timer_park(u64 deadline) {
+    struct timer_queue *q = this_hart()->timers;
+    struct sleeper s = {.deadline = deadline, .thread = park_self()};
+    u64 flags = spin_lock_irq(&q->lock);
+    insert(q, &s);
+    spin_unlock_irq(&q->lock, flags);
+    park();
+    flags = spin_lock_irq(&q->lock);
+    if (s.queued) { leave(q, &s); }
+    spin_unlock_irq(&q->lock, flags);
+}
+
 u64 timer_nanoseconds(void) {
     u64 now = time_now(), hz = machine.timebase;
     return now / hz * 1000000000 + now % hz * 1000000000 / hz;

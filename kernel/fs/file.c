@@ -8,6 +8,8 @@
 #include "sync/refcount.h"
 
 struct fd_table {
+    struct spin lock;  // of all, while there are several users
+    u32 users;         // (a) threads
     u32 top;  // descriptors at and above are closed
     u64 cloexec[FD_MAX / 64];
     struct file *file[FD_MAX];
@@ -39,29 +41,61 @@ void file_put(struct file *f) {
     cache_free(&file_cache, f);
 }
 
+static void table_init(struct fd_table *t) {
+    spin_init(&t->lock, RANK_FILES);
+    t->users = 1;
+}
+
 struct fd_table *fd_table_create(void) {
     struct fd_table *t = cache_alloc(&table_cache);
-    if (t) { memset(t, 0, sizeof(*t)); }
+    if (t) {
+        memset(t, 0, sizeof(*t));
+        table_init(t);
+    }
     return t;
+}
+
+// ---- tables of several threads ----
+
+bool fd_table_shared(struct fd_table *t) {
+    return atomic_load_acquire(&t->users) != 1;  // pairs with fd_table_put: what those who have left did
+}
+
+// True, and locked, if it is shared.
+static bool enter(struct fd_table *t) {
+    bool shared = fd_table_shared(t);
+    if (unlikely(shared)) { spin_lock(&t->lock); }
+    return shared;
+}
+
+static void leave(struct fd_table *t, bool shared) {
+    if (unlikely(shared)) { spin_unlock(&t->lock); }
+}
+
+void fd_table_get(struct fd_table *t) { atomic_add_relaxed(&t->users, 1u); }
+
+void fd_table_put(struct fd_table *t) {
+    if (atomic_sub_release(&t->users, 1u) != 1) { return; }  // pairs with the last one, and fd_table_shared
+    atomic_fence_acquire();
+    for (u32 i = 0; i < t->top; i++) {
+        if (t->file[i]) { file_put(t->file[i]); }
+    }
+    cache_free(&table_cache, t);
 }
 
 struct fd_table *fd_table_copy(struct fd_table *from) {
     struct fd_table *t = cache_alloc(&table_cache);
     if (!t) { return NULL; }
+    table_init(t);
+    bool shared = enter(from);
     t->top = from->top;
     memcpy(t->cloexec, from->cloexec, sizeof(t->cloexec));
     for (u32 i = 0; i < t->top; i++) {
         t->file[i] = from->file[i];
         if (t->file[i]) { file_get(t->file[i]); }
     }
+    leave(from, shared);
     return t;
-}
-
-void fd_table_free(struct fd_table *t) {
-    for (u32 i = 0; i < t->top; i++) {
-        if (t->file[i]) { file_put(t->file[i]); }
-    }
-    cache_free(&table_cache, t);
 }
 
 void fd_table_close_on_exec(struct fd_table *t) {
@@ -70,10 +104,26 @@ void fd_table_close_on_exec(struct fd_table *t) {
     }
 }
 
-struct file *fd_file(struct fd_table *t, int fd) {
+// ---- descriptors ----
+
+// => entered
+static struct file *look_up(struct fd_table *t, int fd) {
     return (u32)fd < t->top ? t->file[fd] : NULL;
 }
 
+struct fd fd_get(struct fd_table *t, int fd) {
+    bool shared = enter(t);
+    struct file *f = look_up(t, fd);
+#ifdef MUTANT_fd_uncounted  // "it is open, or it would not be here"
+    leave(t, shared);
+    return (struct fd){f, false};
+#endif
+    if (unlikely(shared) && f) { file_get(f); }
+    leave(t, shared);
+    return (struct fd){f, shared && f};
+}
+
+// => entered
 static void set(struct fd_table *t, u32 fd, struct file *f, bool cloexec) {
     while (t->top <= fd) { t->file[t->top++] = NULL; }
     t->file[fd] = f;
@@ -83,7 +133,8 @@ static void set(struct fd_table *t, u32 fd, struct file *f, bool cloexec) {
     t->cloexec[fd / 64] = (t->cloexec[fd / 64] & ~(1ul << fd % 64)) | (u64)cloexec << fd % 64;
 }
 
-long fd_install(struct fd_table *t, struct file *f, bool cloexec) {
+// => entered
+static long install(struct fd_table *t, struct file *f, bool cloexec) {
 #ifdef MUTANT_one_too_many
     const u32 last = FD_MAX;
 #else
@@ -95,43 +146,63 @@ long fd_install(struct fd_table *t, struct file *f, bool cloexec) {
             return fd;
         }
     }
-    file_put(f);
     return -EMFILE;
 }
 
+long fd_install(struct fd_table *t, struct file *f, bool cloexec) {
+    bool shared = enter(t);
+    long fd = install(t, f, cloexec);
+    leave(t, shared);
+    if (fd < 0) { file_put(f); }
+    return fd;
+}
+
 long fd_close(struct fd_table *t, int fd) {
-    struct file *f = fd_file(t, fd);
+    bool shared = enter(t);
+    struct file *f = look_up(t, fd);
+    if (f) {
+        set(t, fd, NULL, false);
+        while (t->top && !t->file[t->top - 1]) { t->top--; }
+    }
+    leave(t, shared);
     if (!f) { return -EBADF; }
-    set(t, fd, NULL, false);
-    while (t->top && !t->file[t->top - 1]) { t->top--; }
-    file_put(f);
+    file_put(f);  // may sleep
     return 0;
 }
 
 long fd_dup(struct fd_table *t, int fd) {
-    struct file *f = fd_file(t, fd);
+    bool shared = enter(t);
+    struct file *f = look_up(t, fd);
+    long result = -EBADF;
 #ifndef MUTANT_dup_of_nothing
-    if (!f) { return -EBADF; }
+    if (f)
 #endif
-    file_get(f);
-    return fd_install(t, f, false);
+    {
+        result = install(t, f, false);
+        if (result >= 0) { file_get(f); }
+    }
+    leave(t, shared);
+    return result;
 }
 
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec) {
     if (from == to) { return -EINVAL; }
-    struct file *f = fd_file(t, from);
 #ifdef MUTANT_signed_fd  // -1 is below 128
-    if (!f || to >= FD_MAX) {
+    if (to >= FD_MAX) {
 #else
-    if (!f || (u32)to >= FD_MAX) {
+    if ((u32)to >= FD_MAX) {
 #endif
         return -EBADF;
     }
-    file_get(f);
-    struct file *old = fd_file(t, to);
-    set(t, to, f, cloexec);
-    if (old) { file_put(old); }
-    return to;
+    bool shared = enter(t);
+    struct file *f = look_up(t, from), *old = look_up(t, to);
+    if (f) {
+        file_get(f);
+        set(t, to, f, cloexec);
+    }
+    leave(t, shared);
+    if (f && old) { file_put(old); }
+    return f ? to : -EBADF;
 }
 
 void file_open_console(struct fd_table *t) {

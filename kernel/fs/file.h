@@ -2,8 +2,10 @@
 // file.h - open files, tables of descriptors, and the tree of inodes they come from.
 //
 // Seam       a file system provides inodes; the system calls see only this header.
-// Locking    a file's count is atomic; its offset is under file->lock; a descriptor table belongs to
-//            one process and its thread. Inodes of the initramfs never change, so they need no lock.
+// Locking    a file's count is atomic; its offset is under file->lock. A table of descriptors that has one user
+//            belongs to that thread, and only it can make it two: no lock is taken then. A shared one is under
+//            its lock, and who uses a file of it has a count of its own: a sibling may close the descriptor.
+//            Inodes of the initramfs never change, so they need no lock.
 #pragma once
 #include "mm/backing.h"
 #include "sync/mutex.h"
@@ -12,6 +14,7 @@
 #define NAME_BYTES 128
 
 struct file;
+struct fd_table;
 struct inode;
 
 // Move up to n bytes between user memory and the file. => the file is open for that
@@ -44,12 +47,23 @@ struct file *file_new(const struct file_ops *ops, struct inode *inode, u32 flags
 void file_get(struct file *f);
 void file_put(struct file *f);
 
+// A file in use by a call; `counted`: its table was shared when it was looked up.
+struct fd {
+    struct file *file;  // NULL: not open
+    bool counted;
+};
+struct fd fd_get(struct fd_table *t, int fd);
+static inline void fd_put(struct fd f) {
+    if (unlikely(f.counted)) { file_put(f.file); }
+}
+
 // Descriptor tables. All return a descriptor or 0, or -errno.
 struct fd_table *fd_table_create(void) must_check;
 struct fd_table *fd_table_copy(struct fd_table *t) must_check;  // NULL: no memory
-void fd_table_free(struct fd_table *t);
+void fd_table_get(struct fd_table *t);  // one user more. => the caller is one
+void fd_table_put(struct fd_table *t);  // the last one's closes all
+bool fd_table_shared(struct fd_table *t);  // => the caller is a user
 void fd_table_close_on_exec(struct fd_table *t);
-struct file *fd_file(struct fd_table *t, int fd);  // NULL: not open. Valid while fd stays open
 long fd_install(struct fd_table *t, struct file *f, bool cloexec);  // keeps or puts the caller's f
 long fd_close(struct fd_table *t, int fd);
 long fd_dup(struct fd_table *t, int fd);

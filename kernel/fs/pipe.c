@@ -66,13 +66,13 @@ static long pipe_read(struct file *f, uaddr buf, usize n) {
     char *bytes = frame_kva(p->frame);
     long done = 0, error = 0;
 #ifdef MUTANT_abba_pipe  // the address space first, "so that buf cannot go away"
-    mutex_lock(&proc_self()->as->lock);
+    mutex_lock(&as_self()->lock);
     mutex_lock(&p->lock);
     mutex_unlock(&p->lock);
-    mutex_unlock(&proc_self()->as->lock);
+    mutex_unlock(&as_self()->lock);
 #endif
 #ifdef MUTANT_W21  // looked up once, kept while it sleeps, and written by its physical address
-    void *pinned = as_populate(proc_self()->as, buf);
+    void *pinned = as_populate(as_self(), buf);
     if (pinned && n <= PAGE_SIZE - buf % PAGE_SIZE) {
         mutex_lock(&p->lock);
         for (bool some = await_data(p); some && (usize)done < n && p->tail != p->head; done++) {

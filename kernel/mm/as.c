@@ -9,6 +9,7 @@
 #include "mm/tlb.h"
 #include "mm/unmap.h"
 #include "riscv/hart.h"
+#include "sync/refcount.h"
 
 struct cache as_cache, region_cache;
 
@@ -20,7 +21,7 @@ void as_init(void) {
 struct as *as_create(void) {
     struct as *as = cache_alloc(&as_cache);
     if (!as) { return NULL; }
-    *as = (struct as){.root = pt_alloc(PT_LEVELS - 1)};
+    *as = (struct as){.root = pt_alloc(PT_LEVELS - 1), .users = 1};
     if (!as->root) {
         cache_free(&as_cache, as);
 #ifdef MUTANT_freed_twice  // by whoever notices, and by the exit of all errors
@@ -70,6 +71,14 @@ void as_retire_map(struct as *as, struct region_node *old) {
 
 void as_forget_maps(struct as *as) {
     while (as->nold_maps) { region_put(as->old_maps[--as->nold_maps]); }
+}
+
+void as_get(struct as *as) { refcount_get(&as->users); }
+
+// A hart has a space in satp only while it runs a thread that uses it, so each user's harts have left
+// before its put: a thread is queued elsewhere after its hart has switched (sched.c, finish).
+void as_put(struct as *as) {
+    if (refcount_put(&as->users)) { as_destroy(as); }
 }
 
 // The new space's bit is set before its root is in satp, the old one's cleared after its last

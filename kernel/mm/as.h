@@ -19,6 +19,8 @@ struct as {
     pte_t *table;        // the root, where the kernel sees it
     struct region_node *map;  // (a) written under the lock
     u64 harts;           // (a) bit i: hart i may hold translations
+    u32 users;           // (a) threads, and whoever builds it: as_put
+    u32 audited;         // the last audit that has seen it
     // (lock)
     cacheline_aligned struct mutex lock;
     u64 brk_start, brk;
@@ -30,6 +32,9 @@ void as_init(void);  // boot: the caches
 struct as *as_create(void) must_check;  // empty; NULL: no memory. For audits it is the caller's, until ...
 void as_adopt(struct as *as);           // ... it is a process's from now on
 void as_destroy(struct as *as);         // => no hart uses it (S3: harts == 0), nor does a process
+void as_get(struct as *as);             // one user more. => the caller is one, or has it from one
+// The last one's destroys it. => the caller's thread has left it (as_switch) if it was ever in it
+void as_put(struct as *as);
 // Make `as` (NULL: none, the kernel's own root) the one that this hart translates by.
 void as_switch(struct as *as);
 

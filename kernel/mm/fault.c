@@ -65,9 +65,8 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
         frame_release(f);
         return -EFAULT;
     }
-    ghost_fill(f);
 #ifndef MUTANT_fill_without_fence_i
-    if (r.prot & PROT_EXEC) { tlb_new_text(as); }
+    if (r.prot & PROT_EXEC) { tlb_fence_text(as, f); }
 #endif
     if (zero) {
         COUNT(zero_fills);

@@ -19,13 +19,9 @@
 #include "sync/park.h"
 #include "sync/point.h"
 
-// Of a request: no pages, but text; or no more than an answer.
-#define TEXT (~0ul - 1)
-#define NOTHING ~0ul
-
 static void fence_range(u64 va, u64 pages) {
-    if (pages >= TEXT) {
-        if (pages == TEXT) { fence_i(); }
+    if (pages >= TLB_TEXT) {
+        if (pages == TLB_TEXT) { fence_i(); }
         return;
     }
     if (pages == 0 || pages > TLB_PAGES_MAX) {
@@ -99,19 +95,24 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
 }
 
 u64 tlb_others(struct as *as) {
-    atomic_fence_full();  // what was published before the mask: pairs with as_switch
+    atomic_fence_full();  // what was published, or filled, before the mask: pairs with as_switch
     return atomic_load_acquire(&as->harts) & ~(1ul << this_hart()->index);
 }
 
-void tlb_new_text(struct as *as) {
-    u64 others = tlb_others(as);
+void tlb_fence_text(struct as *as, u32 f) {
+    (void)f;
+    ghost_text(f);
     fence_i();
-    if (others) { shoot(others, 0, TEXT); }
+    u64 others = tlb_others(as);
+#ifdef MUTANT_text_fenced_here  // "the others have never seen it"
+    return;
+#endif
+    if (unlikely(others)) { shoot(others, 0, TLB_TEXT); }
 }
 
 void tlb_sync(struct as *as) {
     u64 others = tlb_others(as);
-    if (others) { shoot(others, 0, NOTHING); }
+    if (others) { shoot(others, 0, TLB_NOTHING); }
 }
 
 void tlb_shootdown_kernel(u64 va, u64 pages) {

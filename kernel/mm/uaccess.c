@@ -7,6 +7,8 @@
 #include "sync/lockdep.h"
 
 int uaccess_copy(void *d, const void *s, usize n);
+int uaccess_peek(u32 *d, uaddr s);
+extern char uaccess_peek_begin[], uaccess_peek_end[];
 extern char uaccess_begin[], uaccess_end[], uaccess_failed[];
 
 static bool user_range(uaddr a, usize n) { return a < USER_TOP && n <= USER_TOP - a; }
@@ -64,6 +66,13 @@ long copy_in_string(char *d, uaddr s, usize n) {
     return -ENAMETOOLONG;
 }
 
+int peek_in(u32 *d, uaddr s) {
+    return user_range(s, sizeof(*d)) && !(s % sizeof(*d)) ? uaccess_peek(d, s) : -EFAULT;
+}
+
+bool uaccess_is_peek(u64 pc) { return pc >= (u64)uaccess_peek_begin && pc < (u64)uaccess_peek_end; }
+
 u64 uaccess_fixup(u64 pc) {
-    return pc >= (u64)uaccess_begin && pc < (u64)uaccess_end ? (u64)uaccess_failed : 0;
+    bool ours = (pc >= (u64)uaccess_begin && pc < (u64)uaccess_end) || uaccess_is_peek(pc);
+    return ours ? (u64)uaccess_failed : 0;
 }

@@ -14,6 +14,9 @@ int copy_out(uaddr d, const void *s, usize n) must_check;
 int zero_out(uaddr d, usize n) must_check;
 // Copy a string with its NUL, at most n bytes. Its length without it, or -EFAULT, -ENAMETOOLONG.
 long copy_in_string(char *d, uaddr s, usize n) must_check;
+// The aligned word at s, if it is there: 0 or -EFAULT, and no fault is resolved. => may hold spinlocks
+int peek_in(u32 *d, uaddr s) must_check;
 
 // For trap.c: where to go on after a failed access, or 0 if pc is not an access to user memory.
 u64 uaccess_fixup(u64 pc);
+bool uaccess_is_peek(u64 pc);  // whose faults nobody resolves

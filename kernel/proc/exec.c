@@ -170,44 +170,76 @@ static long build(struct image *im, struct inode *file, uaddr argv, uaddr envp) 
     frame_t words = im->as ? frame_alloc(FRAME_KERNEL) : FRAME_NONE;
     long error = -ENOMEM;
     if (words) {
+        struct thread *t = thread_self();
+        t->building = im->as;  // a sibling may keep us waiting: the audit will ask whose this is
+        t->building_frame = words;
         error = load(im, file);
         error = error ? error : build_stack(im, argv, envp, frame_kva(words));
+        t->building = NULL;
+        t->building_frame = 0;
         frame_release(words);
     }
-    if (error && im->as) { as_destroy(im->as); }
+    if (error && im->as) { as_put(im->as); }
     return error;
 }
 
-static void become(struct proc *p, struct image *im, const char *path) {
-    struct as *old = p->as;
+static void become(struct thread *t, struct image *im, const char *path) {
+    struct proc *p = t->proc;
     im->as->brk_start = im->as->brk = im->brk;
-    p->as = im->as;
     as_adopt(im->as);
-    as_switch(im->as);
-    if (old) { as_destroy(old); }
-    fd_table_close_on_exec(p->files);
+    thread_leave_space(im->as);
+    fd_table_close_on_exec(t->files);
     const char *name = path;
     for (const char *c = path; *c; c++) { name = *c == '/' ? c + 1 : name; }
     strlcpy(p->name, name, sizeof(p->name));
-    p->thread->fp_used = false;
-    struct trapframe *tf = thread_trapframe(p->thread);
+    t->fp_used = false;
+    struct trapframe *tf = thread_trapframe(t);
     memset(tf, 0, sizeof(*tf));
     tf->sp = im->sp;
     tf->sepc = im->entry;
-    atomic_or_relaxed(&p->thread->work, WORK_NEW_FRAME);
+    atomic_or_relaxed(&t->work, WORK_NEW_FRAME);
     tf->sstatus = SSTATUS_SPIE;
     COUNT(execs);
+}
+
+// A table of descriptors of our own: no other process is to see what is closed now.
+static long own_files(struct thread *t) {
+    if (!fd_table_shared(t->files)) { return 0; }
+    struct fd_table *copy = fd_table_copy(t->files);
+    if (!copy) { return -ENOMEM; }
+    fd_table_put(t->files);
+    t->files = copy;
+    return 0;
+}
+
+// All that can fail has not failed: from here on there is no way back but death.
+static long take_over(struct thread *t, struct image *im, const char *path) {
+    t->building = im->as;
+    bool alone = thread_alone();
+    t->building = NULL;
+    if (!alone) {
+        as_put(im->as);
+        return -EINTR;
+    }
+    pid_take_over(t);
+    thread_sweep(t->proc);
+    become(t, im, path);
+    return 0;
 }
 
 long proc_exec(uaddr user_path, uaddr argv, uaddr envp) {
     char path[PATH_BYTES];
     struct image im = {0};
     struct inode *file;
+    struct thread *t = thread_self();
     long n = copy_in_string(path, user_path, sizeof(path));
-    long error = n < 0 ? n : inode_find(proc_self()->cwd, path, &file);
+    long error = n < 0 ? n : inode_find(cwd_of(t), path, &file);
     if (error) { return error; }
     if (!inode_is_file(file) || !(file->mode & 0111)) { return -EACCES; }
     error = build(&im, file, argv, envp);
-    if (!error) { become(proc_self(), &im, path); }
+    if (error) { return error; }
+    error = own_files(t);
+    if (!error) { return take_over(t, &im, path); }
+    as_put(im.as);
     return error;
 }

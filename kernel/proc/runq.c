@@ -88,7 +88,7 @@ static struct hart *home(struct thread *t, u64 allowed) {
 #endif
     if (allowed >> t->hart & 1) { return harts[t->hart]; }
     if (!(allowed & harts_all())) {
-        panic("thread of pid %d may run nowhere: affinity %lx", t->proc->pid, allowed);
+        panic("thread of pid %d may run nowhere: affinity %lx", t->proc->id.number, allowed);
     }
     return harts[bits_lowest(allowed)];
 }

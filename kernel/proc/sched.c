@@ -44,7 +44,7 @@ static void finish(struct thread *prev) {
         runq_add(prev);
         return;
     case THREAD_DEAD:
-        proc_bury(prev);
+        thread_bury(prev);
         return;
     }
 }
@@ -65,7 +65,7 @@ static void switch_to(struct thread *next) {
     }
     ghost_stack(next->stack);
     atomic_store_relaxed(&next->state, THREAD_RUNNING);
-    as_switch(next->proc ? next->proc->as : NULL);
+    as_switch(next->as);
     COUNT(switches);
     race_switch(prev, next);
     prev = context_switch(&prev->context, &next->context, prev);
@@ -136,11 +136,10 @@ void unpark(struct thread *t) {
 }
 
 bool park_killed(void) {
-    struct proc *p = thread_self()->proc;
 #ifndef MUTANT_park_unfenced  // "the queue's lock is let go in between"
-    atomic_fence_full();  // our announcement before the look: pairs with proc_kill
+    atomic_fence_full();  // our announcement before the look: pairs with thread_kill
 #endif
-    return p && read_once(p->kill_signal);
+    return read_once(thread_self()->killed);
 }
 
 // ---- the edges: user mode, idle, tick ----
@@ -159,7 +158,7 @@ void sched_user_work(void) {
     while ((work = atomic_swap_acquire(&t->work, 0u)) || quiesce_asked()) {
         irq_enable();
         if (quiesce_asked()) { quiesce_stand(); }
-        if (park_killed()) { proc_exit(read_once(t->proc->kill_signal)); }
+        if (park_killed()) { thread_exit(0); }
         sched_obey_affinity();
         if (work & WORK_RESCHED) { sched_yield(); }
         irq_disable();

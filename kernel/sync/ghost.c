@@ -160,13 +160,12 @@ static void came(u32 t, u64 va, u64 e) {
     adopt(t, va, e);
 }
 
-void ghost_filled(u32 f) { ghost_pages[f].filled = ++now; }
-
 void ghost_changed(u64 *at, u64 old) {
     const struct ghost_page *t = &ghost_pages[frame_from_kva(at)];
     u64 e = *at, va = t->va + ((u64)at % PAGE_SIZE / sizeof(u64) << (PAGE_SHIFT + 9 * t->level));
     if (old & PTE_V) {
-        ghost_pages[frame_of_pte(old)].mapped--;
+        struct ghost_page *p = &ghost_pages[frame_of_pte(old)];
+        if (!--p->mapped) { p->filled = 0; }
         if (!within(old, e)) { go_stale(t, va, old, walkers(t)); }
         if (!(e & PTE_V) && e) { ghost_pages[t->root].shared = now; }
     } else if (t->root == ghost_kernel_root) {
@@ -177,6 +176,8 @@ void ghost_changed(u64 *at, u64 old) {
         came(frame_from_kva(at), va, e);
     }
 }
+
+void ghost_filled(u32 f) { ghost_pages[f].filled = ++now; }
 
 // ---- what harts do ----
 

@@ -55,8 +55,8 @@ struct thread;
 #define ghost_fence(how, va, statement)  /* on this hart */                                        \
     ghost_atomic(statement, ghost_fenced(GHOST_HERE, how, va))
 #define ghost_satp(root, statement) ghost_atomic(statement, ghost_walks(GHOST_HERE, root))
+#define ghost_text(f) ghost_atomic((void)0, ghost_filled(f))             // H4: filled, about to be mapped
 #define ghost_root(root) ghost_atomic((void)0, ghost_rooted(root))       // a root of a new space
-#define ghost_fill(f) ghost_atomic((void)0, ghost_filled(f))             // its contents are there now
 #define ghost_free(f) ghost_if(ghost_has_past(f), ghost_freed(f))        // H1
 #define ghost_fork(root) ghost_atomic((void)0, ghost_forked(root))       // H2: fork is about to unlock
 #define ghost_user() ghost_if(ghost_unfenced(), ghost_enters(GHOST_HERE))  // H4: about to enter user mode
@@ -130,7 +130,7 @@ struct ghost_stale {
 // Of a frame: as what is pointed at, as a table, as a root.
 struct ghost_page {
     struct list stale;  // entries that pointed at it
-    u64 filled;         // when it was filled, or else mapped first; of a root: the latest of its text
+    u64 filled;         // when that was said, or it was mapped first; of a root: the latest of its text
     u64 va;             // a table's first address
     u64 harts;          // that may walk this root
     u64 shared;         // a root: when an entry last became SHARED
@@ -159,8 +159,8 @@ void ghost_problem(enum ghost_problem what, u64 harts, u64 va, const struct ghos
 #define ghost_change(e, statement) statement
 #define ghost_fence(how, va, statement) statement
 #define ghost_satp(root, statement) statement
+#define ghost_text(f) ((void)0)
 #define ghost_root(root) ((void)0)
-#define ghost_fill(f) ((void)0)
 #define ghost_free(f) ((void)0)
 #define ghost_fork(root) ((void)0)
 #define ghost_user() ((void)0)

@@ -35,7 +35,7 @@ static u64 draw(void) {
 static bool is_meant(enum kine_inject kind) {
     i32 only = atomic_load_relaxed(&settings[kind].only);
     struct proc *p = thread_self()->proc;
-    return !only || (p && p->pid == only);
+    return !only || (p && p->id.number == only);
 }
 
 static bool is_due(enum kine_inject kind, u32 rate) {
@@ -95,7 +95,7 @@ long inject_set(u64 how, u64 when) {
     u64 kind = how & (KINE_INJECT_SELF - 1), count = 0;
     if (kind >= KINE_INJECT_KINDS) { return -EINVAL; }
     for (u32 i = 0; i < nharts; i++) { count += read_once(state[i].count[kind]); }
-    set(kind, how >> 8, how & KINE_INJECT_SELF ? thread_self()->proc->pid : 0, (u32)when, when >> 32);
+    set(kind, how >> 8, how & KINE_INJECT_SELF ? proc_self()->id.number : 0, (u32)when, when >> 32);
     return count;
 }
 

@@ -21,6 +21,9 @@
     X(PARENT, spin, off, "a process's link to its parent")                                         \
     X(CHILDREN, spin, off, "a process's lists of children and zombies")                            \
     X(PIDS, spin, off, "one bucket of the pid hash")                                               \
+    X(THREADS, spin, off, "a process's lists of threads")                                          \
+    X(FILES, spin, on, "a table of descriptors, while several threads use it")                     \
+    X(FUTEX, spin, on, "one bucket of those who wait for a word of user memory")                   \
     X(KSTACK, spin, on, "page tables of one hart's kernel stacks")                                 \
     X(CACHE, spin, on, "one hart's slabs of one object cache")                                     \
     X(FREELIST, spin, on, "one hart's depot of free frames")                                       \

@@ -13,5 +13,5 @@ void park_cancel(void);          // back to RUNNING, whatever has happened
 void park(void);                 // sleep until unparked (at once, if that has happened already)
                                  // => no spinlock held, interrupts as you like
 void unpark(struct thread *t);   // => t is kept alive by the caller (its wait queue's lock, e.g.)
-bool park_killed(void);          // the calling thread's process has been told to die
+bool park_killed(void);          // the calling thread has been told to end
 void park_poll_stop(void);       // in a wait loop with interrupts off: stop if panic says so

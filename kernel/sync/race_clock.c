@@ -84,7 +84,7 @@ void race_switch(struct thread *prev, struct thread *next) {
         race_clock_tick(&prev->race);
         next->race.handlers = prev->race.handlers;
         h->race = &next->race;
-        pids[next->race.id] = next->proc ? next->proc->pid : 0;
+        pids[next->race.id] = next->proc ? next->tid : 0;
     }
 }
 

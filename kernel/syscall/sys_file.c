@@ -13,20 +13,18 @@
 #define IOV_MAX 1024
 #define SSIZE_MAX (~0ul >> 1)
 
-static struct fd_table *files(void) { return proc_self()->files; }
+static struct fd_table *files(void) { return thread_self()->files; }
 
 // The inode that (dirfd, path) names.
 static long find(int dirfd, uaddr user_path, struct inode **out) {
     char path[PATH_BYTES];
     long n = copy_in_string(path, user_path, sizeof(path));
     if (n < 0) { return n; }
-    struct inode *base = proc_self()->cwd;
-    if (path[0] != '/' && dirfd != AT_FDCWD) {
-        struct file *f = fd_file(files(), dirfd);
-        if (!f) { return -EBADF; }
-        base = f->inode;
-    }
-    return inode_find(base, path, out);
+    if (path[0] == '/' || dirfd == AT_FDCWD) { return inode_find(cwd_of(thread_self()), path, out); }
+    struct fd f = fd_get(files(), dirfd);
+    long error = f.file ? inode_find(f.file->inode, path, out) : -EBADF;
+    fd_put(f);
+    return error;
 }
 
 long sys_openat(int dirfd, uaddr path, int flags, uint mode) {
@@ -46,16 +44,20 @@ static bool readable(struct file *f) { return f && f->flags != O_WRONLY; }
 static bool writable(struct file *f) { return f && f->flags != O_RDONLY; }
 
 long sys_read(int fd, uaddr buf, usize len) {
-    struct file *f = fd_file(files(), fd);
-    return readable(f) ? f->ops->read(f, buf, MIN(len, 0x7ffff000ul)) : -EBADF;
+    struct fd f = fd_get(files(), fd);
+    long n = readable(f.file) ? f.file->ops->read(f.file, buf, MIN(len, 0x7ffff000ul)) : -EBADF;
+    fd_put(f);
+    return n;
 }
 
 long sys_write(int fd, uaddr buf, usize len) {
-    struct file *f = fd_file(files(), fd);
-    return writable(f) ? f->ops->write(f, buf, MIN(len, 0x7ffff000ul)) : -EBADF;
+    struct fd f = fd_get(files(), fd);
+    long n = writable(f.file) ? f.file->ops->write(f.file, buf, MIN(len, 0x7ffff000ul)) : -EBADF;
+    fd_put(f);
+    return n;
 }
 
-static long vector(int fd, uaddr iov, int count, long (*one)(int, uaddr, usize)) {
+static long vector(struct file *f, uaddr iov, int count, long (*one)(struct file *, uaddr, usize)) {
     u64 v[2], sum = 0;
     long total = 0;
     if (count < 0 || count > IOV_MAX) { return -EINVAL; }
@@ -65,7 +67,7 @@ static long vector(int fd, uaddr iov, int count, long (*one)(int, uaddr, usize))
     }
     for (int i = 0; i < count; i++) {
         long n = copy_in(v, iov + 16 * i, sizeof(v));  // again: a read may have changed it
-        n = n ? n : v[1] ? one(fd, v[0], v[1]) : 0;
+        n = n ? n : v[1] ? one(f, v[0], MIN(v[1], 0x7ffff000ul)) : 0;
         if (n < 0) { return total ? total : n; }
         total += n;
         if ((u64)n < v[1]) { break; }
@@ -74,16 +76,20 @@ static long vector(int fd, uaddr iov, int count, long (*one)(int, uaddr, usize))
 }
 
 long sys_readv(int fd, uaddr iov, int count) {
-    return readable(fd_file(files(), fd)) ? vector(fd, iov, count, sys_read) : -EBADF;
+    struct fd f = fd_get(files(), fd);
+    long n = readable(f.file) ? vector(f.file, iov, count, f.file->ops->read) : -EBADF;
+    fd_put(f);
+    return n;
 }
 
 long sys_writev(int fd, uaddr iov, int count) {
-    return writable(fd_file(files(), fd)) ? vector(fd, iov, count, sys_write) : -EBADF;
+    struct fd f = fd_get(files(), fd);
+    long n = writable(f.file) ? vector(f.file, iov, count, f.file->ops->write) : -EBADF;
+    fd_put(f);
+    return n;
 }
 
-long sys_lseek(int fd, long off, int whence) {
-    struct file *f = fd_file(files(), fd);
-    if (!f) { return -EBADF; }
+static long seek(struct file *f, long off, int whence) {
     struct inode *i = f->inode;
     if (f->ops->seek_to_0) { return whence < 0 || whence > 4 ? -EINVAL : 0; }
     if (!inode_is_file(i) && !inode_is_dir(i) && !inode_is_disk(i)) { return -ESPIPE; }
@@ -102,11 +108,23 @@ long sys_lseek(int fd, long off, int whence) {
     return result;
 }
 
-long sys_fsync(int fd) {
-    struct file *f = fd_file(files(), fd);
-    if (!f) { return -EBADF; }
+long sys_lseek(int fd, long off, int whence) {
+    struct fd f = fd_get(files(), fd);
+    long result = f.file ? seek(f.file, off, whence) : -EBADF;
+    fd_put(f);
+    return result;
+}
+
+static long sync_file(struct file *f) {
     if (f->ops->sync) { return f->ops->sync(f); }
     return inode_is_file(f->inode) || inode_is_dir(f->inode) ? 0 : -EINVAL;
+}
+
+long sys_fsync(int fd) {
+    struct fd f = fd_get(files(), fd);
+    long result = f.file ? sync_file(f.file) : -EBADF;
+    fd_put(f);
+    return result;
 }
 
 long sys_fdatasync(int fd) { return sys_fsync(fd); }
@@ -136,8 +154,10 @@ static long put_stat(uaddr to, const struct inode *i) {
 }
 
 long sys_fstat(int fd, uaddr to) {
-    struct file *f = fd_file(files(), fd);
-    return f ? put_stat(to, f->inode) : -EBADF;
+    struct fd f = fd_get(files(), fd);
+    long error = f.file ? put_stat(to, f.file->inode) : -EBADF;
+    fd_put(f);
+    return error;
 }
 
 long sys_newfstatat(int dirfd, uaddr path, uaddr to, int flags) {
@@ -145,7 +165,7 @@ long sys_newfstatat(int dirfd, uaddr path, uaddr to, int flags) {
     char first;
     if (flags & ~AT_STAT_FLAGS) { return -EINVAL; }
     if (flags & AT_EMPTY_PATH && copy_in(&first, path, 1) == 0 && !first) {
-        return dirfd == AT_FDCWD ? put_stat(to, proc_self()->cwd) : sys_fstat(dirfd, to);
+        return dirfd == AT_FDCWD ? put_stat(to, cwd_of(thread_self())) : sys_fstat(dirfd, to);
     }
     long error = find(dirfd, path, &i);
     return error ? error : put_stat(to, i);
@@ -166,9 +186,7 @@ static long put_entry(uaddr to, usize room, struct inode *i, const char *name, u
     return error ? error : (long)len;
 }
 
-long sys_getdents64(int fd, uaddr buf, usize len) {
-    struct file *f = fd_file(files(), fd);
-    if (!f) { return -EBADF; }
+static long put_entries(struct file *f, uaddr buf, usize len) {
     if (!inode_is_dir(f->inode)) { return -ENOTDIR; }
     long done = 0, n = 0;
     const char *name;
@@ -183,6 +201,13 @@ long sys_getdents64(int fd, uaddr buf, usize len) {
     }
     mutex_unlock(&f->lock);
     return done ? done : n;
+}
+
+long sys_getdents64(int fd, uaddr buf, usize len) {
+    struct fd f = fd_get(files(), fd);
+    long n = f.file ? put_entries(f.file, buf, len) : -EBADF;
+    fd_put(f);
+    return n;
 }
 
 long sys_dup(int fd) { return fd_dup(files(), fd); }
@@ -215,13 +240,13 @@ long sys_chdir(uaddr path) {
     long error = find(AT_FDCWD, path, &i);
     if (error) { return error; }
     if (!inode_is_dir(i)) { return -ENOTDIR; }
-    proc_self()->cwd = i;
+    cwd_move(thread_self(), i);
     return 0;
 }
 
 long sys_getcwd(uaddr buf, usize len) {
     char path[PATH_BYTES];
-    const char *start = inode_path(proc_self()->cwd, path);
+    const char *start = inode_path(cwd_of(thread_self()), path);
     if (!start) { return -ERANGE; }
     usize n = path + PATH_BYTES - start;
     long error = n <= len ? copy_out(buf, start, n) : -ERANGE;

@@ -26,15 +26,36 @@
 
 static struct mutex audit_lock = MUTEX_INIT(audit_lock, AUDIT);
 
-static void audit_proc(struct proc *p, void *unused) {
-    (void)unused;
-    if (p->as) { audit_address_space(p->as, p->pid); }
+static u32 audits;  // (audit_lock)
+
+// Each space once, whoever has it.
+static void audit_space(struct as *as, int pid) {
+    if (as && as->audited != audits) {
+        as->audited = audits;
+        audit_address_space(as, pid);
+    }
+}
+
+static void audit_threads(struct list *threads, u64 *frames) {
+    list_each(it, threads) {
+        struct thread *t = list_entry(it, struct thread, sibling);
+        audit_space(t->as, t->tid);
+        audit_space(t->building, t->tid);
+        *frames += t->building_frame != 0;
+    }
+}
+
+static void audit_proc(struct proc *p, void *frames) {
+    audit_threads(&p->threads, frames);
+    audit_threads(&p->dead, frames);
 }
 
 static void audit_all(void *report) {
+    u64 frames = cache_frames() + kstack_frames() + pipe_frames() + test_hoarded();
+    audits++;
     audit_begin(report);
-    pid_each(audit_proc, NULL);
-    audit_end(cache_frames() + kstack_frames() + pipe_frames() + test_hoarded());
+    pid_each(audit_proc, &frames);
+    audit_end(frames);
 }
 
 long sys_kine_audit(uaddr to, usize len) {
@@ -76,7 +97,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
     case KINE_NHARTS:
         return nharts;
     case KINE_RSS:
-        return as_rss(proc_self()->as);
+        return as_rss(as_self());
     case KINE_GHOST:
         return ghost_checked;
     case KINE_FREE:
@@ -93,7 +114,7 @@ static u64 page_word(struct as *as, u64 va) {
 
 long sys_kine_pagemap(uaddr va, usize n, uaddr out) {
     for (usize i = 0; i < n && (i % 512 || sched_go_on()); i++) {
-        u64 word = page_word(proc_self()->as, va + i * PAGE_SIZE);
+        u64 word = page_word(as_self(), va + i * PAGE_SIZE);
         long error = copy_out(out + 8 * i, &word, 8);
         if (error) { return error; }
     }

@@ -8,7 +8,7 @@ enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 
        MAP_POPULATE = 0x8000, MAP_STACK = 0x20000, MAP_FIXED_NOREPLACE = 0x100000 };
 #define MAP_HINTS (MAP_NORESERVE | MAP_POPULATE | MAP_STACK)  // not needed, and allowed
 
-long sys_brk(uaddr want) { return as_brk(proc_self()->as, want); }
+long sys_brk(uaddr want) { return as_brk(as_self(), want); }
 
 long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
     (void)fd;
@@ -21,11 +21,11 @@ long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
     if ((prot & 6) == 6) { return -EACCES; }  // never writable and executable at once
     len = ALIGN_UP(len, PAGE_SIZE);
     if (flags & MAP_FIXED_NOREPLACE) {
-        long error = as_map(proc_self()->as, addr, len, prot, NULL, 0, 0);
+        long error = as_map(as_self(), addr, len, prot, NULL, 0, 0);
         return error ? error : (long)addr;
     }
-    return flags & MAP_FIXED ? as_map_fixed(proc_self()->as, addr, len, prot)
-                             : as_map_anywhere(proc_self()->as, addr, len, prot);
+    return flags & MAP_FIXED ? as_map_fixed(as_self(), addr, len, prot)
+                             : as_map_anywhere(as_self(), addr, len, prot);
 }
 
-long sys_munmap(uaddr addr, usize len) { return as_unmap(proc_self()->as, addr, len); }
+long sys_munmap(uaddr addr, usize len) { return as_unmap(as_self(), addr, len); }

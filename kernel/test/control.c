@@ -61,7 +61,7 @@ static long crash(u64 how) {
     if (how == 3) {
         lock_backwards();  // CHECK builds do not return
     }
-    panic("asked for, by pid %d", proc_self()->pid);
+    panic("asked for, by pid %d", proc_self()->id.number);
 }
 
 static long set_delay(u64 seed, u64 strength) {

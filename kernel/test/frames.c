@@ -30,23 +30,23 @@ static const char *audit(void) {
 }
 
 static long new_pages(u32 n) {
-    long va = as_map_anywhere(proc_self()->as, 0, n * PAGE_SIZE, PROT_READ | PROT_WRITE);
+    long va = as_map_anywhere(as_self(), 0, n * PAGE_SIZE, PROT_READ | PROT_WRITE);
     ASSERT(va > 0, "no place for %u pages", n);
     for (u32 i = 0; i < n; i++) {
-        ASSERT(as_populate(proc_self()->as, va + i * PAGE_SIZE), "no memory for page %u", i);
+        ASSERT(as_populate(as_self(), va + i * PAGE_SIZE), "no memory for page %u", i);
     }
     return va;
 }
 
 static void start(void) {
     at = new_pages(2);
-    e = pt_find(proc_self()->as->table, at);
+    e = pt_find(as_self()->table, at);
     good = *e;
     second = e[1];
     f = frame_of_pte(good);
     r = frame_record(f);
     table = frame_record(pt_table_of(e));
-    region = (struct region *)region_find(proc_self()->as, at);
+    region = (struct region *)region_find(as_self(), at);
     taken = FRAME_NONE;
     g = frame_alloc(FRAME_KERNEL);
     ASSERT(g, "no memory for %s", "a test");
@@ -270,14 +270,14 @@ u32 test_frames(long number) {
     u32 failed = 0;
     if (number < 0) { return ARRAY_LEN(rows); }
     book = new_pages(1);
-    report = as_populate(proc_self()->as, book);
+    report = as_populate(as_self(), book);
     for (row = 0; row < ARRAY_LEN(rows); row++) {
         start();
         failed += !test_judge("frames", ++number, rows[row].name, run(), rows[row].says);
         ASSERT(!audit(), "%s: not mended: %s", rows[row].name, audit());
-        as_unmap(proc_self()->as, at, 2 * PAGE_SIZE);
+        as_unmap(as_self(), at, 2 * PAGE_SIZE);
     }
-    as_unmap(proc_self()->as, book, PAGE_SIZE);
+    as_unmap(as_self(), book, PAGE_SIZE);
     return failed;
 }
 #endif

@@ -152,7 +152,7 @@ static void get_and_put_and_free(void *unused) {
 
 // What the audit says of a page whose count is off by `by` for a moment.
 static void miscount(void *by) {
-    struct as *as = proc_self()->as;
+    struct as *as = as_self();
     long at = as_map_anywhere(as, 0, PAGE_SIZE, PROT_READ | PROT_WRITE);
     ASSERT(at > 0 && as_populate(as, at), "no memory for %s", "a test");
     struct frame *r = frame_record(frame_of_pte(*pt_find(as->table, at)));

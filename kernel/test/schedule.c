@@ -38,7 +38,7 @@ static bool enough(void) { return schedule_here() >= wanted; }
 
 static frame_t frame_at(u64 va) {
     struct cursor_view v = {0, 0};
-    if (va && va < USER_TOP) { v = cursor_view(proc_self()->as, va); }
+    if (va && va < USER_TOP) { v = cursor_view(as_self(), va); }
     return v.entry & PTE_V ? frame_of_pte(v.entry) : FRAME_NONE;
 }
 

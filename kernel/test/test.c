@@ -165,7 +165,7 @@ static bool audit_misses_no_frame(void) {
 }
 
 static bool audit_sees_wrong_counts_and_entries(void) {
-    struct as *as = proc_self()->as;
+    struct as *as = as_self();
     long at = as_map_anywhere(as, 0, PAGE_SIZE, PROT_READ | PROT_WRITE);
     EXPECT(at > 0 && as_populate(as, at) && audit() == 0);
     pte_t *e = pt_find(as->table, at), good = *e;

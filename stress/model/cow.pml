@@ -281,7 +281,7 @@ inline fork() {
 inline exit() {
     live[Q] = false;
 #ifndef MUTANT_EXIT_STAYS
-    leave(3, Q);                               // @ proc_exit: as_switch(NULL)
+    leave(3, Q);                               // @ thread_leave_space: as_switch(next)
     assert(mask[Q] == 0);                      // @ as_destroy: atomic_load_acquire(&as->harts) == 0
 #endif
     clear(Q, true);                            // @ as_destroy: pt_clear(as, r->lo, r->hi, true)

@@ -73,8 +73,8 @@ def first_panic():
 
 def affinity():
     def caller():
-        yield at(store("mask", "new"), "set_affinity: write_once(p->thread->affinity, *(u64 *)harts)")
-        yield at(swap("work", 1), "set_affinity: atomic_or_release(&p->thread->work, WORK_RESCHED)")
+        yield at(store("mask", "new"), "set_affinity: write_once(t->affinity, *(u64 *)harts)")
+        yield at(swap("work", 1), "set_affinity: atomic_or_release(&t->work, WORK_RESCHED)")
 
     def thread():
         work = yield at(swap("work", 0), "sched_user_work: atomic_swap_acquire(&t->work, 0u)")

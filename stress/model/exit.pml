@@ -40,7 +40,7 @@ inline bury(p) {
     lock(OF_CHILDREN(to));                     // @ proc_bury: spin_lock(&parent->children_lock)
     unlist(to, p);                             // @ proc_bury: list_del(&p->sibling)
 #ifndef MUTANT_BURY_NOT_DEAD
-    dead[p] = true;                            // @ proc_bury: p->dead = true
+    dead[p] = true;                            // @ proc_bury: p->zombie = true
 #endif
     zombies[to] = zombies[to] | (1 << p);      // @ proc_bury: list_add_tail(&parent->zombies
 #ifndef MUTANT_BURY_WAKES_EARLY
@@ -56,7 +56,7 @@ inline give_to_init(self, p) {
     lock(OF_PARENT(p));                      // @ give_to_init: spin_lock_irq(&child->parent_lock)
 #endif
     lock(OF_CHILDREN(self));                 // @ give_to_init: spin_lock(&self->children_lock)
-    d_step { was_dead = dead[p] }              // @ give_to_init: child->dead
+    d_step { was_dead = dead[p] }              // @ give_to_init: child->zombie
     unlist(self, p);                           // @ give_to_init: list_del(&child->sibling)
     unlock(OF_CHILDREN(self));               // @ give_to_init: spin_unlock(&self->children_lock)
     parent_of[p] = INIT;                       // @ give_to_init: child->parent = init
@@ -117,8 +117,8 @@ proctype parent() {
     if :: wait(PARENT) :: skip fi;
     found = 0;
     do
-    :: any_child(PARENT);                      // @ proc_exit: any_child(p)
-        if :: any -> give_to_init(PARENT, CHILD) :: else -> break fi  // @ proc_exit: give_to_init(p, child)
+    :: any_child(PARENT);                      // @ end_thread: any_child(p)
+        if :: any -> give_to_init(PARENT, CHILD) :: else -> break fi  // @ end_thread: give_to_init(p, child)
     od;
     gone[PARENT] = true;
     bury(PARENT)

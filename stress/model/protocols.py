@@ -41,6 +41,52 @@ def last_close():
     return Test("close: uses of a file end before it is recycled", [holder] * 3, {"refs": 3}, {"file": 0}, None)
 
 
+def last_of_table():
+    """One leaves what it has closed; who finds itself alone changes the table without a lock."""
+    def leaver():
+        yield write("table", "closed")
+        if (yield at(add("users", -1), "fd_table_put: atomic_sub_release(&t->users, 1u)")) == 1:
+            yield at(fence("acquire"), "fd_table_put: atomic_fence_acquire()")
+            yield write("table", "freed")
+
+    def stayer():
+        if (yield at(load("users"), "fd_table_shared: atomic_load_acquire(&t->users) != 1")) == 1:
+            yield write("table", "mine")
+        if (yield at(add("users", -1), "fd_table_put: atomic_sub_release(&t->users, 1u)")) == 1:
+            yield at(fence("acquire"), "fd_table_put: atomic_fence_acquire()")
+            yield write("table", "freed")
+    return Test("fd table: what the others did comes before one is alone", [leaver, stayer], {"users": 2}, {"table": 0},
+                None)
+
+
+def last_of_cwd():
+    def user():
+        yield read("cwd")
+        if (yield at(add("users", -1), "cwd_put: atomic_sub_release(&c->users, 1u)")) == 1:
+            yield at(fence("acquire"), "cwd_put: atomic_fence_acquire()")
+            yield write("cwd", "freed")
+    return Test("cwd: uses of a directory's record end before it is freed", [user] * 2, {"users": 2}, {"cwd": 0}, None)
+
+
+def vfork():
+    def child():
+        yield write("memory", "the child's")
+        yield at(store("done", 1), "vfork_done: atomic_store_release(&v->done, 1u)")
+        if (yield at(add("users", -1), "vfork_put: atomic_sub_release(&v->users, 1u)")) == 1:
+            yield at(fence("acquire"), "vfork_put: atomic_fence_acquire()")
+            yield write("record", "freed")
+
+    def parent():
+        yield read("record")
+        if (yield at(load("done"), "vfork_wait: atomic_load_acquire(&v->done)")):
+            yield read("memory")
+        if (yield at(add("users", -1), "vfork_put: atomic_sub_release(&v->users, 1u)")) == 1:
+            yield at(fence("acquire"), "vfork_put: atomic_fence_acquire()")
+            yield write("record", "freed")
+    return Test("vfork: the child's stores are there, and the second frees the record", [child, parent],
+                {"done": 0, "users": 2}, {"memory": 0, "record": 0}, None)
+
+
 def unless_free():
     def allocator():
         yield write("page", "record")
@@ -138,17 +184,17 @@ def kill():
         yield from enlist()
         while True:
             yield at(fence("full"), "park_killed: atomic_fence_full()")
-            if (yield at(load("signal"), "park_killed: read_once(p->kill_signal)")):
+            if (yield at(load("killed"), "park_killed: read_once(thread_self()->killed)")):
                 return
             yield from park()
             yield from enlist()
 
     def killer():
-        yield at(cas("signal", 0, 9), "proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)")
-        yield at(fence("full"), "proc_kill: atomic_fence_full()")
+        yield at(store("killed", 1), "thread_kill: write_once(t->killed, true)")
+        yield at(fence("full"), "thread_kill: atomic_fence_full()")
         yield from unpark()
     return Test("kill: nobody sleeps through it", [sleeper, killer],
-                {"signal": 0, "q": 0, "t": "running"}, {"queued": False}, None)
+                {"killed": 0, "q": 0, "t": "running"}, {"queued": False}, None)
 
 
 def context():
@@ -305,8 +351,8 @@ def word_lock():
                 {"w": 1, "q": 0, "t": "running"}, {"entry": 0, "queued": False}, None)
 
 
-TESTS = [last_put(), last_close(), sole_owner(), unless_free(), fork_get(), spinlock(), mutex(), word_lock(),
-         wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(),
+TESTS = [last_put(), last_close(), last_of_table(), last_of_cwd(), vfork(), sole_owner(), unless_free(), fork_get(),
+         spinlock(), mutex(), word_lock(), wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(),
          map_version(), *edges.TESTS,
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
@@ -322,8 +368,6 @@ SLACK = {
     ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKED, THREAD_READY)", "acquire"),
     ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)", "release"),
     ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)", "acquire"),
-    ("proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)", "release"),
-    ("proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal, 0, signal)", "acquire"),
     ("take_slow: atomic_fence_full()", "acq_rel"),
     *edges.SLACK,
 }

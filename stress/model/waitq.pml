@@ -49,9 +49,9 @@ proctype waker() {
 }
 proctype killer() {
     mtype s;
-    killed = true;                          // @ proc_kill: atomic_cas32_acq_rel((u32 *)&p->kill_signal
+    killed = true;                          // @ thread_kill: write_once(t->killed, true)
 #ifndef MUTANT_KILL_ONLY_MARKS
-    unpark(0)                               // @ proc_kill: unpark(t)
+    unpark(0)                               // @ thread_kill: unpark(t)
 #endif
 }
 init {

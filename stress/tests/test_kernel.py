@@ -97,7 +97,7 @@ def test_make_gdb_has_a_thread_per_hart_symbols_and_breakpoints(tmp_path):
                       extra=["-S", "-gdb", f"unix:{socket},server=on,wait=off"])
     try:
         guest.monitor.command("info status")  # answers when the socket is there
-        flags = "-nx -batch -ex 'break boot_secondary' -ex 'break proc_fork' -ex continue -ex 'info threads' " \
+        flags = "-nx -batch -ex 'break boot_secondary' -ex 'break proc_clone' -ex continue -ex 'info threads' " \
                 "-ex 'print h->index' -ex 'delete 1' -ex continue -ex backtrace -ex kill"
         done = subprocess.run(["make", "-s", "gdb", "CHECK=1", f"GDB_AT={socket}", f"GDBFLAGS={flags}"],
                               cwd=qemu.ROOT, capture_output=True, text=True, timeout=120)
@@ -107,7 +107,7 @@ def test_make_gdb_has_a_thread_per_hart_symbols_and_breakpoints(tmp_path):
     for part in (at_reset, secondary):
         assert len(re.findall(r"^[* ] \d +Thread 1\.\d \(CPU#\d", part, re.M)) == 3
     assert secondary.startswith("boot_secondary (h=") and re.search(r"^\$1 = [12]$", secondary, re.M)
-    assert forking.startswith("proc_fork ()") and "in trap_syscall" in forking
+    assert forking.startswith("proc_clone (") and "in trap_syscall" in forking
 
 
 @pytest.mark.parametrize("machine, cpu, asked", [

@@ -6,6 +6,8 @@
 // or the child be killed by SIGKILL if there was no call to fail; the memory that the child shares
 // with its parent must be unharmed on both sides; and the audit exact, with every frame back.
 #include "common.h"
+#include <clone.h>
+#include <thread.h>
 
 enum { SHARED = 64, K_MAX = 1000, QUIET_RUNS = 24 };
 enum { DONE = 10, SURVIVED, REFUSED, WRONG };  // exit codes of a child
@@ -128,6 +130,46 @@ static long do_wait(void) {
     return got < 0 ? got : 0;
 }
 
+static void *count_me(void *arg) {
+    __atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+// The thread's stack and block are the process's pages: touched, fetched, and given back.
+static long do_thread(void) {
+    static int counted;
+    struct thread *t;
+    counted = 0;
+    int error = thread_create(&t, count_me, &counted);
+    if (error) { return -error; }
+    error = thread_join(t, NULL);  // to unmap it may take a region more
+    CHECK_EQ(counted, 1);
+    return -error;
+}
+
+static void exit_at_once(void *unused) {
+    (void)unused;
+    ksys_exit(0);
+}
+
+static long do_vfork(void) {
+    char *stack = shared + 4 * PAGE;
+    const long flags = CLONE_VFORK | CLONE_VM | CLONE_FS | SIGCHLD;
+    long pid = clone_run(flags, stack - 1024, NULL, NULL, NULL, exit_at_once, NULL);
+    if (pid > 0) { CHECK_EQ(reap((int)pid), 0); }
+    return pid < 0 ? pid : 0;
+}
+
+// A word on a page that has to be fetched, and copied for the wake-up at a thread's end.
+static long do_futex(void) {
+    uint32_t *word = (uint32_t *)(shared + 9 * PAGE + 64), value = *word;
+    long got = futex_wait((uint32_t *)fresh, 0, 1000);
+    if (got != -ETIMEDOUT) { return got; }
+    got = futex_wait(word, value, 1000);
+    if (got != -ETIMEDOUT) { return got; }
+    return futex_wake(word, 1);
+}
+
 static const struct op {
     const char *name;
     long (*act)(void);
@@ -146,6 +188,9 @@ static const struct op {
     {"openat, getdents64 and read", do_open, false},
     {"read into a shared page", do_read_into_shared, true},
     {"clone and wait4 into a shared page", do_wait, true},
+    {"a thread from its start to its end", do_thread, true},
+    {"clone with CLONE_VFORK, CLONE_VM and CLONE_FS", do_vfork, true},
+    {"futex on pages to be fetched", do_futex, true},
 };
 
 // ---- the sweep

@@ -354,15 +354,6 @@ static void a_tree_of_forks(void) {
     for (int i = 2; i < NODES; i++) { CHECK_EQ(pids[i].parent, pids[i / 2].pid); }
 }
 
-static void clone_takes_only_fork(void) {
-    static char stack[64];
-    enum { CLONE_VM = 0x100, CLONE_THREAD = 0x10000 };
-    CHECK_EQ(ksys_clone(CLONE_VM | SIGCHLD, NULL, NULL, 0, NULL), -EINVAL);
-    CHECK_EQ(ksys_clone(CLONE_VM | CLONE_THREAD, stack + 64, NULL, 0, NULL), -EINVAL);
-    CHECK_EQ(ksys_clone(SIGCHLD, stack + 64, NULL, 0, NULL), -EINVAL);
-    CHECK_EQ(ksys_getpid(), ksys_gettid());
-}
-
 TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill_ends_it),
           TEST(kill_checks_its_arguments), TEST(kill_of_a_group),
           TEST(what_is_ignored_by_default_kills_nobody), TEST(a_process_can_kill_itself),
@@ -370,5 +361,4 @@ TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill
           TEST(a_grandchild_is_nobodys_child),
           TEST(orphans_get_a_living_parent), TEST(many_orphans_are_reaped),
           TEST(a_thousand_children), TEST(pids_are_unique_in_a_fork_storm),
-          TEST(a_tree_of_forks), KINE_TEST(clone_takes_only_fork),
-          KINE_TEST(the_dead_keep_no_kernel_memory))
+          TEST(a_tree_of_forks), KINE_TEST(the_dead_keep_no_kernel_memory))

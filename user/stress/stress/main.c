@@ -28,6 +28,7 @@ const struct workload workloads[] = {
     {"brk", run_brk, "the heap grows and shrinks after fork"},
     {"execstorm", run_execstorm, "fork and exec"},
     {"killstorm", run_killstorm, "kill at random moments"},
+    {"threads", run_threads, "threads write, fork, exec and end side by side"},
     {"oom", run_oom, "memory run down to nothing"},
     {"mix", run_mix, "all of these, moving from hart to hart"},
 };

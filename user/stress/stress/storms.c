@@ -100,7 +100,7 @@ int run_oom(const struct params *p, int worker) {
 int run_mix(const struct params *p, int worker) {
     static int (*const parts[])(const struct params *, int) = {
         run_forkstorm, run_writers, run_chain, run_exitorder, run_kernelwrite, run_brk, run_execstorm,
-        run_killstorm};
+        run_killstorm, run_threads};
     struct params one = *p;
     int bad = 0;
     one.workers = 2;
