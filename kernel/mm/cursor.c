@@ -16,13 +16,11 @@ static frame_t lock_lowest(struct as *as, u64 va, int *level) {
         }
         bool got = wordlock_try(pt_lock_of(t));
         irq_restore(flags);
-        if (!got) {
-            wordlock_wait(pt_lock_of(t));  // then all may be different
-            continue;
+        if (got) {
+            wordlock_got(pt_lock_of(t), pt_rank(*level));
+            return t;
         }
-        wordlock_got(pt_lock_of(t), pt_rank(*level));
-        if (t == as->root || !frame_record(t)->detached) { return t; }
-        pt_unlock(t, *level);
+        wordlock_wait(pt_lock_of(t));  // then all may be different
     }
 }
 

@@ -9,8 +9,7 @@
 //            missing or shared, and then only at the table above it.
 // Rule       what is read in the map of regions holds if it is read under the leaf table's lock: whoever takes
 //            addresses away publishes the new map first and then comes to the tables.
-// See        CortenMM (SOSP 2025): transactions over ranges, with such a descent and such marks of tables
-//            that are gone.
+// See        CortenMM (SOSP 2025): transactions over ranges, with such a descent.
 #pragma once
 #include "mm/as.h"
 #include "mm/pagetable.h"
@@ -28,9 +27,7 @@ static always_inline pte_t *must_check cursor_try(struct as *as, u64 va) {
     irq_restore(flags);
     if (unlikely(!got)) { return NULL; }
     wordlock_got(&table->lock, pt_rank(0));
-    if (likely(!table->detached)) { return e; }
-    wordlock_unlock(&table->lock, pt_rank(0));
-    return NULL;
+    return e;
 }
 
 // The same by the full way; tables that are missing are built if `make` says so. 0, -ENOMEM, or -ENOENT: there is

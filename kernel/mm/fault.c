@@ -48,7 +48,16 @@ static bool allows(const struct region *r, enum access access) {
 // Kept out of line, as is break_shared: the shortest fault should not save registers for them.
 static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access) {
     struct region r;
-    if (!region_look(as, va, &r)) { return -EFAULT; }
+    u64 flags = irq_save();
+#ifdef MUTANT_fill_late  // "the table is locked"
+    bool owned = true;
+#else
+    bool owned = pt_find(as->table, va) == e;  // pagetable.h, Late
+#endif
+    bool there = region_look(as, va, &r);
+    irq_restore(flags);
+    if (!owned) { return 0; }  // again from the root
+    if (!there) { return -EFAULT; }
 #ifdef MUTANT_W14  // a store is reason enough
     if (access == ACCESS_WRITE) { r.prot = PROT_READ | PROT_WRITE | PROT_EXEC; }
 #endif

@@ -169,10 +169,9 @@ static frame_t copy_shared(frame_t shared, int level) {
     return copy;
 }
 
-static int privatise(pte_t *e, int lower_level) {
-    frame_t shared = frame_of_pte(*e);
+// => the lock of `shared`, at lower_level: it ends
+static int privatise(pte_t *e, frame_t shared, int lower_level) {
     RACE_POINT("table.copy");
-    pt_lock(shared, lower_level);
     frame_t copy = copy_shared(shared, lower_level);
     if (!copy) {
 #ifdef MUTANT_M31  // "there is always one more"
@@ -215,12 +214,15 @@ static int new_table(pte_t *e, int level) {
     return 0;
 }
 
+// The count is looked at under the lower table's lock: somebody may be at work there who came before a fork.
 int pt_own(pte_t *e, int level, bool make) {
     if (!*e) { return make ? new_table(e, level - 1) : -ENOENT; }
     if (*e & PTE_V) { return 0; }
     frame_t lower = frame_of_pte(*e);
-    if (!frame_sole(lower)) { return privatise(e, level - 1); }
+    pt_lock(lower, level - 1);
+    if (!frame_sole(lower)) { return privatise(e, lower, level - 1); }
     ghost_change(e, atomic_store_relaxed(e, pt_owned(lower)));
+    pt_unlock(lower, level - 1);
     COUNT(table_owns);
     return 0;
 }

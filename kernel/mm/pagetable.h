@@ -14,18 +14,23 @@
 //            COW if it had W, in both. Own the path, then test the frame.
 // Invariants T1 frame_record(table)->live = number of entries that are not empty.
 //            T2 a table has a count of 1 if an OWNED entry points at it.
-//            T3 `detached` is set, under the table's lock, before it is emptied and freed; a detached table
-//               is pointed at by no entry.
+//            T3 a detached table is pointed at by no entry: whoever has it in hand answers for it (audit.c), and
+//               empties and frees it under its lock.
 //            T4 a frame that is mapped by a SHARED table's entry with W is mapped by no other table.
 // Locking    an entry changes, and is relied on, only under its table's lock (cursor.h), upper tables' locks
-//            first. A holder's path may become SHARED meanwhile (by fork of its space), not detached. It
-//            goes on: until it lets go, all that can happen is that nobody's hardware gets here, and what
-//            it does changes nobody's memory: a page where none was touched, a copy for the like.
-// Freeing    as Linux's mmu_gather: unhook, shoot down, free. An OWNED entry's table is detached under
-//            both locks; who walks without a lock has interrupts off, so the shootdown waits for it.
+//            first.
+// Late       fork takes no leaf lock: a thread may be at work at a leaf table that has become SHARED meanwhile. It
+//            goes on, for what it does changes nobody's memory, in tables that no hardware reaches, as long as
+//              - who makes a table OWNED, copies or frees it, waits for its lock first;
+//              - an empty entry is filled only if in one window without interrupts the whole path is OWNED and
+//                the map says that there is something (fault.c): else it might be there in the parent alone;
+//              - unmap owns the tables above the leaf tables before it unhooks anything: else a middle table
+//                might come into other hands as a whole, and nobody would have asked for the leaf's lock.
+// Freeing    as Linux's mmu_gather: unhook, shoot down, free. Who walks without a lock has interrupts off until
+//            it has the table's, so the shootdown waits for it, and the end of the table for the lock.
 //            A SHARED entry's table is let go at once: no translation leads there.
 // See        Zhao et al., "On-demand-fork" (EuroSys 2021), which shares by the write bit of x86's upper
-//            entries; RISC-V has none. stress/model/tables.pml
+//            entries; RISC-V has none. stress/model/tables.pml has all of this, and what goes wrong without.
 #pragma once
 #include "mm/frame.h"
 #include "riscv/pte.h"

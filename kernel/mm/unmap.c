@@ -134,9 +134,22 @@ static int own_edge(struct as *as, u64 va) {
     return error == -ENOENT ? 0 : error;
 }
 
+// Own the middle tables of [lo, hi): pagetable.h, Late.
+static int own_middle(struct as *as, u64 lo, u64 hi) {
+    int level = PT_LEVELS - 1, error = 0;
+    u64 end = (hi - 1) / pt_span(level) + 1;
+    pt_lock(as->root, level);
+    for (u32 i = pt_next(as->root, lo / pt_span(level)); i < end && !error; i = pt_next(as->root, i + 1)) {
+        error = pt_own(&as->table[i], level, false);
+    }
+    pt_unlock(as->root, level);
+    return error;
+}
+
 int unmap_prepare(struct as *as, u64 *lo, u64 *hi) {
     widen(as, lo, hi);
-    int error = own_edge(as, *lo);
+    int error = own_middle(as, *lo, *hi);
+    if (!error) { error = own_edge(as, *lo); }
     return error ? error : own_edge(as, *hi);
 }
 

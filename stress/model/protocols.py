@@ -352,8 +352,8 @@ def word_lock():
 
 
 TESTS = [last_put(), last_close(), last_of_table(), last_of_cwd(), vfork(), sole_owner(), unless_free(), fork_get(),
-         spinlock(), mutex(), word_lock(), wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(), publication(),
-         map_version(), *edges.TESTS,
+         spinlock(), mutex(), word_lock(), wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(),
+         publication(), map_version(), *edges.TESTS,
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 
