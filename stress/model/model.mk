@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # model.mk - the models of the protocols: stress/model, docs/models.md. Included by the Makefile.
-#     make model            two minutes
+#     make model            four minutes
 #     make model FULL=1     large bounds
 PACKAGES += spin gcc libc6-dev
 
