@@ -33,11 +33,11 @@ struct as *as_create(void) {
     as->table = pt_entries(as->root);
     ghost_root(as->root);
     kvm_copy_root(as->table);
-    frame_record(as->root)->detached = true;
+    pt_detach(as->root);
     return as;
 }
 
-void as_adopt(struct as *as) { frame_record(as->root)->detached = false; }
+void as_adopt(struct as *as) { pt_attach(as->root); }
 
 void as_destroy(struct as *as) {
 #ifdef MUTANT_destroy_asks_itself  // "I was the last one in it"
@@ -45,7 +45,7 @@ void as_destroy(struct as *as) {
 #else
     ASSERT(atomic_load_acquire(&as->harts) == 0, "harts %lx (S3)", as->harts);
 #endif
-    frame_record(as->root)->detached = true;
+    pt_detach(as->root);
     pt_empty_root(as->root);
     as_forget_maps(as);
     region_put(as->map);

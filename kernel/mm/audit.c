@@ -145,10 +145,15 @@ static void frame(frame_t f) {
 
 // Tables that are about to be freed, and what they still map: nothing points at them.
 static void detached_tables(void) {
+    i64 found = 0, told = 0;
     for each_frame(f) {
         struct frame *r = frame_record(f);
-        if (r->class == FRAME_TABLE && r->detached && !r->audit) { table(NULL, 0, f, r->level, 0, true); }
+        if (r->class != FRAME_TABLE || !r->detached) { continue; }
+        found++;
+        if (!r->audit) { table(NULL, 0, f, r->level, 0, true); }
     }
+    for (u32 i = 0; i < nharts; i++) { told += harts[i]->tables_in_hand; }
+    if (found != told) { error(FRAME_NONE, "%ld tables are in hand, harts know of %ld (T3)", found, told); }
 }
 
 void audit_end(u64 kernel_frames) {

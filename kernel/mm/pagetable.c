@@ -19,6 +19,7 @@ frame_t pt_alloc(int level) {
 
 void pt_free(frame_t table) {
     ASSERT(frame_record(table)->live == 0, "table %u has %u entries (T1)", table, frame_record(table)->live);
+    pt_attach(table);
     if (frame_put(table)) { frame_free_zeroed(table); }
 }
 
@@ -84,8 +85,9 @@ static void let_go(frame_t table, int level) {
     RACE_POINT("table.put");
     bool last = frame_put(table);
     if (last) {
-        frame_record(table)->detached = true;
+        pt_detach(table);
         drop_entries(table, level);
+        pt_attach(table);
     }
     pt_unlock(table, level);
 #ifndef MUTANT_M17  // tables are nobody's to free
@@ -100,7 +102,7 @@ void pt_unhook(pte_t *e, int level) {
     ghost_change(e, atomic_store_relaxed(e, 0ul));  // harts may be walking here
     frame_record_of(e)->live--;
     if (owned) {
-        frame_record(lower)->detached = true;
+        pt_detach(lower);
         pt_unlock(lower, level - 1);
     } else {
         let_go(lower, level - 1);
@@ -166,6 +168,11 @@ static frame_t copy_shared(frame_t shared, int level) {
         ghost_change(&to[i], to[i] = e);
     }
     copy_counts(copy, shared);
+#ifdef MUTANT_M10  // the mark for every entry, whether there is a page or not
+    for (u32 i = 0; level == 0 && i < PT_ENTRIES; i++) {
+        if (!from[i]) { from[i] = to[i] = PTE_COW; }
+    }
+#endif
     return copy;
 }
 

@@ -33,6 +33,7 @@
 //            entries; RISC-V has none. stress/model/tables.pml has all of this, and what goes wrong without.
 #pragma once
 #include "mm/frame.h"
+#include "riscv/hart.h"
 #include "riscv/pte.h"
 #include "sync/lockrank.h"
 #include "sync/wordlock.h"
@@ -59,6 +60,15 @@ void pt_free(frame_t table);
 // The index of the first entry from i on that is not empty, or PT_ENTRIES. Of a root: in the user's half only.
 // => the table's lock
 u32 pt_next(frame_t table, u32 i);
+// A table is in somebody's hand from now on, and is not any more: audits want to know of each.
+static inline void pt_detach(frame_t table) {
+    if (!frame_record(table)->detached) { this_hart()->tables_in_hand++; }
+    frame_record(table)->detached = true;
+}
+static inline void pt_attach(frame_t table) {
+    if (frame_record(table)->detached) { this_hart()->tables_in_hand--; }
+    frame_record(table)->detached = false;
+}
 // An entry that was empty is not any more. => the table's lock
 static always_inline void pt_count(pte_t *e) {
     struct frame *r = frame_record_of(e);

@@ -45,6 +45,7 @@ struct hart {
     u64 rng;  // (m: harts_seed, from any hart) for stealing order and race-point delays
     struct as *active_as;
     u32 next_pid;
+    i32 tables_in_hand;  // detached here less freed or adopted here (mm/pagetable.h); their sum is what is detached
     u32 delay;  // (m: KINE_DELAY sets all harts') strength of race-point delays, 0 = off
     struct freelist *freelist;
     struct kstack_pool *kstacks;

@@ -3,6 +3,8 @@
 //
 // Model      One page in two address spaces: P (harts 0, 1, 2) and its child Q (hart 3). An entry is
 //            valid or not, names a frame, is writable or not (then it is COW).
+//            Sharing is one step: fork marks the page at once, as if both sides had touched it and copied the
+//            tables above. How these are shared, and unshared later: tables.pml.
 // Ghost TLB  may_r, may_w: every translation that a hart could hold, as sets of frames: whatever its
 //            entry has said since its last fence. User code may use any of them, at any moment.
 // Invariants C1 count = entries that name the frame + references in flight, at every step.
@@ -170,8 +172,8 @@ inline break_cow(h, a) {
     :: true -> d_step { writable[a] = true; walk(h) } flush(h)
 #endif
     :: ref[f] == 1 ->                          // @ frame_break: frame_sole(f)
-        permit(a, true);                       // @ break_cow: atomic_xor_relaxed(e, PTE_W | PTE_COW)
-        flush(h)                               // @ break_cow: tlb_fence_page(va)
+        permit(a, true);                       // @ flip: atomic_xor_relaxed(e, PTE_W | PTE_COW)
+        flush(h)                               // @ flip: tlb_fence_page(va)
     :: else ->
         alloc(copy);                           // @ frame_break: frame_copy(f)
         if
@@ -185,21 +187,21 @@ inline fault(h, a) {
 #ifdef MUTANT_FLIP_UNLOCKED
     if :: valid[a] && !writable[a] && ref[frame[a]] == 1 -> sole = true :: else -> sole = false fi;
 #endif
-    lock(a);                                   // @ as_fault: mutex_lock(&as->lock)
+    lock(a);                                   // @ cursor_try: wordlock_try(&table->lock)
     if
 #ifdef MUTANT_FLIP_UNLOCKED
     :: valid[a] && !writable[a] && sole -> permit(a, true); flush(h)
 #endif
-    :: valid[a] && writable[a] -> flush(h)     // @ fault_locked: permits(*e, access)
-    :: valid[a] && !writable[a] -> break_cow(h, a)  // @ fault_locked: break_cow(as, e, va)
-    :: !valid[a] ->                            // @ fault_locked: populate(as, r, va)
+    :: !valid[a] ->                            // @ fault_locked: populate(as, e, va, access)
         alloc(copy);                           // @ populate: frame_alloc_zeroed(FRAME_USER)
         if
-        :: copy != NONE -> entry(a, true, copy, true)  // @ populate: pt_set(as, e
+        :: copy != NONE -> entry(a, true, copy, true)  // @ populate: pt_set(e, 
         :: else -> failed = true
         fi
+    :: valid[a] && writable[a] -> flush(h)     // @ fault_locked: permits(*e, access)
+    :: valid[a] && !writable[a] -> break_cow(h, a)  // @ fault_locked: break_cow(as, e, va) : -EFAULT
     fi;
-    unlock(a)                                  // @ as_fault: mutex_unlock(&as->lock)
+    unlock(a)                                  // @ cursor_close: wordlock_unlock(
 }
 
 // ---- user code ----
@@ -234,12 +236,12 @@ inline clear(a, quiet) {
     if
     :: valid[a] ->
         f = frame[a];
-        entry(a, false, 0, false);             // @ clear_leaves: write_once(*e, 0ul)
+        entry(a, false, 0, false);             // @ clear_leaves: atomic_store_relaxed(&entries[i], 0ul)
 #ifdef MUTANT_UNMAP_DROP_EARLY
         put(f); if :: !quiet -> shoot(a) :: else fi
 #else
-        if :: !quiet -> shoot(a) :: else fi;   // @ gather_finish: tlb_shootdown(g->as
-        put(f)                                 // @ gather_finish: frame_release(g->frames[i])
+        if :: !quiet -> shoot(a) :: else fi;   // @ gather_flush: tlb_shootdown(g->as
+        put(f)                                 // @ gather_flush: frame_release(g->frames[i])
 #endif
     :: else
     fi
@@ -247,27 +249,27 @@ inline clear(a, quiet) {
 inline share() {
     f = frame[P];
 #ifndef MUTANT_FORK_KEEPS_W
-    if :: writable[P] -> permit(P, false); downgraded = true :: else fi;  // @ share_leaves: atomic_xor_relaxed(&from[i], PTE_W | PTE_COW)
+    if :: writable[P] -> permit(P, false); downgraded = true :: else fi;  // @ share_leaf: e ^= PTE_W | PTE_COW
 #endif
 #ifdef MUTANT_FORK_GET_LATE
     entry(Q, true, f, false); get(f)
 #else
-    get(f);                                    // @ share_leaves: frame_get(frame_of_pte(e))
-    entry(Q, true, f, false)                   // @ share_leaves: to[i] = e
+    get(f);                                    // @ share_leaf: frame_get(frame_of_pte(e))
+    entry(Q, true, f, false)                   // @ copy_shared: to[i] = e
 #endif
 }
 inline fork() {
     downgraded = false; failed = false;
-    lock(P);                                   // @ as_fork: mutex_lock(&parent->lock)
-    if :: valid[P] -> share() :: else fi;      // @ as_fork: share_all(parent, child, &downgraded)
+    lock(P);                                   // @ share: pt_lock(parent->root, PT_LEVELS - 1)
+    if :: valid[P] -> share() :: else fi;      // @ share: share_all(parent, child)
     if :: failed = true :: skip fi;            // no memory for more tables
 #ifdef MUTANT_FORK_UNLOCK_EARLY
     unlock(P); if :: downgraded -> shoot(P) :: else fi;
 #else
 #ifndef MUTANT_FORK_NO_SHOOTDOWN
-    if :: downgraded -> shoot(P) :: else fi;   // @ as_fork: tlb_shootdown(parent, 0, 0)
+    if :: downgraded -> shoot(P) :: else fi;   // @ share_all: tlb_shootdown(parent, 0, 0)
 #endif
-    unlock(P);                                 // @ as_fork: mutex_unlock(&parent->lock)
+    unlock(P);                                 // @ share: pt_unlock(parent->root, PT_LEVELS - 1)
 #endif
     if
 #ifndef MUTANT_FORK_FAILS_DIRTY
@@ -284,7 +286,7 @@ inline exit() {
     leave(3, Q);                               // @ thread_leave_space: as_switch(next)
     assert(mask[Q] == 0);                      // @ as_destroy: atomic_load_acquire(&as->harts) == 0
 #endif
-    clear(Q, true);                            // @ as_destroy: pt_clear(as, r->lo, r->hi, true)
+    clear(Q, true);                            // @ as_destroy: pt_empty_root(as->root)
     exists = false
 }
 

@@ -331,6 +331,33 @@ def map_version():
                 {"node": 0}, None)
 
 
+def map_comer():
+    """Who comes into a space sees the new version, or is seen by who would free the old one."""
+    def comer():
+        yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
+        yield at(fence("full"), "as_switch: atomic_fence_full()")
+        return (yield load("map"))
+
+    def changer():
+        yield at(store("map", 1), "region_replace: atomic_store_release(&as->map, new)")
+        yield at(fence("full"), "tlb_others: atomic_fence_full()")
+        return (yield at(load("mask"), "tlb_others: atomic_load_acquire(&as->harts)"))
+    return Test("regions: who may look at the old version is asked", [comer, changer], {"mask": 0, "map": 0}, {},
+                lambda outcome: outcome == (0, 0))
+
+
+def map_leaver():
+    def leaver():
+        yield read("node")
+        yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
+
+    def changer():
+        if not (yield at(load("mask"), "tlb_others: atomic_load_acquire(&as->harts)")):
+            yield write("node", "recycled")
+    return Test("regions: who has left has looked before the old version is freed", [leaver, changer], {"mask": 1},
+                {"node": 0}, None)
+
+
 def word_lock():
     def section():
         yield write("entry", 1)
@@ -352,8 +379,8 @@ def word_lock():
 
 
 TESTS = [last_put(), last_close(), last_of_table(), last_of_cwd(), vfork(), sole_owner(), unless_free(), fork_get(),
-         spinlock(), mutex(), word_lock(), wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(), leave_space(), skip_leaver(),
-         publication(), map_version(), *edges.TESTS,
+         spinlock(), mutex(), word_lock(), wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(),
+         leave_space(), skip_leaver(), publication(), map_version(), map_comer(), map_leaver(), *edges.TESTS,
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 
