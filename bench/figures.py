@@ -77,11 +77,22 @@ def counter_rows(points, table):
     return out
 
 
+def spread_row(results, table):
+    """How much the costliest size of memory is above the cheapest."""
+    want = table["fork_spread"]
+    costs = [pts.find(results, bench=want["bench"], size_mib=size, refs="cas", view="instructions", workers=1)
+             for size in want["sizes_mib"]]
+    value = None if None in costs else round(100 * (max(costs) / min(costs) - 1), 2)
+    sizes = f"{want['sizes_mib'][0]} to {want['sizes_mib'][-1]} MiB"
+    return {"label": f"{want['bench']}, {sizes}, spread in %", "value": value, "target": want["percent"],
+            "verdict": _verdict(value, want["percent"])}
+
+
 def all_rows(points, table=None):
     table = table or targets()
     results = pts.rows(points)
     return (instruction_rows(results, table), ratio_rows(points, table),
-            counter_rows(points, table))
+            counter_rows(points, table) + [spread_row(results, table)])
 
 
 def number(value):

@@ -56,7 +56,8 @@ SLOWDOWN = {
     "pingpong": 50,
 }
 
-SIZES = (0, 1, 4, 16, 64, 256)
+SIZES = (0, 1, 4, 16, 64, 256, 1024)
+INSTRUCTIONS_MEM = "2G"  # room for the largest
 
 
 def _sizes(counts):
@@ -78,7 +79,7 @@ def instructions(quick=False):
     share = 5 if quick else 1
     words = ["bench clock=instret"]
     words += [f"{name} ops={max(ops // share, 10)}" for name, ops in INSTRUCTIONS.items()]
-    return " ".join(words + _sizes((20, 20, 10, 5, 3, 2)))
+    return " ".join(words + _sizes((20, 20, 10, 10, 10, 10, 10)))
 
 
 def slowdown():

@@ -87,7 +87,8 @@ def measure(arguments):
     found, troubles = [], []
     for command, refs, smp, icount, part in jobs:
         progress.say(f"booting REFS={refs} -smp {smp}{' -icount shift=0' if icount else ''}")
-        more, trouble = collect(command, progress, refs, smp, arguments.mem, icount, part)
+        mem = plan.INSTRUCTIONS_MEM if icount else arguments.mem
+        more, trouble = collect(command, progress, refs, smp, mem, icount, part)
         found += more
         if trouble:
             troubles.append(f"REFS={refs} -smp {smp}: {trouble}")

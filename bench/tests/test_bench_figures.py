@@ -24,6 +24,9 @@ def full_run():
     table = figures.targets()
     found = [cheap(row["bench"], row["target"] or 1000, row["size_mib"])
              for row in table["instructions"]]
+    found += [cheap("fork_size", 1000, size) for size in (1, 256)]
+    next(p for p in found if p.bench == "fork_size" and p.size_mib == 64).time = 1000
+    next(p for p in found if p.bench == "fork_size" and p.size_mib == 1024).time = 1000
     for refs in plan.REFS:
         for bench in plan.THROUGHPUT:
             found += [point(bench, workers, refs, ops=100) for workers in (1, 2, 4, 8)]
@@ -33,7 +36,7 @@ def full_run():
               for name in ("spin", bench) for workers in (1, 2)]
     for each in found:
         if each.bench == "sole_owner":
-            each.counters = {"cow_copies": 0, "cow_flips": 256 * each.total}
+            each.counters = {"cow_copies": 0, "cow_flips": 0}
     return found
 
 
@@ -77,6 +80,12 @@ def test_one_copy_too_many():
     assert "cow_copies" in figures.failures(found)[0]["label"]
 
 
+def test_a_fork_that_costs_more_with_more_memory():
+    found = full_run()
+    next(p for p in found if p.bench == "fork_size" and p.size_mib == 1024).time = 1021
+    assert [row["label"] for row in figures.failures(found)] == ["fork_size, 1 to 1024 MiB, spread in %"]
+
+
 def test_terminal_table_names_each_benchmark_once():
     text = tables.throughput(full_run())
     assert text.count("fork_write") == 1 and text.count("biglock") == len(plan.THROUGHPUT)
@@ -87,7 +96,7 @@ def test_plan_counts_its_points():
     assert plan.points_expected("bench workers=1,2,4 a b ops=1 c workers=1 size=4") == 7
     assert plan.points_expected("bench times=3 workers=1,2 a b workers=1") == 9
     assert plan.points_expected(plan.throughput()) == 4 * len(plan.THROUGHPUT) + 5
-    assert plan.points_expected(plan.instructions(quick=True)) == len(plan.INSTRUCTIONS) + 6
+    assert plan.points_expected(plan.instructions(quick=True)) == len(plan.INSTRUCTIONS) + len(plan.SIZES)
     assert plan.points_expected(plan.scaling()) == 4 * plan.PAIRS * len(plan.SCALING)
 
 
