@@ -63,7 +63,7 @@ enum kine_ctl_op {
                           // allocations the process has made since the last KINE_FAIL_NTH.
     KINE_HOARD = 3,       // take every free frame there is for the kernel's test hoard;
                           // returns how many were taken by this call
-    KINE_UNHOARD = 4,     // free the hoard, on the calling hart; returns how many
+    KINE_UNHOARD = 4,     // free a frames of the hoard (0: all), on the calling hart; returns how many
     KINE_SELFTEST = 5,    // run the kernel's unit tests (CHECK=1 builds; else -ENOSYS): KTAP on the
                           // console; returns the number that failed. Needs "selftest" in bootargs.
     KINE_CRASH = 6,       // a = 0 panic, 1 stack overflow, 2 wild load, 3 (CHECK=1 builds) locks

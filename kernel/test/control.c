@@ -29,15 +29,14 @@ static long hoard_all(void) {
     return n;
 }
 
-static long unhoard_all(void) {
+static long unhoard(u64 most) {
+    long n = 0;
     mutex_lock(&hoard_lock);
-    long n = hoarded;
-    while (hoard) {
-        frame_t f = hoard;
+    for (frame_t f; (f = hoard) && (!most || n < (long)most); n++) {
         hoard = frame_record(f)->next;
         frame_release(f);
     }
-    hoarded = 0;
+    hoarded -= n;
     mutex_unlock(&hoard_lock);
     return n;
 }
@@ -91,7 +90,7 @@ long test_ctl(int op, u64 a, u64 b) {
     case KINE_HOARD:
         return hoard_all();
     case KINE_UNHOARD:
-        return unhoard_all();
+        return unhoard(a);
     case KINE_SELFTEST:
         return fdt_bootarg("selftest", NULL) ? test_run_all() : -EPERM;
     case KINE_CRASH:
