@@ -57,7 +57,7 @@ static struct extent target_of(enum target t, bool undo) {
     case FREED_OBJECT:
         object = undo ? object : cache_alloc(&region_cache);
         if (undo == (t == OBJECT)) { cache_free(&region_cache, object); }
-        return (struct extent){(u64)object, sizeof(struct region)};
+        return (struct extent){(u64)object, sizeof(struct region_node)};
     case FRAME:
     case FREED_FRAME:
         f = undo ? f : frame_alloc(FRAME_KERNEL);
@@ -121,7 +121,7 @@ static const char *run(const struct row *r, char place, const char *access) {
 
 // ---- acts ----
 
-static struct region *object;
+static struct region_node *object;
 static frame_t f, g;
 
 #define ACT(name) static void name(void *unused)
@@ -232,7 +232,7 @@ ACT(copy_as_long_as_it_is) {
 ACT(structure_of_a_freed_object) {
     PREPARE;
     cache_free(&region_cache, object);
-    *(struct region *)frame_kva(f) = *object;
+    *(struct region_node *)frame_kva(f) = *object;
 }
 ACT(nothing_at_the_end) {
     PREPARE;
@@ -255,7 +255,7 @@ ACT(to_user) {
 ACT(objects_used_again) {
     PREPARE;
     for (u32 i = 0; i < 2000; i++) {
-        struct region *r = cache_alloc(&region_cache);
+        struct region_node *r = cache_alloc(&region_cache);
         memset(r, i, sizeof(*r));
         cache_free(&region_cache, r);
     }
@@ -284,7 +284,7 @@ ACT(line_is_counted_as_free) {
 }
 ACT(another_object_of_the_frame) {
     PREPARE;
-    struct region *other = cache_alloc(&region_cache);
+    struct region_node *other = cache_alloc(&region_cache);
     cache_free(&region_cache, object);
     memset(other, 0, sizeof(*other));
     cache_free(&region_cache, other);
@@ -298,7 +298,7 @@ static noinline void freed_here(void) {
 ACT(write_to_an_object_freed_here) {
     PREPARE;
     freed_here();
-    write_once(object->prot, 1);
+    write_once(object->region.prot, 1);
 }
 ACT(and_who_did_it_is_told) {
     PREPARE;
@@ -326,14 +326,14 @@ static const struct {
     SAYS(copy_of_a_freed_page, "use after free: read of 4096"),
     SAYS(copy_to_a_freed_page, "use after free: write of 4096"),
     SAYS(zeros_to_a_freed_page, "use after free: write of 4096"),
-    SAYS(set_one_too_long, "0 bytes behind a region of 80"),
+    SAYS(set_one_too_long, "0 bytes behind a region of 96"),
     SILENT(set_as_long_as_it_is),
-    SAYS(copy_one_too_long, "out of bounds: read of 81"),
-    SAYS(copy_one_too_far, "out of bounds: write of 80"),
+    SAYS(copy_one_too_long, "out of bounds: read of 97"),
+    SAYS(copy_one_too_far, "out of bounds: write of 96"),
     SILENT(copy_as_long_as_it_is),
     SAYS(structure_of_a_freed_object, "use after free"),
     SILENT(nothing_at_the_end),
-    SAYS(from_user_one_too_long, "out of bounds: write of 81"),
+    SAYS(from_user_one_too_long, "out of bounds: write of 97"),
     SAYS(to_user_from_freed, "use after free: read of 8"),
     SILENT(to_user), SILENT(objects_used_again), SILENT(frames_used_again),
     SILENT(frame_not_used_again_at_once), SILENT(line_is_counted_as_free),

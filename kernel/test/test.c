@@ -105,7 +105,7 @@ static bool caches_give_distinct_objects(void) {
     for (int i = 0; i < N; i++) {
         o[i] = cache_alloc(&region_cache);
         EXPECT(o[i]);
-        memset(o[i], i, sizeof(struct region));
+        memset(o[i], i, sizeof(struct region_node));
     }
     for (int i = 0; i < N; i++) {
         EXPECT(*(u8 *)o[i] == i);

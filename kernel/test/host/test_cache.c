@@ -55,7 +55,7 @@ TEST(whole_frames_go_back) {
 
 TEST(size_decides_how_many_fit) {
     EXPECT(as_cache.size >= sizeof(struct as) && as_cache.size % 64 == 0);
-    EXPECT(region_cache.size >= sizeof(struct region) && region_cache.size % 16 == 0);
+    EXPECT(region_cache.size >= sizeof(struct region_node) && region_cache.size % 16 == 0);
     for (const struct cache *c = cache_all; c; c = c->next) {
         EXPECT(c->per_frame * c->size <= PAGE_SIZE && (c->per_frame + 1) * c->size > PAGE_SIZE);
     }
