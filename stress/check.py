@@ -180,7 +180,7 @@ def everything(tally):
     tally.guest("kernel unit tests", ["/bin/selftest"], append="selftest", smp=3, mem="64M", refs="biglock")
     tally.guest("kernel unit tests, watched", ["/bin/selftest"], append="selftest", smp=2, mem="128M",
                 kernel=WATCHED)
-    for test in ("cow", "failnth", "oom", "files", "sequences", "threads", "futex"):
+    for test in ("cow", "failnth", "oom", "files", "sequences", "threads", "spaces", "futex"):
         tally.guest(test + ", watched", ["/tests/" + test], smp=4, mem="256M", kernel=WATCHED)
     for smp in (1, 8):
         for test in TESTS:
@@ -197,10 +197,10 @@ def everything(tally):
     tally.guest("no spinlock is held for 20000 instructions", ["/bin/stress", "all", "rounds=6", "seed=1",
                 "workers=4"], smp=1, mem="64M", icount=True, append="lockmax=20000")
     tally.guest("ghost TLB", ["/bin/selftest"], append="selftest", kernel=GHOST)
-    for test in ("cow", "brk", "mem", "exec", "ghost", "threads"):
+    for test in ("cow", "brk", "mem", "exec", "ghost", "threads", "spaces"):
         tally.guest(test + " under the ghost TLB", ["/tests/" + test], kernel=GHOST)
     tally.guest("race detector", ["/tests/race"], kernel=RACE)
-    for test in ("threads", "futex"):
+    for test in ("threads", "spaces", "futex"):
         tally.guest(test + " under the race detector", ["/tests/" + test], kernel=RACE)
     tally.guest("killed sleepers under the race detector", ["/tests/sched", "killed_sleepers_wake_on_any_hart"],
                 kernel=RACE)

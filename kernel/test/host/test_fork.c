@@ -177,6 +177,35 @@ TEST(fork_takes_a_snapshot_of_a_running_space) {
     as_destroy(as);
 }
 
+// One round of interrupts for the whole space, whatever its size; none when nobody else is in it.
+static void fork_and_count(void *arg) {
+    struct as *as = arg;
+    as_switch(as);
+    rendezvous(2);
+    if (this_hart()->index == 0) {
+        u64 before = this_hart()->count.shootdowns;
+        struct as *child = as_fork(as, NULL, 0);
+        EXPECT(child && this_hart()->count.shootdowns - before == 1);
+        as_destroy(child);
+    }
+    rendezvous(2);
+    as_switch(NULL);
+}
+
+TEST(fork_of_threads_is_one_round) {
+    for (u64 pages = 1; pages <= 200; pages *= 14) {
+        struct as *as = filled_space(pages);
+        on_harts(2, fork_and_count, as);
+        u64 before = this_hart()->count.shootdowns;
+        as_switch(as);
+        struct as *child = as_fork(as, NULL, 0);
+        EXPECT(child && this_hart()->count.shootdowns == before);
+        as_switch(NULL);
+        as_destroy(child);
+        as_destroy(as);
+    }
+}
+
 // Every hart destroys its own sharer while others still write: the last writer owns the page alone.
 static void write_or_leave(void *arg) {
     (void)arg;

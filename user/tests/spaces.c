@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// spaces.c - one address space on many harts: threads that map, unmap, touch and fork at the same time, and what
+// of that other harts have to be told.
+//
+// Model   Each thread has a part of the addresses for itself, larger than a table's 2 MiB and not aligned to it,
+//         and knows for each page of it whether it is there and what its tag is. So whatever the others do to
+//         the map and to the tables, each finds its own pages as it left them; and so does a child of a fork,
+//         for the part of the thread that has forked.
+#include "common.h"
+#include <sched.h>
+#include <stdlib.h>
+#include <thread.h>
+
+enum { THREADS = 6, PAGES = 700, STEPS = 160 };
+#define ARENA 0x2000000000ul
+
+static uint64_t random_next(uint64_t *state) {
+    *state = *state * 6364136223846793005ul + 1442695040888963407ul;
+    return *state >> 33;
+}
+
+struct part {
+    int number;
+    char *base;
+    uint64_t random;
+    bool there[PAGES];
+    uint32_t tags[PAGES];  // 0: not touched since it was mapped
+    uint32_t last;
+};
+
+static struct part parts[THREADS];
+
+static char *page(const struct part *p, int i) { return p->base + (size_t)i * PAGE; }
+static uint64_t value(const struct part *p, int i) { return (uint64_t)p->number << 32 | p->tags[i]; }
+
+static bool as_left(const struct part *p, int i) {
+    return p->tags[i] ? tagged(page(p, i), value(p, i)) : all_bytes(page(p, i), 0, 64);
+}
+
+static void pick_range(struct part *p, int *from, int *n) {
+    *from = (int)(random_next(&p->random) % PAGES);
+    *n = 1 + (int)(random_next(&p->random) % 64);
+    if (*n > PAGES - *from) { *n = PAGES - *from; }
+}
+
+static void map_some(struct part *p) {
+    int from, n;
+    pick_range(p, &from, &n);
+    long at = ksys_mmap(page(p, from), (size_t)n * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    CHECK_EQ(at, (long)page(p, from));
+    for (int i = from; i < from + n; i++) {
+        p->there[i] = true;
+        p->tags[i] = 0;
+    }
+}
+
+static void unmap_some(struct part *p) {
+    int from, n;
+    pick_range(p, &from, &n);
+    unmap_pages(page(p, from), (size_t)n);
+    for (int i = from; i < from + n; i++) { p->there[i] = false; }
+}
+
+static void touch_some(struct part *p) {
+    int from, n;
+    pick_range(p, &from, &n);
+    for (int i = from; i < from + n; i++) {
+        if (!p->there[i]) { continue; }
+        CHECK(as_left(p, i));
+        p->tags[i] = ++p->last;
+        tag(page(p, i), value(p, i));
+    }
+}
+
+static void look_at_all(const struct part *p) {
+    for (int i = 0; i < PAGES; i++) { CHECK(!p->there[i] || as_left(p, i)); }
+}
+
+// The child sees this thread's part as it is now, changes it, and the parent does not see that.
+static void fork_and_look(struct part *p) {
+    int pid = spawn();
+    if (pid == 0) {
+        look_at_all(p);
+        touch_some(p);
+        unmap_some(p);
+        look_at_all(p);
+        leave();
+    }
+    touch_some(p);
+    CHECK_EQ(reap(pid), 0);
+}
+
+static void *live(void *arg) {
+    struct part *p = arg;
+    pin(p->number % (int)ksys_kine_ctl(KINE_NHARTS, 0, 0));
+    for (int step = 0; step < STEPS; step++) {
+        switch (random_next(&p->random) % 8) {
+        case 0: case 1: map_some(p); break;
+        case 2: unmap_some(p); break;
+        case 3: fork_and_look(p); break;
+        default: touch_some(p);
+        }
+    }
+    look_at_all(p);
+    return NULL;
+}
+
+static void threads_share_a_space_and_keep_their_parts(void) {
+    static struct thread *t[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        parts[i] = (struct part){.number = i, .random = 77 + i,
+                                 .base = (char *)ARENA + (size_t)i * (PAGES + 3) * PAGE};
+        CHECK_EQ(thread_create(&t[i], live, &parts[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) { CHECK_EQ(thread_join(t[i], NULL), 0); }
+    for (int i = 0; i < THREADS; i++) { look_at_all(&parts[i]); }
+}
+
+// ---- what other harts are told
+
+static uint32_t stop, standing;
+
+// In user mode, on a hart of its own, until told: so that hart is in the space.
+static void *stand(void *hart) {
+    pin((int)(long)hart);
+    __atomic_fetch_add(&standing, 1, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) { __asm__ volatile(".4byte 0x0100000f" ::: "memory"); }
+    return NULL;
+}
+
+static struct kine_counters of_hart_0(void) {
+    static struct kine_counters c;
+    CHECK_EQ(ksys_kine_counters(0, &c, sizeof c), 0);
+    return c;
+}
+
+// A shootdown of this hart's is one round of interrupts, whoever it goes to.
+static void fork_of_threads_tells_them_once(void) {
+    int harts = (int)ksys_kine_ctl(KINE_NHARTS, 0, 0);
+    static struct thread *t[8];
+    int n = harts > 4 ? 3 : harts - 1;
+    pin(0);
+    for (long i = 1; i <= n; i++) { CHECK_EQ(thread_create(&t[i], stand, (void *)i), 0); }
+    while (__atomic_load_n(&standing, __ATOMIC_ACQUIRE) != (uint32_t)n) { sched_yield(); }
+    for (size_t pages = 1; pages <= 4096; pages *= 16) {
+        char *heap = map(pages, PROT_RW);
+        for (size_t i = 0; i < pages; i++) { tag(heap + i * PAGE, i); }
+        struct kine_counters before = of_hart_0();
+        before = of_hart_0();  // the page that it is written to is ours by now
+        int pid = spawn();
+        if (pid == 0) { leave(); }
+        struct kine_counters after = of_hart_0();
+        long rounds = (long)(after.shootdowns - before.shootdowns), copies = (long)(after.cow_copies - before.cow_copies);
+        // One for the fork; and one for each page that this thread, not its child, has had to copy since.
+        CHECK(n ? rounds >= 1 && rounds <= 1 + copies && copies <= 3 : rounds == 0);
+        CHECK_EQ(reap(pid), 0);
+        unmap_pages(heap, pages);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+    for (int i = 1; i <= n; i++) { CHECK_EQ(thread_join(t[i], NULL), 0); }
+}
+
+static void alone_it_tells_nobody(void) {
+    enum { COPIES = 300 };
+    char *heap = map(COPIES, PROT_RW);
+    for (int i = 0; i < COPIES; i++) { tag(heap + i * PAGE, i); }
+    struct gate hold = gate_new();
+    pin(0);
+    int pid = spawn();
+    if (pid == 0) {
+        gate_wait(&hold);
+        leave();
+    }
+    struct kine_counters before = of_hart_0();
+    before = of_hart_0();
+    for (int i = 0; i < COPIES; i++) { tag(heap + i * PAGE, i + 1); }
+    struct kine_counters after = of_hart_0();
+    CHECK(after.cow_copies - before.cow_copies >= COPIES);
+    CHECK_EQ(after.shootdowns - before.shootdowns, 0);
+    gate_post(&hold);
+    CHECK_EQ(reap(pid), 0);
+}
+
+// ---- two threads, one table
+
+static uint32_t turn;
+
+// Both in the same 2 MiB, page about: they meet at the leaf table's lock and nowhere else.
+static void *every_other(void *arg) {
+    char *heap = arg;
+    int self = (int)__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED);
+    pin(self % (int)ksys_kine_ctl(KINE_NHARTS, 0, 0));
+    for (int i = self; i < 512; i += 4) { tag(heap + i * PAGE, i); }
+    return NULL;
+}
+
+static void threads_fill_one_table(void) {
+    for (int round = 0; round < 8; round++) {
+        char *heap = map(512, PROT_RW);
+        struct thread *t[4];
+        turn = 0;
+        for (int i = 0; i < 4; i++) { CHECK_EQ(thread_create(&t[i], every_other, heap), 0); }
+        for (int i = 0; i < 4; i++) { CHECK_EQ(thread_join(t[i], NULL), 0); }
+        for (int i = 0; i < 512; i++) { CHECK(tagged(heap + i * PAGE, i)); }
+        unmap_pages(heap, 512);
+    }
+}
+
+TEST_MAIN(KINE_TEST(threads_share_a_space_and_keep_their_parts), KINE_TEST(fork_of_threads_tells_them_once),
+          KINE_TEST(alone_it_tells_nobody), KINE_TEST(threads_fill_one_table))
