@@ -150,7 +150,8 @@ static void fork_of_threads_tells_them_once(void) {
         int pid = spawn();
         if (pid == 0) { leave(); }
         struct kine_counters after = of_hart_0();
-        long rounds = (long)(after.shootdowns - before.shootdowns), copies = (long)(after.cow_copies - before.cow_copies);
+        long rounds = (long)(after.shootdowns - before.shootdowns);
+        long copies = (long)(after.cow_copies - before.cow_copies);
         // One for the fork; and one for each page that this thread, not its child, has had to copy since.
         CHECK(n ? rounds >= 1 && rounds <= 1 + copies && copies <= 3 : rounds == 0);
         CHECK_EQ(reap(pid), 0);
