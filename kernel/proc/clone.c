@@ -113,7 +113,7 @@ static long new_process(struct thread *self, const struct clone *how) {
         proc_free(child);
         return error;
     }
-    as_adopt(t->as);
+    if (!(how->flags & CLONE_VM)) { as_adopt(t->as); }
     t->tid = child->id.number;
     copy_registers(t, self, how);
     child->parent = parent;
