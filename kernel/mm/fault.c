@@ -51,6 +51,7 @@ static bool allows(const struct region *r, enum access access) {
 // Kept out of line, as is break_shared: the shortest fault should not save registers for them.
 static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access) {
     struct region r;
+    RACE_POINT("fault.populate");
     u64 flags = irq_save();
 #ifdef MUTANT_fill_late  // "the table is locked"
     bool owned = true;

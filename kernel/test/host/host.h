@@ -87,6 +87,8 @@ u64 translations_kept(void);  // user pages of which this hart's TLB knows somet
 
 // Audit, while all harts stand still: these are all address spaces; `held` frames are a test's own.
 bool books_balance(struct as *const *spaces, u32 n, u64 held);
+// The next time that this thread passes the race point, do that. (Builds with CHECK.)
+void at_point(const char *name, void (*fn)(void));
 u64 objects_out(void);  // address spaces and regions that exist
 u64 counted_cow_copies(void);
 u64 counted_cow_flips(void);

@@ -13,7 +13,7 @@ HOST_BASE := -std=gnu11 -g -Wall -Wextra -Ikernel -pthread -fPIE -fno-tree-loop-
 HOST_FLAGS_plain := -O2
 HOST_FLAGS_asan := -O1 -DCHECK -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HOST_FLAGS_tsan := -O1 -DCHECK -fsanitize=thread -Wno-tsan
-HOST_WRAP := $(foreach f,take take_zeroed give give_zeroed,-Wl,--wrap=freelist_$(f))
+HOST_WRAP := $(foreach f,take take_zeroed give give_zeroed,-Wl,--wrap=freelist_$(f)) -Wl,--wrap=point_pass
 HOST_KERNEL := $(filter-out kernel/mm/freelist_%.c kernel/sync/race%.c kernel/sync/kasan%.c kernel/sync/ubsan%.c kernel/sync/track%.c,$(wildcard kernel/mm/*.c kernel/sync/*.c)) \
                kernel/lib/string.c kernel/lib/print.c
 HOST_TESTS := $(wildcard $(HOST_DIR)/*.c)

@@ -17,6 +17,7 @@
 #include "mm/kstack.h"
 #include "mm/kvm.h"
 #include "mm/tlb.h"
+#include "lib/string.h"
 #include "sync/parking.h"
 #include "sync/atomic.h"
 #include "sync/park.h"
@@ -236,3 +237,25 @@ void machine_seed(u64 seed) {
     harts_seed(seed);
     for (u32 i = 0; i < nharts; i++) { harts[i]->delay = 20; }
 }
+
+// ---- race points ----
+
+static __thread const char *point_name;
+static __thread void (*point_fn)(void);
+
+void at_point(const char *name, void (*fn)(void)) {
+    point_name = name;
+    point_fn = fn;
+}
+
+#ifdef CHECK
+void __real_point_pass(const char *name);
+void __wrap_point_pass(const char *name);
+void __wrap_point_pass(const char *name) {
+    if (point_name && strcmp(name, point_name) == 0) {
+        point_name = NULL;
+        point_fn();
+    }
+    __real_point_pass(name);
+}
+#endif

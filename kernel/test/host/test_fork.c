@@ -206,6 +206,28 @@ TEST(fork_of_threads_is_one_round) {
     }
 }
 
+#ifdef CHECK  // with race points
+// A fault stands at an empty entry, whose leaf table it has locked, when another thread forks, and then maps
+// something there: that is the parent's alone.
+static struct as *late[2];
+
+static void fork_and_map(void) {
+    late[1] = as_fork(late[0], NULL, 0);
+    EXPECT(late[1] && as_map(late[0], va_of(3), PAGE_SIZE, PROT_READ | PROT_WRITE, NULL, 0, 0) == 0);
+}
+
+TEST(who_came_before_a_fork_fills_nothing_of_the_child) {
+    late[0] = filled_space(2);
+    at_point("fault.populate", fork_and_map);
+    EXPECT(as_fault(late[0], va_of(3), ACCESS_WRITE) == 0);
+    EXPECT(!cursor_view(late[1], va_of(3)).entry && as_rss(late[1]) == 2);
+    as_switch(late[0]);
+    user_put(va_of(3), 1);
+    EXPECT(!cursor_view(late[1], va_of(3)).entry && books_balance(late, 2, 0));
+    destroy_all(late, 2);
+}
+#endif
+
 // Every hart destroys its own sharer while others still write: the last writer owns the page alone.
 static void write_or_leave(void *arg) {
     (void)arg;
