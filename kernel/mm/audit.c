@@ -80,7 +80,8 @@ static void leaf(struct as *as, int pid, u64 va, pte_t e) {
     if (e & PTE_W && r->ref != 1) {
         error(f, "pid %d may write frame %u, count %u, at %lx (S2)", pid, f, r->ref, va);
     }
-    if (as && (!in || (e & (PTE_W | PTE_COW) && !(in->prot & PROT_WRITE)))) {
+    bool changing = as && atomic_load_relaxed(&as->lock.state);  // unmap publishes the map first
+    if (as && !changing && (!in || (e & (PTE_W | PTE_COW) && !(in->prot & PROT_WRITE)))) {
         error(f, "pid %d maps %lx with %lx outside of what its region allows (S1)", pid, va, e);
     }
 }

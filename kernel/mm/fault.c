@@ -78,7 +78,13 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
         return -EFAULT;
     }
 #ifndef MUTANT_fill_without_fence_i
-    if (r.prot & PROT_EXEC) { tlb_fence_text(as, f); }
+    if (r.prot & PROT_EXEC) {
+        tlb_fence_text(as, f);
+        if (pt_find(as->table, va) != e) {  // shared meanwhile: with a space whose harts have not been told
+            frame_release(f);
+            return 0;
+        }
+    }
 #endif
     if (zero) {
         COUNT(zero_fills);
@@ -163,7 +169,7 @@ static always_inline int fault_locked(struct as *as, pte_t *e, u64 va, enum acce
     if (likely(!permits(*e, access))) {
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
     }
-    tlb_fence_page(va);  // somebody was faster, or the TLB was older, or the path was all that lacked
+    tlb_fence_space();  // somebody was faster, or the TLB was older, or the path was all that lacked
     if (slow) {
         COUNT(path_faults);
     } else {
@@ -193,7 +199,7 @@ static noinline int fault_slowly(struct as *as, u64 va, enum access access, void
     int error = there && allows(&r, access) ? cursor_open(as, va, true, &e) : -EFAULT;
     if (error) { return error; }
     if (!kva || !(*e & PTE_V)) { error = fault_locked(as, e, va, access, true); }
-    if (kva) { *kva = error ? NULL : pa_to_kva(pte_pa(*e)); }
+    if (kva) { *kva = error || !(*e & PTE_V) ? NULL : pa_to_kva(pte_pa(*e)); }
     cursor_close(e);
     return error;
 }

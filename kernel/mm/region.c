@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // region.c - see region.h. split and merge are the whole of it: to replace a range is to split the map
-// at both of its ends and to merge the outer parts with what comes between.
+// at both of its ends and to merge the outer parts with what comes between. Both go down a path and build anew
+// on the way up.
 //
 // Failure    a build goes on with an empty subtree where a region could not be had, and says so at the
 //            end; then the new version is dropped as a whole.
@@ -37,6 +38,7 @@ void region_put(struct region_node *map) {
 
 static void summarise(struct region_node *n) {
     const struct region_node *l = n->left, *h = n->right;
+    n->height = 1 + MAX(l ? l->height : 0, h ? h->height : 0);
     n->first = l ? l->first : n->region.start;
     n->last = h ? h->last : n->region.end;
     n->gap = MAX(l ? MAX(l->gap, n->region.start - l->last) : 0ul, h ? MAX(h->gap, h->first - n->region.end) : 0ul);
@@ -58,6 +60,7 @@ static struct region_node *node(struct build *b, const struct region *r, u32 pri
     n->right = right;
     n->region = *r;
     summarise(n);
+    b->failed |= n->height > REGION_HEIGHT_MAX;
     return n;
 }
 
@@ -72,61 +75,96 @@ static struct region cut(const struct region *r, u64 lo, u64 hi) {
     return part;
 }
 
-// What lies below va and what lies above, as new references; a region across it is cut.
+// What lies below va and what lies above, as new references. => no region lies across it
 static void split(struct build *b, struct region_node *m, u64 va, struct region_node **below,
                   struct region_node **above) {
-    struct region_node *middle;
-    const struct region *r = m ? &m->region : NULL;
-    if (!m || m->last <= va) {
-        *below = region_get(m);
-        *above = NULL;
-    } else if (m->first >= va) {
-        *below = NULL;
-        *above = region_get(m);
-    } else if (r->end <= va) {
-        split(b, m->right, va, &middle, above);
-        *below = node(b, r, m->priority, region_get(m->left), middle);
-    } else if (r->start >= va) {
-        split(b, m->left, va, below, &middle);
-        *above = node(b, r, m->priority, middle, region_get(m->right));
-    } else {
-        struct region low = cut(r, r->start, va), high = cut(r, va, r->end);
-        *below = node(b, &low, m->priority, region_get(m->left), NULL);
-        *above = node(b, &high, m->priority, NULL, region_get(m->right));
+    struct region_node *path[REGION_HEIGHT_MAX];
+    u32 n = 0;
+    if (b->failed) { m = NULL; }  // perhaps for its height: there is no room for such a path
+    while (m && m->first < va && m->last > va) {
+        path[n++] = m;
+        m = m->region.end <= va ? m->right : m->left;
+    }
+    *below = m && m->last <= va ? region_get(m) : NULL;
+    *above = m && m->first >= va ? region_get(m) : NULL;
+    while (n) {
+        m = path[--n];
+        if (m->region.end <= va) {
+            *below = node(b, &m->region, m->priority, region_get(m->left), *below);
+        } else {
+            *above = node(b, &m->region, m->priority, *above, region_get(m->right));
+        }
     }
 }
 
 // All of `low` and then all of `high`. Takes over both references.
 static struct region_node *merge(struct build *b, struct region_node *low, struct region_node *high) {
-    if (!low || !high) { return low ? low : high; }
-    struct region_node *top = low->priority > high->priority ? low : high, *left, *right;
-    if (top == low) {
-        left = region_get(low->left);
-        right = merge(b, region_get(low->right), high);
-    } else {
-        left = merge(b, low, region_get(high->left));
-        right = region_get(high->right);
+    struct region_node *path[2 * REGION_HEIGHT_MAX];
+    u64 is_low[2] = {0, 0};
+    u32 n = 0;
+    if (b->failed) {
+        region_put(low);
+        region_put(high);
+        return NULL;
     }
-    struct region_node *n = node(b, &top->region, top->priority, left, right);
-    region_put(top);
-    return n;
+    for (; low && high; n++) {
+        bool take_low = low->priority > high->priority;
+        path[n] = take_low ? low : high;
+        is_low[n / 64] |= (u64)take_low << n % 64;
+        if (take_low) {
+            low = region_get(low->right);
+        } else {
+            high = region_get(high->left);
+        }
+    }
+    struct region_node *m = low ? low : high;
+    while (n--) {
+        struct region_node *top = path[n];
+        bool l = is_low[n / 64] >> n % 64 & 1;
+        m = node(b, &top->region, top->priority, l ? region_get(top->left) : m, l ? m : region_get(top->right));
+        region_put(top);
+    }
+    return m;
 }
 
+// `low` and a new region above it, which finds its place by a priority of its own.
+static struct region_node *append(struct build *b, struct region_node *low, const struct region *r) {
+    return merge(b, low, node(b, r, hart_random(), NULL, NULL));
+}
+
+static const struct region *find(const struct region_node *n, u64 va) {
+    while (n) {
+        const struct region *r = &n->region;
+        if (va >= r->start && va < r->end) { return r; }
+        n = va < r->start ? n->left : n->right;
+    }
+    return NULL;
+}
+
+// Regions that the range cuts are taken out whole, and what is left of them comes back as new ones.
 bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
     ASSERT(lo < hi && hi <= USER_TOP, "[%lx, %lx)", lo, hi);
     struct build b = {false};
-    struct region_node *below, *rest, *gone, *above, *new = NULL;
-    split(&b, as->map, lo, &below, &rest);
-    split(&b, rest, hi, &gone, &above);
+    struct region_node *below, *rest, *gone, *above;
+    const struct region *first = find(as->map, lo), *last = find(as->map, hi - 1);
+    split(&b, as->map, first ? first->start : lo, &below, &rest);
+    split(&b, rest, last ? last->end : hi, &gone, &above);
     region_put(rest);
+    if (first && first->start < lo) {
+        struct region part = cut(first, first->start, lo);
+        below = append(&b, below, &part);
+    }
+    if (with) { below = append(&b, below, with); }
+    if (last && last->end > hi) {
+        struct region part = cut(last, hi, last->end);
+        below = append(&b, below, &part);
+    }
     region_put(gone);
-    if (with) { new = node(&b, with, hart_random(), NULL, NULL); }
-    new = merge(&b, merge(&b, below, new), above);
+    struct region_node *new = merge(&b, below, above), *old = as->map;
     if (b.failed) {
         region_put(new);
         return false;
     }
-    struct region_node *old = as->map;
 #ifdef MUTANT_map_relaxed  // "the fence comes later"
     atomic_store_relaxed(&as->map, new);
 #else
@@ -154,15 +192,6 @@ const struct region *region_last(struct as *as, u64 va) {
         n = here ? n->right : n->left;
     }
     return found;
-}
-
-static const struct region *find(const struct region_node *n, u64 va) {
-    while (n) {
-        const struct region *r = &n->region;
-        if (va >= r->start && va < r->end) { return r; }
-        n = va < r->start ? n->left : n->right;
-    }
-    return NULL;
 }
 
 const struct region *region_find(struct as *as, u64 va) { return find(as->map, va); }

@@ -8,6 +8,8 @@
 //            looks up without a lock, and a change that runs out of memory has changed nothing.
 //            Regions are page-aligned, never overlapping, never empty. One whose backing is NULL is
 //            anonymous (zero-filled).
+//            Whoever knows the priorities can choose addresses that make a map high: it does not become
+//            higher than REGION_HEIGHT_MAX, a change that would make it so finds no memory.
 // Invariants G1 a published region changes only in its count.
 //            G2 refs = pointers from regions, maps of address spaces and versions that are kept for readers.
 // Locking    as->lock for changes. Lookups: that lock, or region_look, which has interrupts off: an old version
@@ -26,9 +28,12 @@ struct region {
     u64 file_off, file_bytes;
 };
 
+#define REGION_HEIGHT_MAX 48  // of a map: paths are kept on the stack. 65,000 regions are 43 high, on average
+
 struct region_node {
     u32 refs;  // (a)
     u32 priority;
+    u32 height;  // of this subtree
     struct region_node *left, *right;
     struct region region;
     u64 first, last;  // of this subtree: where it starts and ends,

@@ -12,6 +12,12 @@ static always_inline void tlb_fence_page(u64 va) {
     sfence_page(va);
 }
 
+// Upper entries included, which a fence of a page is not for.
+static always_inline void tlb_fence_space(void) {
+    COUNT(full_fences);
+    sfence_space();
+}
+
 static always_inline void tlb_fence_all(void) {
     COUNT(full_fences);
     sfence_all();

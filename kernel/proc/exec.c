@@ -186,7 +186,6 @@ static long build(struct image *im, struct inode *file, uaddr argv, uaddr envp) 
 static void become(struct thread *t, struct image *im, const char *path) {
     struct proc *p = t->proc;
     im->as->brk_start = im->as->brk = im->brk;
-    as_adopt(im->as);
     thread_leave_space(im->as);
     fd_table_close_on_exec(t->files);
     const char *name = path;

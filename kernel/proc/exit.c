@@ -70,6 +70,7 @@ void thread_leave_space(struct as *next) {
         }
     }
     t->clear_tid = 0;
+    if (next) { as_adopt(next); }
     t->as = next;
 #ifdef MUTANT_exit_in_use  // the space is taken down while it is still in satp
     if (as && !next) {

@@ -49,6 +49,16 @@ static void munmap_in_parts(void) {
     unmap_pages(at, 9);
 }
 
+// Each hole cuts what is left of one mapping, from its beginning on: a careless map becomes a list.
+static void many_holes_in_one_mapping(void) {
+    enum { HOLES = 600 };
+    char *at = map(2 * HOLES, PROT_RW);
+    tag(at + 2 * PAGE, 2);
+    for (int i = 0; i < HOLES; i++) { unmap_pages(at + (2 * i + 1) * PAGE, 1); }
+    unmap_pages(at, 1);
+    CHECK(dies(look, at) && dies(look, at + PAGE) && tagged(at + 2 * PAGE, 2));
+}
+
 static void munmap_over_several_mappings(void) {
     char *at = map(12, PROT_NONE);
     for (int i = 0; i < 12; i += 3) {
@@ -234,7 +244,7 @@ static void records_are_for_memory_that_is_there(void) {
 }
 
 TEST_MAIN(TEST(memory_is_zero_at_first), KINE_TEST(untouched_memory_costs_nothing),
-          TEST(munmap_in_parts), TEST(munmap_over_several_mappings),
+          TEST(munmap_in_parts), TEST(many_holes_in_one_mapping), TEST(munmap_over_several_mappings),
           TEST(unmapped_memory_is_zero_when_mapped_again), TEST(fixed_replaces_what_was_there),
           KINE_TEST(noreplace_takes_only_free_addresses), TEST(hints_are_used_or_passed_over),
           TEST(new_mappings_overlap_nothing),

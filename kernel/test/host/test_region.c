@@ -71,6 +71,31 @@ TEST(random_changes_follow_the_model) {
     as_destroy(as);
 }
 
+// Holes in one mapping, from its beginning on: each cuts the last region in two.
+TEST(a_map_of_many_pieces_is_not_high) {
+    enum { HOLES = 2000 };
+    struct as *as = as_create();
+    EXPECT(as_map_fixed(as, BASE, 2 * HOLES * PAGE_SIZE, PROT_READ) == BASE);
+    for (u64 i = 0; i < HOLES; i++) { EXPECT(as_unmap(as, page_va(2 * i + 1), PAGE_SIZE) == 0); }
+    expect_treap(as->map);
+    EXPECT(as->map->height < REGION_HEIGHT_MAX);
+    EXPECT(as_unmap(as, page_va(0), PAGE_SIZE) == 0 && region_find(as, page_va(2)));
+    as_destroy(as);
+}
+
+// Whoever chooses addresses by priority makes a list; it ends before the kernel's stack does.
+TEST(a_map_does_not_become_too_high) {
+    struct as *as = as_create();
+    u32 n = 0;
+    for (; n < 1000; n++) {
+        if (as_map(as, page_va(2 * n), PAGE_SIZE, PROT_READ, NULL, 0, 0)) { break; }
+        ((struct region_node *)as->map)->priority = 0xffffffffu - n;
+    }
+    EXPECT(n >= 20 && as->map->height <= REGION_HEIGHT_MAX && books_balance(&as, 1, 0));
+    EXPECT(as_unmap(as, 0, USER_TOP) == 0 && !as->map);
+    as_destroy(as);
+}
+
 TEST(map_refuses_what_is_taken) {
     struct as *as = space_with(4);
     EXPECT(as_map(as, BASE - PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ, NULL, 0, 0) == -EEXIST);
