@@ -131,14 +131,10 @@ static long unmap_locked(struct as *as, u64 start, u64 end) {
     return 0;
 }
 
-static bool alike(const struct region *r, u32 prot) { return r && r->prot == prot && !r->backing; }
-
-// Anonymous memory joins its like on both sides. => lock held, there is nothing in [start, start + len)
+// => lock held, there is nothing in [start, start + len)
 static long map_locked(struct as *as, u64 start, u64 len, u32 prot) {
-    const struct region *below = region_find(as, start - 1), *above = region_find(as, start + len);
-    struct region r = {.start = alike(below, prot) ? below->start : start,
-                       .end = alike(above, prot) ? above->end : start + len, .prot = prot};
-    return region_replace(as, r.start, r.end, &r) ? 0 : -ENOMEM;
+    struct region r = {.start = start, .end = start + len, .prot = prot};
+    return region_set(as, &r) ? 0 : -ENOMEM;
 }
 
 long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 off, u64 bytes) {
@@ -182,6 +178,27 @@ long as_unmap(struct as *as, u64 start, u64 len) {
     }
     mutex_lock(&as->lock);
     long result = unmap_locked(as, start, start + len);
+    mutex_unlock(&as->lock);
+    return result;
+}
+
+// Of what is mapped in the range; -ENOMEM says that not all was, as well as that there was no memory.
+long as_discard(struct as *as, u64 start, u64 len) {
+    u64 end = start + len;
+    long result = 0;
+    mutex_lock(&as->lock);
+    for (u64 next; start < end; start = next) {
+        const struct region *r = region_first(as, start);
+        next = r ? MIN(r->end, end) : end;
+        if (!r || r->start > start) { result = -ENOMEM; }
+        u64 from = r ? MAX(start, r->start) : end;
+        if (from >= next) { continue; }
+        if (unmap_own(as, from, next)) {
+            result = -ENOMEM;
+            break;
+        }
+        unmap_range(as, from, next);
+    }
     mutex_unlock(&as->lock);
     return result;
 }

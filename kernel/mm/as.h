@@ -43,6 +43,8 @@ long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 
 long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot);  // the address or -errno
 long as_map_fixed(struct as *as, u64 start, u64 len, u32 prot);    // over whatever is there
 long as_unmap(struct as *as, u64 start, u64 len);
+long as_protect(struct as *as, u64 start, u64 len, u32 prot);       // (protect.c)
+long as_discard(struct as *as, u64 start, u64 len);  // the pages; the addresses stay, and are as new
 u64 as_brk(struct as *as, u64 want);  // Linux's brk: the break that holds afterwards
 
 u64 as_rss(struct as *as);                          // user frames that it maps

@@ -43,6 +43,37 @@ int cursor_open(struct as *as, u64 va, bool make, pte_t **entry) {
     return 0;
 }
 
+// Where the next entry of table t, at `level`, begins, if that for va is empty.
+static u64 next_below(frame_t t, int level, u64 va) {
+    u32 i = pt_index(va, level), next = pt_next(t, i + 1);
+    return ALIGN_DOWN(va, pt_span(level)) + (next - i) * pt_span(level);
+}
+
+int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) {
+    while (*va < end) {
+        frame_t t = as->root;
+        int level = PT_LEVELS - 1, error = 0;
+        pt_lock(t, level);
+        while (level > 0) {
+            pte_t *e = &pt_entries(t)[pt_index(*va, level)];
+            error = pt_own(e, level, false);
+            if (error) { break; }
+            frame_t lower = frame_of_pte(*e);
+            pt_lock(lower, level - 1);
+            pt_unlock(t, level--);
+            t = lower;
+        }
+        if (!error) {
+            *entry = &pt_entries(t)[pt_index(*va, 0)];
+            return 1;
+        }
+        if (error == -ENOENT) { *va = next_below(t, level, *va); }
+        pt_unlock(t, level);
+        if (error != -ENOENT) { return error; }
+    }
+    return 0;
+}
+
 struct cursor_view cursor_view(struct as *as, u64 va) {
     struct cursor_view v = {0, 0};
     frame_t t = as->root;

@@ -34,6 +34,10 @@ static always_inline pte_t *must_check cursor_try(struct as *as, u64 va) {
 // no table.
 int cursor_open(struct as *as, u64 va, bool make, pte_t **entry) must_check;
 
+// The first leaf table that is there for [*va, end), owned and locked: *entry is that of *va, which moves up to it.
+// 1; 0: there is none; -ENOMEM. => as->lock
+int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) must_check;
+
 static always_inline void cursor_close(pte_t *entry) {
     wordlock_unlock(&frame_record_of(entry)->lock, pt_rank(0));
 }

@@ -64,8 +64,7 @@ static struct region_node *node(struct build *b, const struct region *r, u32 pri
     return n;
 }
 
-// The part of `r` within [lo, hi).
-static struct region cut(const struct region *r, u64 lo, u64 hi) {
+struct region region_cut(const struct region *r, u64 lo, u64 hi) {
     struct region part = *r;
     u64 head = lo - r->start;
     part.start = lo;
@@ -151,12 +150,12 @@ bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
     split(&b, rest, last ? last->end : hi, &gone, &above);
     region_put(rest);
     if (first && first->start < lo) {
-        struct region part = cut(first, first->start, lo);
+        struct region part = region_cut(first, first->start, lo);
         below = append(&b, below, &part);
     }
     if (with) { below = append(&b, below, with); }
     if (last && last->end > hi) {
-        struct region part = cut(last, hi, last->end);
+        struct region part = region_cut(last, hi, last->end);
         below = append(&b, below, &part);
     }
     region_put(gone);
@@ -172,6 +171,18 @@ bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
 #endif
     as_retire_map(as, old);
     return true;
+}
+
+static bool alike(const struct region *a, const struct region *b) {
+    return a && a->prot == b->prot && !a->backing && !b->backing;
+}
+
+bool region_set(struct as *as, const struct region *r) {
+    const struct region *below = find(as->map, r->start - 1), *above = find(as->map, r->end);
+    struct region joined = *r;
+    if (alike(below, r)) { joined.start = below->start; }
+    if (alike(above, r)) { joined.end = above->end; }
+    return region_replace(as, joined.start, joined.end, &joined);
 }
 
 const struct region *region_first(struct as *as, u64 va) {

@@ -56,6 +56,11 @@ u64 region_gap(struct as *as, u64 len, u64 top);
 // false: no memory, and nothing has changed.
 bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) must_check;
 
+// The same with all of `r`; anonymous memory joins its like on both sides.
+bool region_set(struct as *as, const struct region *r) must_check;
+// The part of `r` within [lo, hi).
+struct region region_cut(const struct region *r, u64 lo, u64 hi);
+
 // Count a version of a map in and out; NULL is the empty one.
 struct region_node *region_get(struct region_node *map);
 void region_put(struct region_node *map);

@@ -146,11 +146,15 @@ static int own_middle(struct as *as, u64 lo, u64 hi) {
     return error;
 }
 
+int unmap_own(struct as *as, u64 lo, u64 hi) {
+    int error = own_middle(as, lo, hi);
+    if (!error) { error = own_edge(as, lo); }
+    return error ? error : own_edge(as, hi);
+}
+
 int unmap_prepare(struct as *as, u64 *lo, u64 *hi) {
     widen(as, lo, hi);
-    int error = own_middle(as, *lo, *hi);
-    if (!error) { error = own_edge(as, *lo); }
-    return error ? error : own_edge(as, *hi);
+    return unmap_own(as, *lo, *hi);
 }
 
 void unmap_range(struct as *as, u64 lo, u64 hi) {

@@ -28,4 +28,29 @@ long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
                              : as_map_anywhere(as_self(), addr, len, prot);
 }
 
+// A range of whole pages within the user's half. `len` is rounded up.
+static bool pages_ok(uaddr addr, usize *len) {
+    *len = ALIGN_UP(*len, PAGE_SIZE);
+    return addr < USER_TOP && *len <= USER_TOP - addr;
+}
+
+long sys_mprotect(uaddr addr, usize len, int prot) {
+    if (addr & (PAGE_SIZE - 1) || prot & ~7) { return -EINVAL; }
+    if (!len) { return 0; }
+    if (len > USER_TOP || !pages_ok(addr, &len)) { return -ENOMEM; }
+    if ((prot & 6) == 6) { return -EACCES; }  // as mmap
+    return as_protect(as_self(), addr, len, prot);
+}
+
+enum { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 8 };
+
+// What is free to be discarded is discarded at once.
+long sys_madvise(uaddr addr, usize len, int advice) {
+    bool discard = advice == MADV_DONTNEED || advice == MADV_FREE;
+    if (addr & (PAGE_SIZE - 1) || (!discard && (advice < MADV_NORMAL || advice > MADV_WILLNEED))) { return -EINVAL; }
+    if (!len) { return 0; }
+    if (len > USER_TOP || !pages_ok(addr, &len)) { return -ENOMEM; }
+    return discard ? as_discard(as_self(), addr, len) : 0;
+}
+
 long sys_munmap(uaddr addr, usize len) { return as_unmap(as_self(), addr, len); }

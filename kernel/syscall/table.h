@@ -61,6 +61,8 @@ S2(215, munmap, uaddr, addr, usize, len)
 S5(220, clone, usize, flags, uaddr, stack, uaddr, ptid, usize, tls, uaddr, ctid)
 S3(221, execve, uaddr, path, uaddr, argv, uaddr, envp)
 S6(222, mmap, uaddr, addr, usize, len, int, prot, int, flags, int, fd, long, off)
+S3(226, mprotect, uaddr, addr, usize, len, int, prot)
+S3(233, madvise, uaddr, addr, usize, len, int, advice)
 S4(260, wait4, int, pid, uaddr, status, int, options, uaddr, rusage)
 
 // Kine's own: see abi.h.

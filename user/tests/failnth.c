@@ -90,6 +90,18 @@ static long do_map_fixed(void) {
     return got < 0 ? got : 0;
 }
 
+static long do_mprotect(void) {
+    long got = ksys_mprotect(shared + 3 * PAGE, 5 * PAGE, PROT_READ);
+    CHECK(tagged(shared + 2 * PAGE, 2) && tagged(shared + 8 * PAGE, 8));
+    return got;
+}
+
+static long do_discard(void) {
+    long got = ksys_madvise(shared + 3 * PAGE, 5 * PAGE, 4);  // MADV_DONTNEED
+    if (got < 0) { CHECK(tagged(shared + 3 * PAGE, 3) && tagged(shared + 7 * PAGE, 7)); }
+    return got;
+}
+
 static long do_pipe(void) {
     int ends[2];
     char byte[600] = {0};
@@ -184,6 +196,8 @@ static const struct op {
     {"mmap", do_mmap, false},
     {"munmap", do_munmap, false},
     {"mmap over mappings", do_map_fixed, false},
+    {"mprotect", do_mprotect, true},
+    {"madvise", do_discard, true},
     {"pipe2, write and read", do_pipe, false},
     {"openat, getdents64 and read", do_open, false},
     {"read into a shared page", do_read_into_shared, true},

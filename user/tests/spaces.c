@@ -76,6 +76,26 @@ static void look_at_all(const struct part *p) {
     for (int i = 0; i < PAGES; i++) { CHECK(!p->there[i] || as_left(p, i)); }
 }
 
+// Away and back: nothing is lost by it.
+static void protect_some(struct part *p) {
+    int from, n;
+    pick_range(p, &from, &n);
+    for (int i = from; i < from + n; i++) {
+        if (!p->there[i]) { continue; }
+        CHECK_EQ(ksys_mprotect(page(p, i), PAGE, random_next(&p->random) % 2 ? PROT_READ : PROT_NONE), 0);
+        CHECK_EQ(ksys_mprotect(page(p, i), PAGE, PROT_RW), 0);
+        CHECK(as_left(p, i));
+    }
+}
+
+static void discard_some(struct part *p) {
+    int from, n;
+    pick_range(p, &from, &n);
+    long result = ksys_madvise(page(p, from), (size_t)n * PAGE, 4);  // MADV_DONTNEED
+    CHECK(result == 0 || result == -ENOMEM);
+    for (int i = from; i < from + n; i++) { p->tags[i] = 0; }
+}
+
 // The child sees this thread's part as it is now, changes it, and the parent does not see that.
 static void fork_and_look(struct part *p) {
     int pid = spawn();
@@ -94,10 +114,12 @@ static void *live(void *arg) {
     struct part *p = arg;
     pin(p->number % (int)ksys_kine_ctl(KINE_NHARTS, 0, 0));
     for (int step = 0; step < STEPS; step++) {
-        switch (random_next(&p->random) % 8) {
+        switch (random_next(&p->random) % 10) {
         case 0: case 1: map_some(p); break;
         case 2: unmap_some(p); break;
         case 3: fork_and_look(p); break;
+        case 4: protect_some(p); break;
+        case 5: discard_some(p); break;
         default: touch_some(p);
         }
     }
