@@ -134,12 +134,16 @@ static void check_make(const struct ghost_page *t, u64 va, u64 e) {
     }
 }
 
-static bool is_leaf(const struct ghost_page *t, u64 e) { return t->level == 0 || pte_is_leaf(e); }
+// An entry of a leaf table may have no rights. (A table that is being filled is known by its record only.)
+static bool is_leaf(u32 t, u64 e) {
+    const struct frame *r = frame_record(t);
+    return pte_is_leaf(e) || (r->class == FRAME_TABLE && r->level == 0);
+}
 
 // What table t points at by entry e is below t's root now.
 static void adopt(u32 t, u64 va, u64 e) {
     struct ghost_page *at = &ghost_pages[t], *p = &ghost_pages[frame_of_pte(e)], *root = &ghost_pages[at->root];
-    if (is_leaf(at, e)) {
+    if (is_leaf(t, e)) {
         if (e & PTE_X) { root->filled = MAX(root->filled, p->filled); }
         return;
     }
