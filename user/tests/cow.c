@@ -172,6 +172,43 @@ static void a_copy_is_private_and_writable(void) {
     CHECK_EQ(reap(sleeper), 0);
 }
 
+// The same fork with all pages copied at once: nothing is shared, and what each side sees is what it sees after
+// the other kind.
+static void an_eager_fork_differs_in_nothing_but_sharing(void) {
+    enum { PAGES = 700 };
+    char *heap = map(PAGES, PROT_RW);
+    for (int i = 0; i < PAGES; i += 3) { tag(heap + i * PAGE, i); }
+    CHECK_EQ(status_of(nothing, NULL), 0);  // so that some are marked
+    tag(heap, 0);
+    for (int eager = 0; eager < 2; eager++) {
+        static struct kine_audit before, during;
+        struct gate hold = gate_new(), done = gate_new();
+        audit(&before);
+        int pid = (int)ksys_clone(SIGCHLD | (eager ? KINE_CLONE_EAGER : 0), NULL, NULL, 0, NULL);
+        if (pid == 0) {
+            checks_failed = 0;
+            for (int i = 0; i < PAGES; i += 3) { CHECK(tagged(heap + i * PAGE, i)); }
+            CHECK(all_bytes(heap + PAGE, 0, PAGE));
+            for (int i = 0; i < PAGES; i++) { tag(heap + i * PAGE, i + 5000); }
+            gate_post(&done);
+            gate_wait(&hold);
+            for (int i = 0; i < PAGES; i++) { CHECK(tagged(heap + i * PAGE, i + 5000)); }
+            leave();
+        }
+        CHECK(pid > 0);
+        if (eager) { CHECK_EQ(KINE_PM_COUNT(pagemap(heap + 3 * PAGE)), 1); }
+        gate_wait(&done);
+        audit(&during);
+        CHECK(during.user - before.user >= PAGES);
+        for (int i = 0; i < PAGES; i += 3) {
+            CHECK(tagged(heap + i * PAGE, i));
+            tag(heap + i * PAGE, i);
+        }
+        gate_post(&hold);
+        CHECK_EQ(reap(pid), 0);
+    }
+}
+
 // A count of eight bits would wrap here.
 static void three_hundred_sharers(void) {
     enum { SHARERS = 300 };
@@ -223,5 +260,6 @@ TEST_MAIN(KINE_TEST(fork_copies_neither_data_nor_tables),
           KINE_TEST(after_a_child_has_gone_nothing_is_copied), KINE_TEST(sole_owner_flips_and_never_copies),
           KINE_TEST(k_sharers_make_k_minus_1_copies),
           KINE_TEST(only_formerly_writable_pages_are_marked),
-          KINE_TEST(a_copy_is_private_and_writable), KINE_TEST(three_hundred_sharers),
+          KINE_TEST(a_copy_is_private_and_writable),
+          KINE_TEST(an_eager_fork_differs_in_nothing_but_sharing), KINE_TEST(three_hundred_sharers),
           KINE_TEST(a_big_heap_forks_twice))
