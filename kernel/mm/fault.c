@@ -155,6 +155,18 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     }
 }
 
+// The entry is good, and this hart may hold an older one: somebody was faster, or the path was all that lacked.
+// Then upper entries are older, too, which a fence of a page is not for; as it is if that has not helped.
+static void refresh(u64 va, bool slow) {
+    struct hart *h = this_hart();
+    if (slow || h->refreshed == va) {
+        tlb_fence_space();
+    } else {
+        tlb_fence_page(va);
+    }
+    h->refreshed = va;
+}
+
 // => e is the entry for va, at a cursor; `slow`: that took more than the fast way
 static always_inline int fault_locked(struct as *as, pte_t *e, u64 va, enum access access, bool slow) {
 #ifdef MUTANT_M10  // whatever has the mark is a page
@@ -169,7 +181,7 @@ static always_inline int fault_locked(struct as *as, pte_t *e, u64 va, enum acce
     if (likely(!permits(*e, access))) {
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
     }
-    tlb_fence_space();  // somebody was faster, or the TLB was older, or the path was all that lacked
+    refresh(va, slow);
     if (slow) {
         COUNT(path_faults);
     } else {

@@ -44,6 +44,7 @@ struct hart {
     struct spin *held[HELD_MAX];  // (i) (m: a handler in between uses the slot above)
     u64 rng;  // (m: harts_seed, from any hart) for stealing order and race-point delays
     struct as *active_as;
+    u64 refreshed;  // the last page whose entry was good when it faulted (mm/fault.c)
     u32 next_pid;
     i32 tables_in_hand;  // detached here less freed or adopted here (mm/pagetable.h); their sum is what is detached
     u32 delay;  // (m: KINE_DELAY sets all harts') strength of race-point delays, 0 = off
