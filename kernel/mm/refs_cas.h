@@ -39,16 +39,17 @@ static inline bool must_check frame_put(frame_t f) {
 #else
     RACE_POINT_FRAME("frame.put", f);
 #ifdef MUTANT_W18  // "only a number"
-    return atomic_sub_relaxed(&frame_record(f)->ref, 1u) == 1;
-#endif
+    u32 old = atomic_sub_relaxed(&frame_record(f)->ref, 1u);
+#else
     u32 old = atomic_sub_release(&frame_record(f)->ref, 1u);  // O2, pairs with O3 and O4
+#endif
 #endif
     RACE_POINT_FRAME("put.done", f);
 #ifdef MUTANT_W16  // looks again: two may be told that they were the last
     return frame_refs(f) == 0;
 #endif
     if (old == 1) {
-#ifndef MUTANT_last_put_unfenced  // "nobody else has it now"
+#if !defined(MUTANT_last_put_unfenced) && !defined(MUTANT_W18)  // "nobody else has it now"
         atomic_fence_acquire_of(&frame_record(f)->ref);  // O3, pairs with O2
 #endif
         return true;
