@@ -204,15 +204,11 @@ long as_discard(struct as *as, u64 start, u64 len) {
 }
 
 static u64 pages_below(frame_t table, int level) {
-    if (level == 0) { return frame_record(table)->live; }
     const pte_t *entries = pt_entries(table);
-    u64 pages = 0;
     pt_lock(table, level);
-    for (u32 i = pt_next(table, 0); i < PT_ENTRIES; i = pt_next(table, i + 1)) {
-        frame_t lower = frame_of_pte(entries[i]);
-        if (level == 1) { pt_lock(lower, 0); }
-        pages += pages_below(lower, level - 1);
-        if (level == 1) { pt_unlock(lower, 0); }
+    u64 pages = level ? 0 : frame_record(table)->live;
+    for (u32 i = 0; level && (i = pt_next(table, i)) < PT_ENTRIES; i++) {
+        pages += pages_below(frame_of_pte(entries[i]), level - 1);
     }
     pt_unlock(table, level);
     return pages;

@@ -27,20 +27,13 @@ static frame_t lock_lowest(struct as *as, u64 va, int *level) {
 int cursor_open(struct as *as, u64 va, bool make, pte_t **entry) {
     int level;
     frame_t t = lock_lowest(as, va, &level);
-    for (; level > 0; level--) {
-        pte_t *e = &pt_entries(t)[pt_index(va, level)];
-        int error = pt_own(e, level, make);
-        if (error) {
-            pt_unlock(t, level);
-            return error;
-        }
-        frame_t lower = frame_of_pte(*e);
-        pt_lock(lower, level - 1);
+    int error = pt_descend(&t, &level, 0, va, make);
+    if (error) {
         pt_unlock(t, level);
-        t = lower;
+    } else {
+        *entry = &pt_entries(t)[pt_index(va, 0)];
     }
-    *entry = &pt_entries(t)[pt_index(va, 0)];
-    return 0;
+    return error;
 }
 
 // Where the next entry of table t, at `level`, begins, if that for va is empty.
@@ -52,17 +45,9 @@ static u64 next_below(frame_t t, int level, u64 va) {
 int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) {
     while (*va < end) {
         frame_t t = as->root;
-        int level = PT_LEVELS - 1, error = 0;
+        int level = PT_LEVELS - 1;
         pt_lock(t, level);
-        while (level > 0) {
-            pte_t *e = &pt_entries(t)[pt_index(*va, level)];
-            error = pt_own(e, level, false);
-            if (error) { break; }
-            frame_t lower = frame_of_pte(*e);
-            pt_lock(lower, level - 1);
-            pt_unlock(t, level--);
-            t = lower;
-        }
+        int error = pt_descend(&t, &level, 0, *va, false);
         if (!error) {
             *entry = &pt_entries(t)[pt_index(*va, 0)];
             return 1;

@@ -95,18 +95,19 @@ static void let_go(frame_t table, int level) {
 #endif
 }
 
-void pt_unhook(pte_t *e, int level) {
+frame_t pt_unhook(pte_t *e, int level) {
     frame_t lower = frame_of_pte(*e);
     bool owned = *e & PTE_V;
     pt_lock(lower, level - 1);
     ghost_change(e, atomic_store_relaxed(e, 0ul));  // harts may be walking here
     frame_record_of(e)->live--;
-    if (owned) {
-        pt_detach(lower);
-        pt_unlock(lower, level - 1);
-    } else {
+    if (!owned) {
         let_go(lower, level - 1);
+        return FRAME_NONE;
     }
+    pt_detach(lower);
+    pt_unlock(lower, level - 1);
+    return lower;
 }
 
 void pt_destroy(frame_t table, int level) {
@@ -231,6 +232,20 @@ int pt_own(pte_t *e, int level, bool make) {
     ghost_change(e, atomic_store_relaxed(e, pt_owned(lower)));
     pt_unlock(lower, level - 1);
     COUNT(table_owns);
+    return 0;
+}
+
+int pt_descend(frame_t *table, int *level, int to, u64 va, bool make) {
+    while (*level > to) {
+        pte_t *e = &pt_entries(*table)[pt_index(va, *level)];
+        int error = pt_own(e, *level, make);
+        if (error) { return error; }
+        frame_t lower = frame_of_pte(*e);
+        pt_lock(lower, *level - 1);
+        pt_unlock(*table, *level);
+        *table = lower;
+        --*level;
+    }
     return 0;
 }
 

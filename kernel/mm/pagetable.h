@@ -79,14 +79,18 @@ static always_inline void pt_count(pte_t *e) {
 // Make entry e of a table at `level` an OWNED one, whatever it is; an empty one gets an empty table if `make`
 // says so. 0, -ENOMEM, or -ENOENT: it is empty. => the table's lock
 int pt_own(pte_t *e, int level, bool make) must_check;
+// From a locked table at *level go down the way to va as far as level `to`, owning each entry, and making those that
+// are missing if `make` says so; each lower table is locked before the upper is let go. 0 or as pt_own; either way
+// *table is locked, at *level.
+int pt_descend(frame_t *table, int *level, int to, u64 va, bool make) must_check;
 // Make all entries of a root SHARED, and let those of a new one, which is empty, share them. True: there were
 // some, so a fence is due, of all addresses. => the lock of `from`
 bool pt_share_root(frame_t from, frame_t to) must_check;
 // Copy all that table `from` leads to, frames too, into an empty one. false: no memory, and `to` holds a part.
 bool pt_copy(frame_t from, frame_t to, int level) must_check;
 // Empty entry e of a table at `level`. A SHARED table is let go, and with the last reference freed with all
-// below. An OWNED one is detached; pt_destroy it when no hart holds the entry. => the table's lock
-void pt_unhook(pte_t *e, int level);
+// below: FRAME_NONE. An OWNED one is detached: pt_destroy it when no hart holds the entry. => the table's lock
+frame_t pt_unhook(pte_t *e, int level) must_check;
 // Free a detached table that was at `level`, and all below.
 void pt_destroy(frame_t table, int level);
 // Drop all that a root's user half maps. => nobody uses the space

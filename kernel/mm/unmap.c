@@ -59,10 +59,8 @@ static void gather_page(struct gather *g, u64 va, frame_t f) {
 
 // => the lock of the table of e, at `level`
 static void gather_table(struct gather *g, pte_t *e, int level, u64 va) {
-    frame_t lower = frame_of_pte(*e);
-    bool owned = *e & PTE_V;
-    pt_unhook(e, level);
-    if (owned) {
+    frame_t lower = pt_unhook(e, level);
+    if (lower) {
         frame_record(lower)->next = g->tables[level - 1];
         g->tables[level - 1] = lower;
         g->lo = MIN(g->lo, va);
@@ -119,17 +117,10 @@ static void widen(struct as *as, u64 *lo, u64 *hi) {
 // Own every table that va cuts.
 static int own_edge(struct as *as, u64 va) {
     frame_t t = as->root;
-    int level = PT_LEVELS - 1, error = 0;
+    int level = PT_LEVELS - 1, to = level;
+    while (to > 0 && va & (pt_span(to) - 1)) { to--; }
     pt_lock(t, level);
-    while (level > 0 && va & (pt_span(level) - 1)) {
-        pte_t *e = &pt_entries(t)[pt_index(va, level)];
-        error = pt_own(e, level, false);
-        if (error) { break; }
-        frame_t lower = frame_of_pte(*e);
-        pt_lock(lower, --level);
-        pt_unlock(t, level + 1);
-        t = lower;
-    }
+    int error = pt_descend(&t, &level, to, va, false);
     pt_unlock(t, level);
     return error == -ENOENT ? 0 : error;
 }
