@@ -234,6 +234,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     proc_boot();
     file_boot();
     pipe_boot();
+    memfd_boot();
     for (u32 i = 0; i < nharts; i++) {
         runq_init_hart(harts[i]);
         make_idle(harts[i]);

@@ -80,6 +80,7 @@ static noinline void die(const struct trapframe *tf, int error) {
     int signal = cause == CAUSE_ILLEGAL      ? SIGILL
                  : cause == CAUSE_BREAKPOINT ? SIGTRAP
                  : cause == CAUSE_LOAD_MISALIGNED || cause == CAUSE_STORE_MISALIGNED ? SIGBUS
+                 : error == -ENXIO || error == -EIO                                  ? SIGBUS
                                                                                      : SIGSEGV;
     if (error == -ENOMEM) {
         COUNT(ooms);
@@ -138,7 +139,7 @@ void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
         irq_disable();
     }
     if (error) {
-        tf->a[0] = error;
+        tf->a[0] = error == -ENOMEM ? error : -EFAULT;
         tf->sepc = fixup;
     }
 }

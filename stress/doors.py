@@ -36,6 +36,7 @@ DOORS = {
     ("dev/power.c", "finish", "pa_to_kva"): "a device",
     ("fs/pipe.c", "pipe_read", "frame_kva"): "the pipe's own frame, which no user has",
     ("fs/pipe.c", "pipe_write", "frame_kva"): "the pipe's own frame, which no user has",
+    ("fs/memfd.c", "move_piece", "frame_kva"): "a page of the file itself, which is no process's own",
     ("proc/exec.c", "push", "as_populate"): "a stack on which nobody runs yet, in a space that nobody else knows",
     ("proc/exec.c", "build", "frame_kva"): "a frame of the kernel's own, for a while",
     ("proc/proc.c", "first_process", "as_populate"): "the first page of the first process, which does not run yet",

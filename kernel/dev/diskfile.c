@@ -91,7 +91,7 @@ static void make(u32 unit) {
     path[strlen(path) - 1] += unit;
     struct inode *i = inode_make_device(path, S_IFBLK | 0666, &ops);
     i->unit = unit;
-    i->size = disk_sectors(disk_get(unit)) * SECTOR_SIZE;
+    i->backing.size = disk_sectors(disk_get(unit)) * SECTOR_SIZE;
     bounces[unit] = boot_alloc(BOUNCES * sizeof(struct bounce));
     pages = (char *)ALIGN_UP((u64)pages, PAGE_SIZE);
     for (u32 b = 0; b < BOUNCES; b++) {

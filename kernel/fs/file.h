@@ -70,7 +70,7 @@ long fd_dup(struct fd_table *t, int fd);
 long fd_dup_to(struct fd_table *t, int from, int to, bool cloexec);
 
 struct inode {
-    u64 ino, size;
+    u64 ino;
     u32 mode;
     struct backing backing;
     struct inode *parent, *children, *sibling;  // in the tree; the root is its own parent
@@ -89,7 +89,7 @@ long inode_find(struct inode *base, const char *path, struct inode **out) must_c
 static inline bool inode_is_file(struct inode *i) { return (i->mode & S_IFMT) == S_IFREG; }
 static inline bool inode_is_dir(struct inode *i) { return (i->mode & S_IFMT) == S_IFDIR; }
 static inline bool inode_is_disk(struct inode *i) { return (i->mode & S_IFMT) == S_IFBLK; }
-static inline u64 inode_size(struct inode *i) { return i->size; }
+static inline u64 inode_size(const struct inode *i) { return atomic_load_relaxed(&i->backing.size); }
 static inline struct backing *inode_backing(struct inode *i) { return &i->backing; }
 long inode_read(struct inode *i, u64 off, void *buf, usize n);
 char *inode_path(struct inode *i, char buf[PATH_BYTES]);  // it ends where buf does; NULL: too long
@@ -100,6 +100,11 @@ long inode_open(struct inode *i, u32 flags, struct file **out) must_check;
 // Device files (dev/) and pipes.
 const struct file_ops *device_ops(const char *name);  // NULL: no such device
 void file_open_console(struct fd_table *t);           // as 0, 1 and 2
+void memfd_boot(void);
+long memfd_create(struct file **out) must_check;
+// Make a file of memory longer: -EPERM if it is longer already (as if sealed against shrinking: its pages may be
+// mapped), -EINVAL if the file is another one.
+long memfd_resize(struct file *f, u64 size);
 void pipe_boot(void);
 long pipe_create(struct file **read_end, struct file **write_end) must_check;
 u64 pipe_frames(void);

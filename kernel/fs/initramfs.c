@@ -17,9 +17,11 @@ static long read_backing(struct backing *b, u64 off, void *buf, usize n) {
     return inode_read(container_of(b, struct inode, backing), off, buf, n);
 }
 
+static const struct backing_ops tree_backing = {.read = read_backing};  // files that are there for ever
+
 static struct inode *add(struct inode *dir, const char *name, usize len, u32 mode) {
     struct inode *i = boot_alloc(sizeof(*i));
-    i->backing.read = read_backing;
+    backing_init(&i->backing, &tree_backing, 0);
     i->parent = dir;
     i->mode = mode;
     i->ino = ++last_ino;
@@ -82,7 +84,7 @@ static void unpack(const u8 *p, usize len) {
         struct inode *i = make(name, mode & 0177777);
         if (inode_is_file(i) && !i->data) {
             i->data = data;
-            i->size = size;
+            i->backing.size = size;
         }
     }
 }
@@ -122,7 +124,7 @@ long inode_find(struct inode *base, const char *path, struct inode **out) {
 
 long inode_read(struct inode *i, u64 off, void *buf, usize n) {
 #ifndef MUTANT_M47  // offsets are believed
-    n = off < i->size ? MIN(n, i->size - off) : 0;
+    n = off < inode_size(i) ? MIN(n, inode_size(i) - off) : 0;
 #endif
     memcpy(buf, i->data + off, n);
     return n;
@@ -159,7 +161,7 @@ static long tree_read(struct file *f, uaddr buf, usize n) {
     struct inode *i = f->inode;
     if (inode_is_dir(i)) { return -EISDIR; }
     mutex_lock(&f->lock);
-    n = f->offset < i->size ? MIN(n, i->size - f->offset) : 0;
+    n = f->offset < inode_size(i) ? MIN(n, inode_size(i) - f->offset) : 0;
     long error = n ? copy_out(buf, i->data + f->offset, n) : 0;
     if (!error) { f->offset += n; }
     mutex_unlock(&f->lock);

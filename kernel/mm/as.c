@@ -16,6 +16,7 @@ struct cache as_cache, region_cache;
 void as_init(void) {
     cache_init(&as_cache, "as", sizeof(struct as));
     cache_init(&region_cache, "region", sizeof(struct region_node));
+    backing_boot();
 }
 
 struct as *as_create(void) {
@@ -123,52 +124,54 @@ static bool range_free(struct as *as, u64 start, u64 end) {
     return !r || r->start >= end;
 }
 
-// => lock held
+// What entries borrow from stays until they are gone (backing.h, B2). => lock held
 static long unmap_locked(struct as *as, u64 start, u64 end) {
     u64 lo = start, hi = end;
-    if (unmap_prepare(as, &lo, &hi) || !region_replace(as, start, end, NULL)) { return -ENOMEM; }
-    unmap_range(as, lo, hi);
-    return 0;
+    if (unmap_prepare(as, &lo, &hi)) { return -ENOMEM; }
+    struct region_node *was = region_get(as->map);
+    bool done = region_replace(as, start, end, NULL);
+    if (done) { unmap_range(as, lo, hi); }
+    region_put(was);
+    return done ? 0 : -ENOMEM;
 }
 
-// => lock held, there is nothing in [start, start + len)
-static long map_locked(struct as *as, u64 start, u64 len, u32 prot) {
-    struct region r = {.start = start, .end = start + len, .prot = prot};
-    return region_set(as, &r) ? 0 : -ENOMEM;
+// The error of a range that cannot be mapped, or 0.
+static long refuse(u64 start, u64 len) {
+    return range_ok(start, len) ? 0 : start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
 }
 
-long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 off, u64 bytes) {
-    if (!range_ok(start, len)) { return start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM; }
-    long result = -EEXIST;
+// Where the region is to begin, or -errno; nothing is there any more. => lock held
+static long make_room(struct as *as, const struct region *r, enum as_where where) {
+    u64 len = r->end - r->start;
+    bool vacant = !refuse(r->start, len) && range_free(as, r->start, r->end);
+    long error = 0;
+    switch (where) {
+    case AS_VACANT:
+        error = refuse(r->start, len);
+        return error ? error : vacant ? (long)r->start : -EEXIST;
+    case AS_OVER:
+        error = refuse(r->start, len);
+        error = error ? error : unmap_locked(as, r->start, r->end);
+        return error ? error : (long)r->start;
+    default:
+        if (r->start && vacant) { return r->start; }
+        u64 at = region_gap(as, len, USER_LIMIT);
+        return at ? (long)at : -ENOMEM;
+    }
+}
+
+long as_map(struct as *as, const struct region *r, enum as_where where) {
+    struct region placed = *r;
+    if (r->end == r->start) { return -EINVAL; }
     mutex_lock(&as->lock);
-    if (range_free(as, start, start + len)) {
-        struct region r = {.start = start, .end = start + len, .prot = prot, .backing = b,
-                           .file_off = off, .file_bytes = bytes};
-        result = region_replace(as, start, start + len, &r) ? 0 : -ENOMEM;
+    long at = make_room(as, r, where);
+    if (at >= 0) {
+        placed.start = at;
+        placed.end = at + (r->end - r->start);
+        if (!region_set(as, &placed)) { at = -ENOMEM; }
     }
     mutex_unlock(&as->lock);
-    return result;
-}
-
-long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
-    if (!len || len > USER_TOP) { return len ? -ENOMEM : -EINVAL; }
-    mutex_lock(&as->lock);
-    u64 start = ALIGN_DOWN(hint, PAGE_SIZE);
-    if (!start || !range_ok(start, len) || !range_free(as, start, start + len)) {
-        start = region_gap(as, len, USER_LIMIT);
-    }
-    long result = start ? map_locked(as, start, len, prot) : -ENOMEM;
-    mutex_unlock(&as->lock);
-    return result ? result : (long)start;
-}
-
-long as_map_fixed(struct as *as, u64 start, u64 len, u32 prot) {
-    if (!range_ok(start, len)) { return start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM; }
-    mutex_lock(&as->lock);
-    long result = unmap_locked(as, start, start + len);
-    if (!result) { result = map_locked(as, start, len, prot); }
-    mutex_unlock(&as->lock);
-    return result ? result : (long)start;
+    return at;
 }
 
 long as_unmap(struct as *as, u64 start, u64 len) {
@@ -221,8 +224,8 @@ u64 as_brk(struct as *as, u64 want) {
     u64 old_end = ALIGN_UP(as->brk, PAGE_SIZE), end = ALIGN_UP(want, PAGE_SIZE);
     bool ok = want >= as->brk_start && want < USER_LIMIT;
     if (ok && end > old_end) {
-        ok = range_free(as, old_end, end) &&
-             map_locked(as, old_end, end - old_end, PROT_READ | PROT_WRITE) == 0;
+        struct region more = {.start = old_end, .end = end, .prot = PROT_READ | PROT_WRITE};
+        ok = range_free(as, old_end, end) && region_set(as, &more);
     } else if (ok && end < old_end) {
         ok = unmap_locked(as, end, old_end) == 0;
     }

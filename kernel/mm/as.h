@@ -2,7 +2,7 @@
 // as.h - address spaces: a map of regions, and the page tables that cache what has been populated.
 //
 // Invariants S1 a valid leaf lies in a region; W or COW only if the region is writable; never both.
-//            S2 W only if the frame's count is 1 (all user memory is private, so far).
+//            S2 W only if the frame's count is 1, or it is borrowed and the region shared.
 //            S3 as->harts has the bit of every hart whose satp or TLB may hold this space.
 // Locking    as->lock (rank AS, a mutex) for the map and for changes of more than one table: fork, unmap.
 //            A fault does not take it. It holds the lock of one leaf table (cursor.h), on a path that is
@@ -38,10 +38,24 @@ void as_put(struct as *as);
 // Make `as` (NULL: none, the kernel's own root) the one that this hart translates by.
 void as_switch(struct as *as);
 
+// Where a region comes to lie: at its addresses if nothing is there; over what is there; there if nothing is, or
+// else anywhere (it may begin at 0 then).
+enum as_where { AS_VACANT, AS_OVER, AS_HINT };
+// Its address, or -EEXIST, -EINVAL, -ENOMEM.
+long as_map(struct as *as, const struct region *r, enum as_where where);
+// Private memory: the same.
+static inline long as_map_memory(struct as *as, u64 start, u64 len, u32 prot, enum as_where where) {
+    struct region r = {.start = start, .end = start + len, .prot = prot};
+    return as_map(as, &r, where);
+}
+static inline long as_map_fixed(struct as *as, u64 start, u64 len, u32 prot) {
+    return as_map_memory(as, start, len, prot, AS_OVER);
+}
+static inline long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
+    return as_map_memory(as, ALIGN_DOWN(hint, PAGE_SIZE), len, prot, AS_HINT);
+}
+
 // All return 0 or -errno, take the lock themselves, and want page-aligned addresses.
-long as_map(struct as *as, u64 start, u64 len, u32 prot, struct backing *b, u64 off, u64 bytes);
-long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot);  // the address or -errno
-long as_map_fixed(struct as *as, u64 start, u64 len, u32 prot);    // over whatever is there
 long as_unmap(struct as *as, u64 start, u64 len);
 long as_protect(struct as *as, u64 start, u64 len, u32 prot);       // (protect.c)
 long as_discard(struct as *as, u64 start, u64 len);  // the pages; the addresses stay, and are as new

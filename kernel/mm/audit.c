@@ -2,10 +2,10 @@
 // audit.c - the judge: is every frame exactly where its record says?
 //
 // Checks     each frame is free exactly once or in use (F1); a user frame's count is the number of
-//            entries that map it (F2); a page table's count is the number of entries that point at
-//            it, and it counts its own (F3, T1, T2); no leaf entry is neither empty nor valid (P2), none
-//            has both W and COW (P1), or W with a count above one (S2), or W or COW outside of writable
-//            regions (S1); frames of the kernel add up to what their owners say.
+//            entries that map it, or two if a file has it (F2, B1), and who borrows it may (B2); a page table's
+//            count is the number of entries that point at it, and it counts its own (F3, T1, T2); no leaf entry is
+//            neither empty nor valid (P2), none has both W and COW (P1), or W with a count above one (S2), or W or
+//            COW outside of writable regions (S1); frames of the kernel add up to what their owners say.
 #include "mm/audit.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -68,8 +68,10 @@ static void leaf(struct as *as, int pid, u64 va, pte_t e) {
     frame_t f = frame_of_pte(e);
     struct frame *r = frame_record(f);
     const struct region *in = as ? region_find(as, va) : NULL;
+    bool borrowed = e & PTE_BORROWED;
     report->mappings++;
-    r->audit++;
+    r->audit += !borrowed;
+    if (borrowed && !r->cached) { error(f, "pid %d borrows frame %u at %lx, which is no file's (B1)", pid, f, va); }
     if (!(e & PTE_V)) { error(f, "pid %d has %lx at %lx, neither empty nor valid (P2)", pid, e, va); }
     if (r->class != FRAME_USER) {
         error(f, "pid %d maps frame %u of class %u at %lx", pid, f, r->class, va);
@@ -77,10 +79,13 @@ static void leaf(struct as *as, int pid, u64 va, pte_t e) {
     if ((e & (PTE_W | PTE_COW)) == (PTE_W | PTE_COW)) {
         error(f, "pid %d has W and COW at %lx (P1)", pid, va);
     }
-    if (e & PTE_W && r->ref != 1) {
+    if (e & PTE_W && !borrowed && r->ref != 1) {
         error(f, "pid %d may write frame %u, count %u, at %lx (S2)", pid, f, r->ref, va);
     }
     bool changing = as && atomic_load_relaxed(&as->lock.state);  // unmap publishes the map first
+    if (as && !changing && in && (borrowed ? !in->backing : in->shared)) {
+        error(f, "pid %d maps frame %u at %lx, which its region does not (B2)", pid, f, va);
+    }
     if (as && !changing && (!in || (e & (PTE_W | PTE_COW) && !(in->prot & PROT_WRITE)))) {
         error(f, "pid %d maps %lx with %lx outside of what its region allows (S1)", pid, va, e);
     }
@@ -125,9 +130,10 @@ static void frame(frame_t f) {
         if (!r->audit) { error(f, "frame %u is free and on no list", f); }
         break;
     case FRAME_USER:
-        report->user++;
-        report->shared += r->ref > 1;
-        if (r->audit != r->ref && !ref_is_saturated(r->ref)) {
+        report->user += !r->cached;
+        report->cached += r->cached;
+        report->shared += r->ref > 1 && !r->cached;
+        if (r->audit + (r->cached ? 2 : 0) != r->ref && !ref_is_saturated(r->ref)) {
             error(f, "frame %u has count %u and %u mappings (F2)", f, r->ref, r->audit);
         }
         break;
@@ -167,8 +173,8 @@ void audit_end(u64 kernel_frames) {
         error(FRAME_NONE, "%lu kernel frames, their owners know of %lu", report->kernel,
               kernel_frames);
     }
-    if (report->frames != report->free + report->user + report->table + report->kernel) {
-        error(FRAME_NONE, "%lu frames are not the sum of %lu free, %lu user, %lu table, %lu kernel",
-              report->frames, report->free, report->user, report->table, report->kernel);
+    if (report->frames != report->free + report->user + report->cached + report->table + report->kernel) {
+        error(FRAME_NONE, "%lu frames are not the sum of %lu free, %lu user, %lu cached, %lu table, %lu kernel",
+              report->frames, report->free, report->user, report->cached, report->table, report->kernel);
     }
 }

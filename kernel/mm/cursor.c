@@ -74,6 +74,7 @@ struct cursor_view cursor_view(struct as *as, u64 va) {
     if (level == 0) { v.entry = pt_entries(t)[pt_index(va, 0)]; }
     pt_unlock(t, level);
     if (!v.entry) { return (struct cursor_view){0, 0}; }
+    if (v.entry & PTE_BORROWED) { v.sharers = 0; }
     if (v.sharers && v.entry & PTE_W) { v.entry ^= PTE_W | PTE_COW; }  // as it will be when one of them touches it
     v.sharers += frame_refs(frame_of_pte(v.entry));
     return v;

@@ -45,6 +45,7 @@ static always_inline void cursor_close(pte_t *entry) {
 // What is known of a page without owning the path to it.
 struct cursor_view {
     pte_t entry;
-    u32 sharers;  // as many spaces reach it, as far as the tables on this path tell; 0: there is no page
+    // As many spaces reach it, as far as the tables on this path tell; 0: there is no page; 2: it is a file's.
+    u32 sharers;
 };
 struct cursor_view cursor_view(struct as *as, u64 va);

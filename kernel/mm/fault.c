@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// fault.c - page faults: demand-zero, fill from a file, and copy-on-write.
+// fault.c - page faults: demand-zero, pages of files, and copy-on-write.
 //
 // Protocol   of a write to a COW page, under the lock of its leaf table, to which the path is owned (cursor.h):
 //              sole owner    one AMO turns COW into W; a local fence; no copy.
@@ -32,12 +32,41 @@ static always_inline bool permits(pte_t e, enum access access) {
     return e & need;
 }
 
-// Fill a new frame from the file, zeros behind its end. false: the file could not be read.
-static bool fill(const struct region *r, u64 va, void *page) {
-    u64 at = va - r->start;
-    u64 n = at < r->file_bytes ? MIN(r->file_bytes - at, PAGE_SIZE) : 0;
-    memset((char *)page + n, 0, PAGE_SIZE - n);
-    return n == 0 || r->backing->read(r->backing, r->file_off + at, page, n) == (long)n;
+static int new_page(frame_t f, u64 flags, pte_t *leaf) {
+    if (!f) { return -ENOMEM; }
+    ghost_text(f);
+    *leaf = pte_make(frame_pa(f), flags);
+    return 0;
+}
+
+// What will be written, or shows no more than n bytes of the file's page: a copy, with zeros behind them.
+static int copy_of_file(frame_t page, u64 n, u64 flags, pte_t *leaf) {
+    frame_t copy = frame_copy(page);
+    if (copy) { memset((char *)frame_kva(copy) + n, 0, PAGE_SIZE - n); }
+    COUNT(file_fills);
+    return new_page(copy, flags, leaf);
+}
+
+static int borrow(const struct region *r, frame_t page, u64 flags, pte_t *leaf) {
+    if (flags & PTE_W && !r->shared) { flags ^= PTE_W | PTE_COW; }
+    COUNT(file_maps);
+    *leaf = pte_make(frame_pa(page), flags | PTE_BORROWED);
+    return 0;
+}
+
+// The leaf for a page that is not there yet. => the region allows the access
+static int make_leaf(const struct region *r, u64 va, enum access access, pte_t *leaf) {
+    u64 at = va - r->start, flags = leaf_flags(r->prot);
+    if (!r->backing || at >= r->file_bytes) {
+        COUNT(zero_fills);
+        return new_page(frame_alloc_zeroed(FRAME_USER), flags, leaf);
+    }
+    frame_t page;
+    int error = backing_page(r->backing, (r->file_off + at) >> PAGE_SHIFT, &page);
+    if (error) { return error; }
+    u64 n = MIN(r->file_bytes - at, PAGE_SIZE);
+    bool copied = n < PAGE_SIZE || (access == ACCESS_WRITE && !r->shared);
+    return copied ? copy_of_file(page, n, flags, leaf) : borrow(r, page, flags, leaf);
 }
 
 // Whether a page of the region may be made for this access.
@@ -70,42 +99,33 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
 #endif
         return -EFAULT;
     }
-    bool zero = !r.backing || va - r.start >= r.file_bytes;
-    frame_t f = zero ? frame_alloc_zeroed(FRAME_USER) : frame_alloc(FRAME_USER);
-    if (!f) { return -ENOMEM; }
-    if (!zero && !fill(&r, va, frame_kva(f))) {
-        frame_release(f);
-        return -EFAULT;
-    }
+    pte_t leaf;
+    int error = make_leaf(&r, va, access, &leaf);
+    if (error) { return error; }
 #ifndef MUTANT_fill_without_fence_i
     if (r.prot & PROT_EXEC) {
-        tlb_fence_text(as, f);
+        tlb_fence_text(as);
         if (pt_find(as->table, va) != e) {  // shared meanwhile: with a space whose harts have not been told
-            frame_release(f);
+            pt_release(leaf);
             return 0;
         }
     }
 #endif
-    if (zero) {
-        COUNT(zero_fills);
-    } else {
-        COUNT(file_fills);
-    }
-    pt_set(e, pte_make(frame_pa(f), leaf_flags(r.prot)));
+    pt_set(e, leaf);
     return 0;
 }
 
 #include "mm/mutant_break.h"  // break_shared in a wrong order; normally nothing
 #ifndef BREAK_IS_MUTANT
-static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
+static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) {
     pte_t old = *e;
-    RACE_POINT_FRAME("cow.break", f);
+    RACE_POINT_FRAME("cow.break", frame_of_pte(old));
     ghost_change(e, atomic_swap_relaxed(e, 0ul));
     tlb_shootdown(as, va, 1);
-    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) |
+    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~(PTE_COW | PTE_BORROWED)) |
                                                                          PTE_W)));
-    RACE_POINT_FRAME("cow.drop", f);
-    frame_release(f);
+    RACE_POINT_FRAME("cow.drop", frame_of_pte(old));
+    pt_release(old);
     COUNT(cow_copies);
     return 0;
 }
@@ -138,7 +158,7 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     case BREAK_SOLE:
         return flip(e, va, f);
     case BREAK_COPIED:
-        return break_shared(as, e, va, f, copy);
+        return break_shared(as, e, va, copy);
     default:
 #ifdef MUTANT_W13  // the page is given up although there is no other
         write_once(*e, 0ul);

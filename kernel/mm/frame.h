@@ -14,7 +14,8 @@
 //            owners and memory ordering.
 // Invariants F1 a frame is on exactly one list, in one magazine or in a virgin range iff ref == 0
 //               (or it is in the hands of one hart inside freelist_*).
-//            F2 for a USER frame ref == number of leaf tables' entries that map it, when at rest.
+//            F2 for a USER frame ref == number of leaf tables' entries that map it, when at rest; 2 if it is a file's
+//               (backing.h, B1), however many borrow it.
 //            F3 for a TABLE frame ref == number of upper tables' entries that point at it (a root: 1,
 //               by its address space; a detached one: at most 1, by who has it in hand).
 // Checked by mm/audit.c, after every test.
@@ -35,11 +36,13 @@ struct frame {
     u16 batch_len;
     u8 class;
     bool detached;         // TABLE: nothing points at it, a thread has it in hand (its lock)
-    struct wordlock lock;  // TABLE: of its entries; never set anew, so late waiters do no harm
+    struct wordlock lock;  // TABLE: of its entries; cached: of what is read; never set anew, so late waiters do no harm
     u32 live;              // TABLE: entries that are not empty (its lock)
     u32 audit;             // the auditor's count; 0 between audits
     u8 level;              // TABLE: 0 is a leaf table
+    bool cached;           // USER: a page of a file (backing.h)
     union {
+        u32 valid;  // (a) cached: it holds what the file does
         u64 lines;  // TABLE: bit i: there may be an entry that is not empty among 8 i .. 8 i + 7 (its lock)
         struct {    // KERNEL, slab
             void *objects;     // free ones in it (the owning hart's cache lock)

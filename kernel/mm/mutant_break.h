@@ -5,14 +5,14 @@
     defined(MUTANT_M21) || defined(MUTANT_M22) || defined(MUTANT_M23) || defined(MUTANT_M29)
 #define BREAK_IS_MUTANT
 
-static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, frame_t copy) {
+static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) {
     pte_t old = *e;
-    RACE_POINT_FRAME("cow.break", f);
+    RACE_POINT_FRAME("cow.break", frame_of_pte(old));
 #ifdef MUTANT_W20  // fenced before the change instead of after it
     tlb_shootdown(as, va, 1);
 #endif
 #ifdef MUTANT_W11  // the old frame is let go before the entry is changed, and nothing is shot down
-    frame_release(f);
+    pt_release(old);
 #endif
     ghost_change(e, atomic_swap_relaxed(e, 0ul));
 #if defined(MUTANT_W05)  // no fence when the kernel itself has written to the page
@@ -20,12 +20,12 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t f, fra
 #elif !defined(MUTANT_W11) && !defined(MUTANT_W20) && !defined(MUTANT_break_unfenced)
     tlb_shootdown(as, va, 1);
 #endif
-    (void)as, (void)va, (void)f;
-    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~PTE_COW) |
+    (void)as, (void)va;
+    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~(PTE_COW | PTE_BORROWED)) |
                                                                          PTE_W)));
-    RACE_POINT_FRAME("cow.drop", f);
+    RACE_POINT_FRAME("cow.drop", frame_of_pte(old));
 #if defined(MUTANT_W05) || defined(MUTANT_W20) || defined(MUTANT_break_unfenced)
-    frame_release(f);  // all others have let go of it, too early
+    pt_release(old);  // all others have let go of it, too early
 #endif
     COUNT(cow_copies);
     return 0;

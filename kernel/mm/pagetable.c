@@ -45,6 +45,14 @@ static always_inline u32 after(frame_t table, const pte_t *entries, u32 i) {
 #define each_entry(i, table, entries)                                                              \
     (u32 i = pt_next(table, 0); i < PT_ENTRIES; i = after(table, entries, i))
 
+void pt_release(pte_t leaf) {
+#ifdef MUTANT_borrowed_let_go  // "whoever unmaps has had it"
+    frame_release(frame_of_pte(leaf));
+#else
+    if (!(leaf & PTE_BORROWED)) { frame_release(frame_of_pte(leaf)); }
+#endif
+}
+
 void pt_set(pte_t *e, pte_t leaf) {
     ASSERT(!*e, "entry %p is in use: %lx", (void *)e, *e);
     pt_count(e);
@@ -67,7 +75,8 @@ static void let_go(frame_t table, int level);
 static void drop_entries(frame_t table, int level) {
     pte_t *entries = pt_entries(table);
     for each_entry(i, table, entries) {
-        frame_t lower = frame_of_pte(entries[i]);
+        pte_t e = entries[i];
+        frame_t lower = frame_of_pte(e);
         if (level > 0) { pt_lock(lower, level - 1); }
         RACE_POINT_FRAME("table.clear", lower);
         ghost_change(&entries[i], atomic_store_relaxed(&entries[i], 0ul));
@@ -75,7 +84,7 @@ static void drop_entries(frame_t table, int level) {
         if (level > 0) {
             let_go(lower, level - 1);
         } else {
-            frame_release(lower);
+            pt_release(e);
         }
     }
 }
@@ -127,6 +136,9 @@ static pte_t share_leaf(pte_t *from) {
         *from |= PTE_COW;
         e |= PTE_COW;
     }
+#endif
+#ifndef MUTANT_shared_marked  // whatever can be written is copied
+    if (e & PTE_BORROWED) { return e; }
 #endif
 #ifdef MUTANT_W03  // marked by an earlier fork: not writable, so read-only
     e &= ~PTE_COW;
@@ -259,6 +271,7 @@ bool pt_share_root(frame_t from, frame_t to) {
 // ---- copying ----
 
 static pte_t copy_leaf(pte_t e) {
+    if (e & PTE_BORROWED) { return e; }
     frame_t copy = frame_copy(frame_of_pte(e));
     return copy ? pte_make(frame_pa(copy), e & PTE_COW ? (e & PTE_FLAGS) ^ (PTE_W | PTE_COW) : e & PTE_FLAGS) : 0;
 }

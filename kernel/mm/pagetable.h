@@ -8,7 +8,8 @@
 //              SHARED  V=0, with the table's number kept in bits that the hardware ignores then
 //                      (Privileged spec 10.3.1): fork has made it so on both sides. Nobody's hardware
 //                      gets below it, so the leaf entries there may keep W.
-//            A leaf entry is empty, or maps a frame, whose count is the number of LEAF TABLES that map it.
+//            A leaf entry is empty, or maps a frame, whose count is the number of LEAF TABLES that map it; or it
+//            borrows a file's, and is not counted (backing.h).
 //            Who touches an address owns the path to it first (pt_own): a table that nobody else points at
 //            any more is taken back as it is; else it is copied, and each entry in it becomes SHARED, or
 //            COW if it had W, in both. Own the path, then test the frame.
@@ -16,7 +17,8 @@
 //            T2 a table has a count of 1 if an OWNED entry points at it.
 //            T3 a detached table is pointed at by no entry: whoever has it in hand answers for it (audit.c), and
 //               empties and frees it under its lock.
-//            T4 a frame that is mapped by a SHARED table's entry with W is mapped by no other table.
+//            T4 a frame that is mapped by a SHARED table's entry with W is mapped by no other table, if it is not
+//               borrowed.
 // Locking    an entry changes, and is relied on, only under its table's lock (cursor.h), upper tables' locks
 //            first.
 // Late       fork takes no leaf lock: a thread may be at work at a leaf table that has become SHARED meanwhile. It
@@ -96,6 +98,8 @@ void pt_destroy(frame_t table, int level);
 // Drop all that a root's user half maps. => nobody uses the space
 void pt_empty_root(frame_t root);
 
+// Let go of what a leaf entry that is gone, or never came to be, has counted.
+void pt_release(pte_t leaf);
 // Put a leaf into an empty entry. No fence: an entry that was invalid needs none on harts that do not
 // cache such entries, and where they do, as_fault() finds the entry good, fences and returns.
 // => the table's lock

@@ -30,6 +30,7 @@ void region_put(struct region_node *map) {
 #else
         struct region_node *right = map->right;
         region_put(map->left);
+        backing_put(map->region.backing);
         cache_free(&region_cache, map);
 #endif
         map = right;
@@ -59,6 +60,7 @@ static struct region_node *node(struct build *b, const struct region *r, u32 pri
     n->left = left;
     n->right = right;
     n->region = *r;
+    backing_get(r->backing);
     summarise(n);
     b->failed |= n->height > REGION_HEIGHT_MAX;
     return n;
@@ -173,15 +175,28 @@ bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
     return true;
 }
 
-static bool alike(const struct region *a, const struct region *b) {
-    return a && a->prot == b->prot && !a->backing && !b->backing;
+// Whether region a, where there is one, goes on in b.
+static bool joins(const struct region *a, const struct region *b) {
+    if (!a || !b || a->end != b->start || a->prot != b->prot || a->never != b->never ||
+        a->shared != b->shared || a->backing != b->backing) {
+        return false;
+    }
+    u64 len = a->end - a->start;
+    return !a->backing || (a->file_bytes == len && a->file_off + len == b->file_off);
 }
 
 bool region_set(struct as *as, const struct region *r) {
     const struct region *below = find(as->map, r->start - 1), *above = find(as->map, r->end);
     struct region joined = *r;
-    if (alike(below, r)) { joined.start = below->start; }
-    if (alike(above, r)) { joined.end = above->end; }
+    if (joins(below, &joined)) {
+        joined = *below;
+        joined.end = r->end;
+        joined.file_bytes += r->file_bytes;
+    }
+    if (joins(&joined, above)) {
+        joined.end = above->end;
+        joined.file_bytes += above->file_bytes;
+    }
     return region_replace(as, joined.start, joined.end, &joined);
 }
 

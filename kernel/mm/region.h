@@ -7,7 +7,7 @@
 //            shares all but a path with the old one. So fork shares the whole map by one count, a fault
 //            looks up without a lock, and a change that runs out of memory has changed nothing.
 //            Regions are page-aligned, never overlapping, never empty. One whose backing is NULL is
-//            anonymous (zero-filled).
+//            anonymous (zero-filled). What is private is copied on write; what is shared is not.
 //            Whoever knows the priorities can choose addresses that make a map high: it does not become
 //            higher than REGION_HEIGHT_MAX, a change that would make it so finds no memory.
 // Invariants G1 a published region changes only in its count.
@@ -23,8 +23,9 @@
 
 struct region {
     u64 start, end;
-    u32 prot;
-    struct backing *backing;  // of [start, start + file_bytes)
+    u32 prot, never;          // rights that it has, and that it cannot get
+    bool shared;              // writes reach the backing, and all who map it
+    struct backing *backing;  // of [start, start + file_bytes); a published region has a reference to it
     u64 file_off, file_bytes;
 };
 
@@ -56,7 +57,7 @@ u64 region_gap(struct as *as, u64 len, u64 top);
 // false: no memory, and nothing has changed.
 bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) must_check;
 
-// The same with all of `r`; anonymous memory joins its like on both sides.
+// The same with all of `r`, which joins its like on both sides.
 bool region_set(struct as *as, const struct region *r) must_check;
 // The part of `r` within [lo, hi).
 struct region region_cut(const struct region *r, u64 lo, u64 hi);

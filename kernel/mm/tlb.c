@@ -99,9 +99,7 @@ u64 tlb_others(struct as *as) {
     return atomic_load_acquire(&as->harts) & ~(1ul << this_hart()->index);
 }
 
-void tlb_fence_text(struct as *as, u32 f) {
-    (void)f;
-    ghost_text(f);
+void tlb_fence_text(struct as *as) {
     fence_i();
     u64 others = tlb_others(as);
 #ifdef MUTANT_text_fenced_here  // "the others have never seen it"

@@ -39,8 +39,8 @@ u64 tlb_others(struct as *as);
 void tlb_sync(struct as *as);
 // The same for a range of the kernel's half, on every hart.
 void tlb_shootdown_kernel(u64 va, u64 pages);
-// Frame f has been filled with text of `as`, and is about to be mapped: no hart in the space holds older
-// instructions of it when this returns; one that comes later fences then (as_switch). => as tlb_shootdown
-void tlb_fence_text(struct as *as, u32 f);
+// A frame that holds text is about to be mapped in `as`: no hart in the space holds older instructions
+// of it when this returns; one that comes later fences then (as_switch). => as tlb_shootdown
+void tlb_fence_text(struct as *as);
 // Do what other harts have asked of this one. => interrupts off
 void tlb_serve(void);

@@ -35,7 +35,7 @@ static void gather_flush(struct gather *g, bool tables) {
 #ifdef MUTANT_table_freed_early  // before the fence
     if (tables) { destroy_tables(g); }
 #endif
-    if (g->n || tables) {
+    if (g->lo < g->hi || tables) {
         u64 pages = (g->hi - g->lo) >> PAGE_SHIFT;
 #ifdef MUTANT_table_by_page  // the pages are fenced one by one, and the table that mapped them is freed
         tlb_shootdown(g->as, g->lo, MAX(MIN(pages, TLB_PAGES_MAX), 1ul));
@@ -50,10 +50,10 @@ static void gather_flush(struct gather *g, bool tables) {
     if (tables) { destroy_tables(g); }
 }
 
-static void gather_page(struct gather *g, u64 va, frame_t f) {
+static void gather_page(struct gather *g, u64 va, pte_t e) {
     g->lo = MIN(g->lo, va);
     g->hi = MAX(g->hi, va + PAGE_SIZE);
-    g->frames[g->n++] = f;
+    if (!(e & PTE_BORROWED)) { g->frames[g->n++] = frame_of_pte(e); }
     if (g->n == ARRAY_LEN(g->frames)) { gather_flush(g, false); }
 }
 
@@ -77,11 +77,11 @@ static void clear_leaves(struct gather *g, frame_t table, u64 va, u64 end) {
     from = 0;
 #endif
     for (u32 i = pt_next(table, from); i < n; i = pt_next(table, i + 1)) {
-        frame_t f = frame_of_pte(entries[i]);
-        RACE_POINT_FRAME("table.clear", f);
+        pte_t e = entries[i];
+        RACE_POINT_FRAME("table.clear", frame_of_pte(e));
         ghost_change(&entries[i], atomic_store_relaxed(&entries[i], 0ul));  // harts may be walking here
         frame_record(table)->live--;
-        gather_page(g, va + ((u64)(i - from) << PAGE_SHIFT), f);
+        gather_page(g, va + ((u64)(i - from) << PAGE_SHIFT), e);
     }
     gather_flush(g, false);
     pt_unlock(table, 0);

@@ -58,11 +58,17 @@ static long load_segment(struct image *im, struct inode *file, const struct elf_
     u32 prot = (s->flags & PF_R ? PROT_READ : 0) | (s->flags & PF_W ? PROT_WRITE : 0) |
                (s->flags & PF_X ? PROT_EXEC : 0);
     u64 start = s->vaddr - skew, end = ALIGN_UP(s->vaddr + s->memsz, PAGE_SIZE);
-    struct backing *b = s->filesz ? inode_backing(file) : NULL;
-    long error = as_map(im->as, start, end - start, prot, b, s->offset - (b ? skew : 0),
-                        b ? s->filesz + skew : 0);
+    struct region r = {.start = start, .end = end, .prot = prot};
+    if (s->filesz) {
+        r.backing = inode_backing(file);
+        r.file_off = s->offset - skew;
+        r.file_bytes = s->filesz + skew;
+    }
+    // Behind a segment that is not written there may stand what does in the file: so its pages are whole.
+    if (r.backing && !(s->flags & PF_W) && s->memsz == s->filesz) { r.file_bytes = end - start; }
+    long at = as_map(im->as, &r, AS_VACANT);
     im->end = MAX(im->end, end);
-    return error == -EEXIST || error == -EINVAL ? -ENOEXEC : error;
+    return at == -EEXIST || at == -EINVAL ? -ENOEXEC : MIN(at, 0);
 }
 
 static long load(struct image *im, struct inode *file) {
@@ -142,9 +148,9 @@ static long build_stack(struct image *im, uaddr argv, uaddr envp, u64 *words) {
     u64 max = PAGE_SIZE / 8 - 24;
     im->brk = ALIGN_UP(im->end + USER_STACK_SIZE + 2 * PAGE_SIZE, USER_PART);  // a page that is not there on both sides
     im->stack_top = im->brk - PAGE_SIZE;
-    long error = as_map(im->as, im->stack_top - USER_STACK_SIZE, USER_STACK_SIZE,
-                        PROT_READ | PROT_WRITE, NULL, 0, 0);
-    if (error) { return error; }
+    long error = as_map_memory(im->as, im->stack_top - USER_STACK_SIZE, USER_STACK_SIZE, PROT_READ | PROT_WRITE,
+                               AS_VACANT);
+    if (error < 0) { return error; }
     im->sp = im->stack_top;
     u64 seed[2] = {hart_random(), hart_random()};
     error = push(im, seed, 0, sizeof(seed));

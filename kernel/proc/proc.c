@@ -86,7 +86,7 @@ static void *first_process(void *command_line) {
     static char *words[96];
     struct thread *t = thread_self();
     t->as = as_create();
-    if (!t->as || as_map(t->as, USER_MIN, PAGE_SIZE, PROT_READ | PROT_WRITE, NULL, 0, 0)) {
+    if (!t->as || as_map_memory(t->as, USER_MIN, PAGE_SIZE, PROT_READ | PROT_WRITE, AS_VACANT) < 0) {
         panic("no memory for the first process");
     }
     as_adopt(t->as);

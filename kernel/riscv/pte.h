@@ -2,7 +2,8 @@
 // pte.h - Sv39 page table entries (Privileged spec 10.3-10.4).
 //
 // A and D are preset in every leaf: the same on harts that set them in hardware and on harts that
-// would fault for it. PTE_COW stands in RSW[0]: a private writable page that may be shared.
+// would fault for it. PTE_COW stands in RSW[0]: a private writable page that may be shared. PTE_BORROWED in
+// RSW[1] of a leaf: the frame is a file's, and not counted here (mm/backing.h).
 // Invariants P1 a valid leaf never has both W and COW.
 //            P2 a leaf entry is valid or empty.
 #pragma once
@@ -20,6 +21,7 @@ typedef u64 pte_t;
 #define PTE_A (1ul << 6)
 #define PTE_D (1ul << 7)
 #define PTE_COW (1ul << 8)
+#define PTE_BORROWED (1ul << 9)
 #define PTE_SHARED_TABLE (1ul << 9)  // of an entry without V that points at a table (mm/pagetable.h)
 #define PTE_LEAF (PTE_R | PTE_W | PTE_X)
 #define PTE_FLAGS 0x3fful

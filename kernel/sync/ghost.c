@@ -169,7 +169,7 @@ void ghost_changed(u64 *at, u64 old) {
     u64 e = *at, va = t->va + ((u64)at % PAGE_SIZE / sizeof(u64) << (PAGE_SHIFT + 9 * t->level));
     if (old & PTE_V) {
         struct ghost_page *p = &ghost_pages[frame_of_pte(old)];
-        if (!--p->mapped) { p->filled = 0; }
+        if (!--p->mapped && !frame_record(frame_of_pte(old))->cached) { p->filled = 0; }  // else it may come again
         if (!within(old, e)) { go_stale(t, va, old, walkers(t)); }
         if (!(e & PTE_V) && e) { ghost_pages[t->root].shared = now; }
     } else if (t->root == ghost_kernel_root) {

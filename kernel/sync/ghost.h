@@ -55,7 +55,7 @@ struct thread;
 #define ghost_fence(how, va, statement)  /* on this hart */                                        \
     ghost_atomic(statement, ghost_fenced(GHOST_HERE, how, va))
 #define ghost_satp(root, statement) ghost_atomic(statement, ghost_walks(GHOST_HERE, root))
-#define ghost_text(f) ghost_atomic((void)0, ghost_filled(f))             // H4: filled, about to be mapped
+#define ghost_text(f) ghost_atomic((void)0, ghost_filled(f))             // H4: filled
 #define ghost_root(root) ghost_atomic((void)0, ghost_rooted(root))       // a root of a new space
 #define ghost_free(f) ghost_if(ghost_has_past(f), ghost_freed(f))        // H1
 #define ghost_fork(root) ghost_atomic((void)0, ghost_forked(root))       // H2: fork is about to unlock

@@ -18,6 +18,7 @@
     X(ROOT, mutex, on, "the entries of a root page table")                                          \
     X(MIDDLE, mutex, on, "the entries of a middle page table")                                      \
     X(LEAF, mutex, on, "the entries of a leaf page table")                                          \
+    X(PAGE, mutex, on, "a page of a file, while it is read")                                        \
     X(PARENT, spin, off, "a process's link to its parent")                                         \
     X(CHILDREN, spin, off, "a process's lists of children and zombies")                            \
     X(PIDS, spin, off, "one bucket of the pid hash")                                               \

@@ -10,7 +10,8 @@
 struct kine_audit {
     uint64_t frames;    // all frames that the kernel manages
     uint64_t free;      // on a free list, in a magazine or never used
-    uint64_t user;      // user class: mapped by at least one process
+    uint64_t user;      // user class: mapped by at least one process; without the next
+    uint64_t cached;    // pages of files and of shared memory, whoever maps them
     uint64_t table;     // page tables
     uint64_t kernel;    // slabs, stacks, pipes
     uint64_t mappings;  // valid user leaf entries over all address spaces
@@ -23,11 +24,11 @@ struct kine_audit {
 // The order is part of the interface: new ones go last.
 #define KINE_COUNTERS(X)                                                                           \
     X(syscalls)      /* system calls */                                                            \
-    X(faults)        /* page faults resolved: the sum of the next five, and path_faults */         \
+    X(faults)        /* page faults resolved: the sum of the next five, path_faults, file_maps */  \
     X(cow_copies)    /* copy-on-write faults that copied a frame */                                \
     X(cow_flips)     /* ... that found a sole owner and only set W */                              \
     X(zero_fills)    /* demand-zero faults */                                                      \
-    X(file_fills)    /* pages filled from a program file */                                        \
+    X(file_fills)    /* pages copied from a file */                                                \
     X(spurious)      /* faults that found the entry already good */                                \
     X(forks)                                                                                       \
     X(execs)                                                                                       \
@@ -47,7 +48,8 @@ struct kine_audit {
     X(ooms)          /* processes killed for want of memory */                                      \
     X(table_owns)    /* shared page tables taken back: nobody else had them any more */            \
     X(table_copies)  /* shared page tables copied at the first touch of what is below */           \
-    X(path_faults)   /* faults that did no more than that */
+    X(path_faults)   /* faults that did no more than that */                                       \
+    X(file_maps)     /* pages of files mapped where they are, without a copy */
 
 struct kine_counters {
 #define X(name) uint64_t name;
@@ -146,5 +148,6 @@ struct kine_schedule {
 #define KINE_PM_EXEC    (1ull << 3)
 #define KINE_PM_USER    (1ull << 4)
 #define KINE_PM_COW     (1ull << 8)
+#define KINE_PM_FILE    (1ull << 9)  // the frame is a file's, or shared memory's: count 2, whoever maps it
 #define KINE_PM_COUNT(w) ((uint32_t)(((w) >> 12) & 0xfffff))  // the frame's count, capped
 #define KINE_PM_FRAME(w) ((uint32_t)((w) >> 32))              // frame number, relative

@@ -94,7 +94,7 @@ static long seek(struct file *f, long off, int whence) {
     if (f->ops->seek_to_0) { return whence < 0 || whence > 4 ? -EINVAL : 0; }
     if (!inode_is_file(i) && !inode_is_dir(i) && !inode_is_disk(i)) { return -ESPIPE; }
     mutex_lock(&f->lock);
-    long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)i->size : -1;
+    long base = whence == 0 ? 0 : whence == 1 ? (long)f->offset : whence == 2 ? (long)inode_size(i) : -1;
 #ifdef MUTANT_offset_overflow  // "looked at afterwards"
     long result = base < 0 || (base += off) < 0 ? -EINVAL : base;
 #else
@@ -113,6 +113,24 @@ long sys_lseek(int fd, long off, int whence) {
     long result = f.file ? seek(f.file, off, whence) : -EBADF;
     fd_put(f);
     return result;
+}
+
+long sys_ftruncate(int fd, long size) {
+    if (size < 0) { return -EINVAL; }
+    struct fd f = fd_get(files(), fd);
+    long result = !f.file ? -EBADF : writable(f.file) ? memfd_resize(f.file, size) : -EINVAL;
+    fd_put(f);
+    return result;
+}
+
+// The name is for people alone: it is looked at, and not kept.
+long sys_memfd_create(uaddr user_name, uint flags) {
+    char name[PATH_BYTES];
+    struct file *f;
+    long error = copy_in_string(name, user_name, sizeof(name) - sizeof("memfd:"));
+    if (error == -ENAMETOOLONG || flags & ~1u) { return -EINVAL; }
+    error = error < 0 ? error : memfd_create(&f);
+    return error ? error : fd_install(files(), f, flags & 1);
 }
 
 static long sync_file(struct file *f) {
@@ -148,8 +166,8 @@ static long put_stat(uaddr to, const struct inode *i) {
         i32 blksize, pad2;
         i64 blocks, atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns;
         u32 unused[2];
-    } st = {.dev = 1, .ino = i->ino, .mode = i->mode, .nlink = 1, .size = i->size,
-            .blksize = PAGE_SIZE, .blocks = (i->size + 511) / 512};
+    } st = {.dev = 1, .ino = i->ino, .mode = i->mode, .nlink = 1, .size = inode_size(i),
+            .blksize = PAGE_SIZE, .blocks = (inode_size(i) + 511) / 512};
     return copy_out(to, &st, sizeof(st));
 }
 

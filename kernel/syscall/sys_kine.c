@@ -84,7 +84,7 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
         }
     }
     sum.faults = sum.cow_copies + sum.cow_flips + sum.zero_fills + sum.file_fills + sum.spurious +
-                 sum.path_faults;
+                 sum.path_faults + sum.file_maps;
     return copy_out(out, &sum, MIN(len, sizeof(sum)));
 }
 
@@ -108,7 +108,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
 
 static u64 page_word(struct as *as, u64 va) {
     struct cursor_view v = va < USER_TOP ? cursor_view(as, va) : (struct cursor_view){0, 0};
-    return (v.entry & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_COW)) |
+    return (v.entry & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_COW | PTE_BORROWED)) |
            (u64)MIN(v.sharers, 0xfffffu) << 12 | (u64)(v.sharers ? frame_of_pte(v.entry) : 0) << 32;
 }
 

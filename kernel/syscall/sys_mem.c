@@ -1,31 +1,63 @@
 // SPDX-License-Identifier: MIT
 // sys_mem.c - the calls that shape a process's memory.
+#include "fs/file.h"
 #include "lib/errno.h"
 #include "proc/proc.h"
 #include "syscall/syscall.h"
 
-enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
-       MAP_POPULATE = 0x8000, MAP_STACK = 0x20000, MAP_FIXED_NOREPLACE = 0x100000 };
+enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 15, MAP_FIXED = 0x10,
+       MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_STACK = 0x20000,
+       MAP_FIXED_NOREPLACE = 0x100000 };
 #define MAP_HINTS (MAP_NORESERVE | MAP_POPULATE | MAP_STACK)  // not needed, and allowed
 
 long sys_brk(uaddr want) { return as_brk(as_self(), want); }
 
+// 0, or why the file cannot be mapped so.
+static long refuse(const struct file *f, struct region *r) {
+    if (!f) { return -EBADF; }
+    if (!inode_is_file(f->inode)) { return -ENODEV; }
+    if ((f->flags & O_ACCMODE) == O_WRONLY) { return -EACCES; }
+    if (r->shared && (f->flags & O_ACCMODE) != O_RDWR) { r->never = PROT_WRITE; }
+    return r->prot & r->never ? -EACCES : 0;
+}
+
+// Find what the region shows, if that is not memory of its own. 0, with a reference to it, or -errno.
+static long find_backing(struct region *r, bool anonymous, int fd) {
+    if (anonymous) {
+        if (r->shared) { r->backing = backing_create(r->file_bytes); }
+        return r->shared && !r->backing ? -ENOMEM : 0;
+    }
+    struct fd f = fd_get(thread_self()->files, fd);
+    long error = refuse(f.file, r);
+    if (!error) {
+        r->backing = inode_backing(f.file->inode);
+        backing_get(r->backing);
+    }
+    fd_put(f);
+    return error;
+}
+
 long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
-    (void)fd;
-    if (prot & ~7 || flags & ~(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_HINTS) ||
-        !(flags & MAP_PRIVATE) || off & (PAGE_SIZE - 1) || !len) {
+    int type = flags & MAP_TYPE;
+    bool exact = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE), anonymous = flags & MAP_ANONYMOUS;
+    if (prot & ~7 || flags & ~(MAP_TYPE | MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_HINTS) ||
+        type < MAP_SHARED || type > MAP_SHARED_VALIDATE || off < 0 || off & (PAGE_SIZE - 1) || !len) {
         return -EINVAL;
     }
-    if (!(flags & MAP_ANONYMOUS)) { return -ENODEV; }
-    if (len > USER_TOP) { return -ENOMEM; }
+    if (len > USER_TOP || addr > USER_TOP || (u64)off > USER_TOP) { return -ENOMEM; }
     if ((prot & 6) == 6) { return -EACCES; }  // never writable and executable at once
+    if (!exact) { addr = ALIGN_DOWN(addr, PAGE_SIZE); }
     len = ALIGN_UP(len, PAGE_SIZE);
-    if (flags & MAP_FIXED_NOREPLACE) {
-        long error = as_map(as_self(), addr, len, prot, NULL, 0, 0);
-        return error ? error : (long)addr;
+    struct region r = {.start = addr, .end = addr + len, .prot = prot, .shared = type != MAP_PRIVATE};
+    if (!anonymous || r.shared) {
+        r.file_off = anonymous ? 0 : off;
+        r.file_bytes = len;
     }
-    return flags & MAP_FIXED ? as_map_fixed(as_self(), addr, len, prot)
-                             : as_map_anywhere(as_self(), addr, len, prot);
+    long at = find_backing(&r, anonymous, fd);
+    if (at) { return at; }
+    at = as_map(as_self(), &r, flags & MAP_FIXED_NOREPLACE ? AS_VACANT : flags & MAP_FIXED ? AS_OVER : AS_HINT);
+    backing_put(r.backing);
+    return at;
 }
 
 // A range of whole pages within the user's half. `len` is rounded up.

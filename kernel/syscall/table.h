@@ -22,6 +22,7 @@
 S2(17, getcwd, uaddr, buf, usize, len)
 S1(23, dup, int, fd)
 S3(24, dup3, int, oldfd, int, newfd, int, flags)
+S2(46, ftruncate, int, fd, long, size)
 S1(49, chdir, uaddr, path)
 S4(56, openat, int, dirfd, uaddr, path, int, flags, uint, mode)
 S1(57, close, int, fd)
@@ -64,6 +65,7 @@ S6(222, mmap, uaddr, addr, usize, len, int, prot, int, flags, int, fd, long, off
 S3(226, mprotect, uaddr, addr, usize, len, int, prot)
 S3(233, madvise, uaddr, addr, usize, len, int, advice)
 S4(260, wait4, int, pid, uaddr, status, int, options, uaddr, rusage)
+S2(279, memfd_create, uaddr, name, uint, flags)
 
 // Kine's own: see abi.h.
 S2(1000, kine_audit, uaddr, report, usize, len)

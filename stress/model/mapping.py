@@ -15,7 +15,7 @@ ROOT = HERE.parent.parent
 sys.path.append(str(ROOT / "stress"))
 import unmutate  # noqa: E402
 
-LITMUS = ["steps.py", "protocols.py", "edges.py", "freelists.py"]
+LITMUS = ["steps.py", "protocols.py", "edges.py", "files.py", "freelists.py"]
 DEFINITION = re.compile(r"^[a-z][^;{}()#=]*?\b(\w+)\([^;{}]*\)\s*\{(?:\n(.*?)^\}| ([^\n]*)\}$)",
                         re.M | re.S)
 ORDERS = ("relaxed", "acquire", "release", "acq_rel", "full")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """protocols.py - the kernel's own uses of atomics, as litmus tests for weak.py (parts: steps.py; the
-free lists': freelists.py; what stands at the edges: edges.py).
+free lists': freelists.py; what stands at the edges: edges.py; the page cache's: files.py).
 
 Every test must hold with the orders that the C has. Then every order is weakened by one step: a test
 must go wrong, or SLACK (and docs/memory-model.md) must say why it is stronger than it has to be.
 """
 import edges
+import files
 import freelists
 from steps import (Test, at, drop, enlist, lock, mutex_lock_free, mutex_unlock, park, unlock, unpark,
                    wake_one)
@@ -381,6 +382,7 @@ def word_lock():
 TESTS = [last_put(), last_close(), last_of_table(), last_of_cwd(), vfork(), sole_owner(), unless_free(), fork_get(),
          spinlock(), mutex(), word_lock(), wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(),
          leave_space(), skip_leaver(), publication(), map_version(), map_comer(), map_leaver(), *edges.TESTS,
+         *files.TESTS,
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 
@@ -397,4 +399,5 @@ SLACK = {
     ("unpark: atomic_cas32_acq_rel(&t->state, THREAD_PARKING, THREAD_RUNNING)", "acquire"),
     ("take_slow: atomic_fence_full()", "acq_rel"),
     *edges.SLACK,
+    *files.SLACK,
 }

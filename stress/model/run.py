@@ -19,6 +19,7 @@ import time
 
 import classics
 import edges
+import files
 import freelists
 import mapping
 import protocols
@@ -120,7 +121,7 @@ def documented(results):
     missing = [n for n in sorted(names) if f"`{n}`" not in text.split("## Stronger than needed")[-1]]
     results.one(not missing, "docs/memory-model.md explains what is stronger than needed", missing)
     rows = text.split("\n\n")[2].splitlines()[2:]
-    unknown = [row for row in rows if not all(any(hasattr(part, n) for part in (protocols, edges, freelists))
+    unknown = [row for row in rows if not all(any(hasattr(part, n) for part in (protocols, edges, files, freelists))
                                               for n in re.findall(r"`(\w+)`", row.split("|")[-2]) or ["none"])]
     results.one(len(rows) > 0 and not unknown, f"docs/memory-model.md: {len(rows)} orders have their litmus tests",
                 unknown)

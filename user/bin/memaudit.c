@@ -10,8 +10,8 @@ int main(void) {
         perror("memaudit");
         return 2;
     }
-    printf("frames %ld = free %ld + user %ld + table %ld + kernel %ld\n", (long)a.frames, (long)a.free,
-           (long)a.user, (long)a.table, (long)a.kernel);
+    printf("frames %ld = free %ld + user %ld + cached %ld + table %ld + kernel %ld\n", (long)a.frames, (long)a.free,
+           (long)a.user, (long)a.cached, (long)a.table, (long)a.kernel);
     printf("mappings %ld, shared frames %ld, errors %ld%s%s\n", (long)a.mappings, (long)a.shared, errors,
            errors ? ": " : "", a.first);
     return errors != 0;

@@ -50,7 +50,7 @@ static void work(void) {
 }
 
 static long resolved(struct kine_counters c) {
-    return c.cow_copies + c.cow_flips + c.zero_fills + c.file_fills;
+    return c.cow_copies + c.cow_flips + c.zero_fills + c.file_fills + c.file_maps;
 }
 
 static void every_fault_comes_twice(void) {

@@ -96,3 +96,5 @@ u64 counted_cow_flips(void);
 // A space with [BASE, BASE + pages) anonymous, readable and writable.
 #define BASE 0x100000ul
 struct as *space_with(u64 pages);
+// Map pages of a file, privately: where, or -errno.
+long map_file(struct as *as, u64 va, u64 pages, u32 prot, struct backing *b, u64 off, u64 bytes);

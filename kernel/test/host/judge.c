@@ -46,3 +46,9 @@ struct as *space_with(u64 pages) {
     as->brk_start = as->brk = BASE + pages * PAGE_SIZE;
     return as;
 }
+
+long map_file(struct as *as, u64 va, u64 pages, u32 prot, struct backing *b, u64 off, u64 bytes) {
+    struct region r = {.start = va, .end = va + pages * PAGE_SIZE, .prot = prot, .backing = b, .file_off = off,
+                       .file_bytes = bytes};
+    return as_map(as, &r, AS_VACANT);
+}

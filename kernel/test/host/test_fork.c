@@ -213,7 +213,7 @@ static struct as *late[2];
 
 static void fork_and_map(void) {
     late[1] = as_fork(late[0], NULL, 0);
-    EXPECT(late[1] && as_map(late[0], va_of(3), PAGE_SIZE, PROT_READ | PROT_WRITE, NULL, 0, 0) == 0);
+    EXPECT(late[1] && as_map_memory(late[0], va_of(3), PAGE_SIZE, PROT_READ | PROT_WRITE, AS_VACANT) > 0);
 }
 
 TEST(who_came_before_a_fork_fills_nothing_of_the_child) {
@@ -301,17 +301,25 @@ static long read_nothing(struct backing *b, u64 off, void *buf, usize n) {
     return -EIO;
 }
 
+static void done(struct backing *b) { (void)b; }
+
 TEST(file_pages_are_filled_and_zero_behind_the_end) {
-    struct backing file = {read_pattern}, bad = {read_nothing};
+    static const struct backing_ops ops = {.read = read_pattern, .free = done};
+    static const struct backing_ops bad_ops = {.read = read_nothing, .free = done};
+    struct backing file, bad;
     struct as *as = as_create();
-    EXPECT(as_map(as, BASE, 3 * PAGE_SIZE, PROT_READ | PROT_WRITE, &file, 0x3000, PAGE_SIZE + 24) == 0);
-    EXPECT(as_map(as, va_of(3), PAGE_SIZE, PROT_READ, &bad, 0, 8) == 0);
+    backing_init(&file, &ops, 0x5000);
+    backing_init(&bad, &bad_ops, PAGE_SIZE);
+    EXPECT(map_file(as, BASE, 3, PROT_READ | PROT_WRITE, &file, 0x3000, PAGE_SIZE + 24) > 0);
+    EXPECT(map_file(as, va_of(3), 1, PROT_READ, &bad, 0, 8) > 0);
     as_switch(as);
     u8 *byte = as_populate(as, va_of(1));
     EXPECT(byte[0] == 0x4000 % 251 + 1 && byte[23] == (0x4000 + 23) % 251 + 1 && byte[24] == 0);
     EXPECT((user_get(BASE) & 0xff) == 0x3000 % 251 + 1 && user_get(va_of(1) + 24) == 0);
     EXPECT(user_get(va_of(2)) == 0);
     u64 value;
-    EXPECT(user_load(va_of(3), &value) == -EFAULT && as_rss(as) == 3);
+    EXPECT(user_load(va_of(3), &value) == -EIO && as_rss(as) == 3);
     destroy_all(&as, 1);
+    backing_put(&file);
+    backing_put(&bad);
 }

@@ -51,7 +51,7 @@ static void change_at_random(struct as *as) {
         prot = 0;
         break;
     case 1:
-        if (as_map(as, page_va(page), n * PAGE_SIZE, prot, NULL, 0, 0)) {
+        if (as_map_memory(as, page_va(page), n * PAGE_SIZE, prot, AS_VACANT) < 0) {
             return;  // something is there: see map_refuses_what_is_taken
         }
         break;
@@ -88,7 +88,7 @@ TEST(a_map_does_not_become_too_high) {
     struct as *as = as_create();
     u32 n = 0;
     for (; n < 1000; n++) {
-        if (as_map(as, page_va(2 * n), PAGE_SIZE, PROT_READ, NULL, 0, 0)) { break; }
+        if (as_map_memory(as, page_va(2 * n), PAGE_SIZE, PROT_READ, AS_VACANT) < 0) { break; }
         ((struct region_node *)as->map)->priority = 0xffffffffu - n;
     }
     EXPECT(n >= 20 && as->map->height <= REGION_HEIGHT_MAX && books_balance(&as, 1, 0));
@@ -98,10 +98,10 @@ TEST(a_map_does_not_become_too_high) {
 
 TEST(map_refuses_what_is_taken) {
     struct as *as = space_with(4);
-    EXPECT(as_map(as, BASE - PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ, NULL, 0, 0) == -EEXIST);
-    EXPECT(as_map(as, page_va(3), PAGE_SIZE, PROT_READ, NULL, 0, 0) == -EEXIST);
-    EXPECT(as_map(as, page_va(4), PAGE_SIZE, PROT_READ, NULL, 0, 0) == 0);
-    EXPECT(as_map(as, BASE - PAGE_SIZE, PAGE_SIZE, PROT_READ, NULL, 0, 0) == 0);
+    EXPECT(as_map_memory(as, BASE - PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ, AS_VACANT) == -EEXIST);
+    EXPECT(as_map_memory(as, page_va(3), PAGE_SIZE, PROT_READ, AS_VACANT) == -EEXIST);
+    EXPECT(as_map_memory(as, page_va(4), PAGE_SIZE, PROT_READ, AS_VACANT) > 0);
+    EXPECT(as_map_memory(as, BASE - PAGE_SIZE, PAGE_SIZE, PROT_READ, AS_VACANT) > 0);
     as_destroy(as);
 }
 
@@ -112,8 +112,8 @@ TEST(bad_ranges_are_refused) {
     } bad[] = {{BASE, 0}, {BASE + 8, PAGE_SIZE}, {BASE, 100}, {0, PAGE_SIZE},
                {USER_LIMIT, PAGE_SIZE}, {BASE, USER_TOP}, {~0ul - 4095, PAGE_SIZE}};
     for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
-        long error = bad[i].start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
-        EXPECT(as_map(as, bad[i].start, bad[i].len, PROT_READ, NULL, 0, 0) == error);
+        long error = bad[i].start & (PAGE_SIZE - 1) || !bad[i].len ? -EINVAL : -ENOMEM;
+        EXPECT(as_map_memory(as, bad[i].start, bad[i].len, PROT_READ, AS_VACANT) == error);
         EXPECT(as_map_fixed(as, bad[i].start, bad[i].len, PROT_READ) < 0);
     }
     EXPECT(as_unmap(as, BASE + 1, PAGE_SIZE) == -EINVAL && as_unmap(as, BASE, 0) == -EINVAL);
@@ -130,9 +130,11 @@ static long zeros(struct backing *b, u64 off, void *buf, usize n) {
 }
 
 TEST(split_divides_the_file_too) {
-    struct backing file = {zeros};
+    static const struct backing_ops ops = {.read = zeros};
+    struct backing file;
     struct as *as = as_create();
-    EXPECT(as_map(as, BASE, 8 * PAGE_SIZE, PROT_READ, &file, 0x5000, 3 * PAGE_SIZE + 100) == 0);
+    backing_init(&file, &ops, ~0ul);
+    EXPECT(map_file(as, BASE, 8, PROT_READ, &file, 0x5000, 3 * PAGE_SIZE + 100) > 0);
     EXPECT(as_unmap(as, page_va(2), PAGE_SIZE) == 0 && as_unmap(as, page_va(5), PAGE_SIZE) == 0);
     const struct region *a = region_find(as, BASE), *b = region_find(as, page_va(3)), *c = region_find(as, page_va(6));
     EXPECT(a->end == page_va(2) && b->start == page_va(3) && b->end == page_va(5) && c->end == page_va(8));

@@ -2,6 +2,7 @@
 // absent.c - what the files under test call elsewhere, never in a play. (No headers: these have no arguments.)
 void fail(const char *format, ...) __attribute__((noreturn));
 #define ABSENT(name) void name(void); void name(void) { fail("%s is not in this build", #name); }
+ABSENT(backing_boot)
 ABSENT(cache_alloc)
 ABSENT(cache_free)
 ABSENT(cache_init)
@@ -14,6 +15,7 @@ ABSENT(pt_next)
 ABSENT(region_find)
 ABSENT(region_first)
 ABSENT(region_gap)
+ABSENT(region_get)
 ABSENT(region_put)
 ABSENT(region_replace)
 ABSENT(region_set)

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// memfd.c - files without a name whose bytes are memory (memfd_create(2)): what processes that want to share
+// memory pass on as a descriptor, and map.
+//
+// Model      An inode of its own, whose backing has all the bytes: zeros until they are written. The open file and
+//            each region that maps it have a reference; the last one frees both.
+// Locking    file->lock for the offset and for growing. There is one open file for each inode.
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/cache.h"
+#include "mm/uaccess.h"
+#include "proc/sched.h"
+
+#define MEMFD_MAX (1l << 40)
+
+static struct cache inode_cache;
+
+void memfd_boot(void) { cache_init(&inode_cache, "inode", sizeof(struct inode)); }
+
+// One piece of a page, at f->offset. How long it was, or -errno. => f->lock
+static long move_piece(struct file *f, uaddr buf, usize n, bool write) {
+    u64 within = f->offset % PAGE_SIZE;
+    usize step = MIN(n, PAGE_SIZE - within);
+    frame_t page;
+    long error = backing_page(inode_backing(f->inode), f->offset / PAGE_SIZE, &page);
+    if (error) { return error; }
+    char *at = (char *)frame_kva(page) + within;
+    error = write ? copy_in(at, buf, step) : copy_out(buf, at, step);
+    return error ? error : (long)step;
+}
+
+// => f->lock
+static long move(struct file *f, uaddr buf, usize n, bool write) {
+    long step = 0;
+    usize done = 0;
+    while (done < n && sched_go_on()) {
+        step = move_piece(f, buf + done, n - done, write);
+        if (step < 0) { break; }
+        done += step;
+        f->offset += step;
+    }
+    return done || step >= 0 ? (long)done : step;
+}
+
+static long memfd_read(struct file *f, uaddr buf, usize n) {
+    mutex_lock(&f->lock);
+    u64 size = inode_size(f->inode);
+    long done = move(f, buf, f->offset < size ? MIN(n, size - f->offset) : 0, false);
+    mutex_unlock(&f->lock);
+    return done;
+}
+
+// Nobody else writes the size: f->lock.
+static void grow(struct file *f, u64 size) {
+    atomic_store_relaxed(&f->inode->backing.size, MAX(size, inode_size(f->inode)));
+}
+
+static long memfd_write(struct file *f, uaddr buf, usize n) {
+    mutex_lock(&f->lock);
+    u64 was = inode_size(f->inode);
+    long done = -ENOSPC;
+    if (f->offset < MEMFD_MAX) {
+        n = MIN(n, MEMFD_MAX - f->offset);
+        grow(f, f->offset + n);  // pages beyond the end cannot be had
+        done = move(f, buf, n, true);
+        atomic_store_relaxed(&f->inode->backing.size, MAX(was, f->offset));
+    }
+    mutex_unlock(&f->lock);
+    return done;
+}
+
+static void memfd_close(struct file *f) { backing_put(inode_backing(f->inode)); }
+
+static void memfd_free(struct backing *b) { cache_free(&inode_cache, container_of(b, struct inode, backing)); }
+
+static const struct file_ops memfd_ops = {.read = memfd_read, .write = memfd_write, .close = memfd_close};
+
+long memfd_create(struct file **out) {
+    static const struct backing_ops ops = {.free = memfd_free};
+    struct inode *i = cache_alloc(&inode_cache);
+    if (!i) { return -ENOMEM; }
+    memset(i, 0, sizeof(*i));
+    i->mode = S_IFREG | 0600;
+    i->ino = (u64)i / CACHE_LINE;  // no other file has that
+    backing_init(&i->backing, &ops, 0);
+    *out = file_new(&memfd_ops, i, O_RDWR);
+    if (!*out) { backing_put(&i->backing); }
+    return *out ? 0 : -ENOMEM;
+}
+
+long memfd_resize(struct file *f, u64 size) {
+    if (f->ops != &memfd_ops) { return -EINVAL; }
+    if (size > MEMFD_MAX) { return -EFBIG; }
+    mutex_lock(&f->lock);
+    long error = size < inode_size(f->inode) ? -EPERM : 0;
+    if (!error) { grow(f, size); }
+    mutex_unlock(&f->lock);
+    return error;
+}
