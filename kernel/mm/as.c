@@ -9,6 +9,7 @@
 #include "mm/tlb.h"
 #include "mm/unmap.h"
 #include "riscv/hart.h"
+#include "sync/point.h"
 #include "sync/refcount.h"
 
 struct cache as_cache, region_cache;
@@ -124,51 +125,52 @@ static bool range_free(struct as *as, u64 start, u64 end) {
     return !r || r->start >= end;
 }
 
-// What entries borrow from stays until they are gone (backing.h, B2). => lock held
-static long unmap_locked(struct as *as, u64 start, u64 end) {
+// Let [start, end) hold `with`, or nothing, instead of what is there. What entries borrow from stays until they are
+// gone (backing.h, B2). => lock held
+static long replace(struct as *as, u64 start, u64 end, const struct region *with) {
     u64 lo = start, hi = end;
     if (unmap_prepare(as, &lo, &hi)) { return -ENOMEM; }
+#ifndef MUTANT_over_at_once  // "the tables are locked"
+    as_busy(as, start, end);
+#endif
     struct region_node *was = region_get(as->map);
-    bool done = region_replace(as, start, end, NULL);
+    bool done = with ? region_set(as, with) : region_replace(as, start, end, NULL);
+    RACE_POINT("map.over");
     if (done) { unmap_range(as, lo, hi); }
     region_put(was);
+    as_idle(as);
     return done ? 0 : -ENOMEM;
 }
+
+long as_unmap_locked(struct as *as, u64 start, u64 end) { return replace(as, start, end, NULL); }
 
 // The error of a range that cannot be mapped, or 0.
 static long refuse(u64 start, u64 len) {
     return range_ok(start, len) ? 0 : start & (PAGE_SIZE - 1) ? -EINVAL : -ENOMEM;
 }
 
-// Where the region is to begin, or -errno; nothing is there any more. => lock held
-static long make_room(struct as *as, const struct region *r, enum as_where where) {
+// Where the region is to begin, or -errno. => lock held
+static long find_place(struct as *as, const struct region *r, enum as_where where) {
     u64 len = r->end - r->start;
-    bool vacant = !refuse(r->start, len) && range_free(as, r->start, r->end);
-    long error = 0;
-    switch (where) {
-    case AS_VACANT:
-        error = refuse(r->start, len);
-        return error ? error : vacant ? (long)r->start : -EEXIST;
-    case AS_OVER:
-        error = refuse(r->start, len);
-        error = error ? error : unmap_locked(as, r->start, r->end);
-        return error ? error : (long)r->start;
-    default:
-        if (r->start && vacant) { return r->start; }
+    long error = refuse(r->start, len);
+    bool vacant = !error && range_free(as, r->start, r->end);
+    if (where == AS_HINT && !(r->start && vacant)) {
         u64 at = region_gap(as, len, USER_LIMIT);
         return at ? (long)at : -ENOMEM;
     }
+    return error ? error : vacant || where == AS_OVER ? (long)r->start : -EEXIST;
 }
 
 long as_map(struct as *as, const struct region *r, enum as_where where) {
     struct region placed = *r;
     if (r->end == r->start) { return -EINVAL; }
     mutex_lock(&as->lock);
-    long at = make_room(as, r, where);
+    long at = find_place(as, r, where);
     if (at >= 0) {
         placed.start = at;
         placed.end = at + (r->end - r->start);
-        if (!region_set(as, &placed)) { at = -ENOMEM; }
+        bool over = where == AS_OVER && !range_free(as, placed.start, placed.end);
+        if (over ? replace(as, placed.start, placed.end, &placed) : !region_set(as, &placed)) { at = -ENOMEM; }
     }
     mutex_unlock(&as->lock);
     return at;
@@ -180,7 +182,7 @@ long as_unmap(struct as *as, u64 start, u64 len) {
         return -EINVAL;
     }
     mutex_lock(&as->lock);
-    long result = unmap_locked(as, start, start + len);
+    long result = as_unmap_locked(as, start, start + len);
     mutex_unlock(&as->lock);
     return result;
 }
@@ -227,7 +229,7 @@ u64 as_brk(struct as *as, u64 want) {
         struct region more = {.start = old_end, .end = end, .prot = PROT_READ | PROT_WRITE};
         ok = range_free(as, old_end, end) && region_set(as, &more);
     } else if (ok && end < old_end) {
-        ok = unmap_locked(as, end, old_end) == 0;
+        ok = as_unmap_locked(as, end, old_end) == 0;
     }
     if (ok) { as->brk = want; }
     u64 result = as->brk;

@@ -18,6 +18,7 @@ struct as {
     frame_t root;
     pte_t *table;        // the root, where the kernel sees it
     struct region_node *map;  // (a) written under the lock
+    u64 busy;            // (a) a range of pages, first << 32 | end: see as_busy; written under the lock
     u64 harts;           // (a) bit i: hart i may hold translations
     u32 users;           // (a) threads, and whoever builds it: as_put
     u32 audited;         // the last audit that has seen it
@@ -57,11 +58,26 @@ static inline long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
 
 // All return 0 or -errno, take the lock themselves, and want page-aligned addresses.
 long as_unmap(struct as *as, u64 start, u64 len);
+long as_unmap_locked(struct as *as, u64 start, u64 end);  // => as->lock
+// mremap(2): [old, old + old_len) gets another length, and another place: `to`, over what is there, or anywhere if it
+// may move, and has to. The address; -EFAULT: it is not all of one region. (remap.c)
+long as_remap(struct as *as, u64 old, u64 old_len, u64 len, bool may_move, u64 to);
 long as_protect(struct as *as, u64 start, u64 len, u32 prot);       // (protect.c)
 long as_discard(struct as *as, u64 start, u64 len);  // the pages; the addresses stay, and are as new
 u64 as_brk(struct as *as, u64 want);  // Linux's brk: the break that holds afterwards
 
 u64 as_rss(struct as *as);                          // user frames that it maps
+
+// Pages of [start, end) that are not there must not be made, although the map will say so: what was there before is
+// still to be taken away, or to be brought. Who faults waits for the lock. => as->lock; before the map is published
+static inline void as_busy(struct as *as, u64 start, u64 end) {
+    atomic_store_relaxed(&as->busy, start >> PAGE_SHIFT << 32 | end >> PAGE_SHIFT);
+}
+static inline void as_idle(struct as *as) { atomic_store_relaxed(&as->busy, 0ul); }
+static inline bool as_is_busy(struct as *as, u64 va) {
+    u64 busy = atomic_load_relaxed(&as->busy), page = va >> PAGE_SHIFT;
+    return unlikely(busy) && page >= busy >> 32 && page < (u32)busy;
+}
 
 // The map has got a new version: drop the old one when nobody looks at it any more. => as->lock
 void as_retire_map(struct as *as, struct region_node *old);

@@ -59,6 +59,16 @@ int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) {
     return 0;
 }
 
+int cursor_own(struct as *as, u64 va, u64 end) {
+    pte_t *e;
+    int found;
+    while ((found = cursor_next(as, &va, end, &e)) > 0) {
+        cursor_close(e);
+        va = pt_end(va, 1);
+    }
+    return found;
+}
+
 struct cursor_view cursor_view(struct as *as, u64 va) {
     struct cursor_view v = {0, 0};
     frame_t t = as->root;

@@ -38,6 +38,9 @@ int cursor_open(struct as *as, u64 va, bool make, pte_t **entry) must_check;
 // 1; 0: there is none; -ENOMEM. => as->lock
 int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) must_check;
 
+// Own all leaf tables that are there for [va, end). 0 or -ENOMEM. => as->lock
+int cursor_own(struct as *as, u64 va, u64 end) must_check;
+
 static always_inline void cursor_close(pte_t *entry) {
     wordlock_unlock(&frame_record_of(entry)->lock, pt_rank(0));
 }

@@ -87,9 +87,10 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
 #else
     bool owned = pt_find(as->table, va) == e;  // pagetable.h, Late
 #endif
-    bool there = region_look(as, va, &r);
+    bool there = region_look(as, va, &r), busy = as_is_busy(as, va);
     irq_restore(flags);
     if (!owned) { return 0; }  // again from the root
+    if (busy) { return -EAGAIN; }
 #ifdef MUTANT_W14  // a store is reason enough
     if (access == ACCESS_WRITE) { r.prot = PROT_READ | PROT_WRITE | PROT_EXEC; }
 #endif
@@ -213,11 +214,19 @@ static always_inline int fault_locked(struct as *as, pte_t *e, u64 va, enum acce
     return 0;
 }
 
+// Somebody is changing what is mapped there: when that is over, the access is made again.
+static noinline int await_change(struct as *as) {
+    RACE_POINT("fault.busy");
+    mutex_lock(&as->lock);
+    mutex_unlock(&as->lock);
+    return 0;
+}
+
 // All but the shortest.
 static noinline int fault_here(struct as *as, pte_t *e, u64 va, enum access access) {
     int result = fault_locked(as, e, va, access, false);
     cursor_close(e);
-    return result;
+    return unlikely(result == -EAGAIN) ? await_change(as) : result;
 }
 
 // By the full way, for what may be there only.
@@ -236,11 +245,16 @@ static noinline int fault_slowly(struct as *as, u64 va, enum access access, void
     return error;
 }
 
+static noinline int fault_slowly_or_wait(struct as *as, u64 va, enum access access) {
+    int error = fault_slowly(as, va, access, NULL);
+    return error == -EAGAIN ? await_change(as) : error;
+}
+
 int as_fault(struct as *as, u64 va, enum access access) {
     va = ALIGN_DOWN(va, PAGE_SIZE);
     if (unlikely(va / USER_TOP)) { return -EFAULT; }
     pte_t *e = cursor_try(as, va);
-    if (unlikely(!e)) { return fault_slowly(as, va, access, NULL); }
+    if (unlikely(!e)) { return fault_slowly_or_wait(as, va, access); }
     if (access == ACCESS_WRITE && *e & PTE_COW) {
         frame_t f = frame_of_pte(*e);
         RACE_POINT_FRAME("break.test", f);

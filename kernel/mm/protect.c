@@ -21,16 +21,6 @@ static long refuse(struct as *as, u64 start, u64 end, u32 prot) {
     return 0;
 }
 
-static int own_tables(struct as *as, u64 va, u64 end) {
-    pte_t *e;
-    int found;
-    while ((found = cursor_next(as, &va, end, &e)) > 0) {
-        cursor_close(e);
-        va = ALIGN_DOWN(va, pt_span(1)) + pt_span(1);
-    }
-    return found;
-}
-
 // 0 or -ENOMEM; then the regions up to some address have the new rights, and none of their pages has.
 static int change_map(struct as *as, u64 start, u64 end, u32 prot) {
     for (u64 next; start < end; start = next) {
@@ -68,7 +58,7 @@ static void change_pages(struct as *as, u64 start, u64 end, u32 prot, bool share
     bool taken = false;
     pte_t *e;
     for (u64 va = start, next; cursor_next(as, &va, end, &e) > 0; va = next) {
-        next = MIN(ALIGN_DOWN(va, pt_span(1)) + pt_span(1), end);
+        next = MIN(pt_end(va, 1), end);
         taken |= change_entries(e, (next - va) >> PAGE_SHIFT, prot, shared);
         cursor_close(e);
     }
@@ -81,7 +71,7 @@ long as_protect(struct as *as, u64 start, u64 len, u32 prot) {
     u64 end = start + len;
     mutex_lock(&as->lock);
     long error = refuse(as, start, end, prot);
-    if (!error) { error = own_tables(as, start, end); }
+    if (!error) { error = cursor_own(as, start, end); }
     if (!error) { error = change_map(as, start, end, prot); }
     // Of a change that has stopped in the middle the pages follow the map as far as that got.
     for (const struct region *r; start < end; start = r->end) {

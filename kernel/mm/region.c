@@ -142,37 +142,56 @@ static const struct region *find(const struct region_node *n, u64 va) {
     return NULL;
 }
 
-// Regions that the range cuts are taken out whole, and what is left of them comes back as new ones.
-bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
+// The version of `map` in which [lo, hi) holds `with`, or nothing. Regions that the range cuts are taken out
+// whole, and what is left of them comes back as new ones.
+static struct region_node *replaced(struct build *b, struct region_node *map, u64 lo, u64 hi,
+                                    const struct region *with) {
     ASSERT(lo < hi && hi <= USER_TOP, "[%lx, %lx)", lo, hi);
-    struct build b = {false};
     struct region_node *below, *rest, *gone, *above;
-    const struct region *first = find(as->map, lo), *last = find(as->map, hi - 1);
-    split(&b, as->map, first ? first->start : lo, &below, &rest);
-    split(&b, rest, last ? last->end : hi, &gone, &above);
+    const struct region *first = find(map, lo), *last = find(map, hi - 1);
+    split(b, map, first ? first->start : lo, &below, &rest);
+    split(b, rest, last ? last->end : hi, &gone, &above);
     region_put(rest);
     if (first && first->start < lo) {
         struct region part = region_cut(first, first->start, lo);
-        below = append(&b, below, &part);
+        below = append(b, below, &part);
     }
-    if (with) { below = append(&b, below, with); }
+    if (with) { below = append(b, below, with); }
     if (last && last->end > hi) {
         struct region part = region_cut(last, hi, last->end);
-        below = append(&b, below, &part);
+        below = append(b, below, &part);
     }
     region_put(gone);
-    struct region_node *new = merge(&b, below, above), *old = as->map;
-    if (b.failed) {
+    return merge(b, below, above);
+}
+
+// Whether a build has come to be, is the question of its end.
+static bool publish(struct as *as, const struct build *b, struct region_node *new) {
+    struct region_node *old = as->map;
+    if (b->failed) {
         region_put(new);
         return false;
     }
 #ifdef MUTANT_map_relaxed  // "the fence comes later"
     atomic_store_relaxed(&as->map, new);
 #else
-    atomic_store_release(&as->map, new);  // all of it before the pointer: pairs with region_look
+    atomic_store_release(&as->map, new);  // all of it, and who is busy, before the pointer: pairs with region_look
 #endif
     as_retire_map(as, old);
     return true;
+}
+
+bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
+    struct build b = {false};
+    return publish(as, &b, replaced(&b, as->map, lo, hi, with));
+}
+
+bool region_move(struct as *as, u64 lo, u64 hi, const struct region *to) {
+    struct build b = {false};
+    struct region_node *without = replaced(&b, as->map, lo, hi, NULL);
+    struct region_node *new = b.failed ? NULL : replaced(&b, without, to->start, to->end, to);
+    region_put(without);
+    return publish(as, &b, new);
 }
 
 // Whether region a, where there is one, goes on in b.
@@ -224,7 +243,7 @@ const struct region *region_find(struct as *as, u64 va) { return find(as->map, v
 
 bool region_look(struct as *as, u64 va, struct region *copy) {
     u64 flags = irq_save();
-    const struct region *r = find(atomic_load_dependent(&as->map), va);
+    const struct region *r = find(atomic_load_acquire(&as->map), va);  // pairs with publish
     if (r) { *copy = *r; }
     irq_restore(flags);
     return r;

@@ -45,7 +45,8 @@ struct as;
 
 // The region that contains va, or NULL. => as->lock, of all but region_look
 const struct region *region_find(struct as *as, u64 va);
-// The same without the lock: a copy of what is published now. false: there is none.
+// The same without the lock: a copy of what is published now. false: there is none. What is read in the space
+// behind it is not older than that (as_busy).
 bool region_look(struct as *as, u64 va, struct region *copy) must_check;
 // The first region that ends behind va, or NULL: where a walk over [va, ...) begins.
 const struct region *region_first(struct as *as, u64 va);
@@ -57,7 +58,10 @@ u64 region_gap(struct as *as, u64 len, u64 top);
 // false: no memory, and nothing has changed.
 bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) must_check;
 
-// The same with all of `r`, which joins its like on both sides.
+// Take [lo, hi) away, and put `to` where nothing is, at once. As region_replace.
+bool region_move(struct as *as, u64 lo, u64 hi, const struct region *to) must_check;
+
+// region_replace with all of `r`, which joins its like on both sides.
 bool region_set(struct as *as, const struct region *r) must_check;
 // The part of `r` within [lo, hi).
 struct region region_cut(const struct region *r, u64 lo, u64 hi);

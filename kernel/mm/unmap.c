@@ -92,7 +92,7 @@ static void clear_range(struct gather *g, frame_t table, int level, u64 va, u64 
     pte_t *entries = pt_entries(table);
     pt_lock(table, level);
     for (u64 next; va < end; va = next) {
-        next = MIN(ALIGN_DOWN(va, pt_span(level)) + pt_span(level), end);
+        next = MIN(pt_end(va, level), end);
         pte_t *e = &entries[pt_index(va, level)];
         if (!*e) { continue; }
         if (next - va == pt_span(level)) {

@@ -43,3 +43,6 @@ static always_inline u64 pt_index(u64 va, int level) {
 }
 
 static always_inline u64 pt_span(int level) { return 1ul << (PAGE_SHIFT + 9 * level); }
+
+// Where what the entry for va in a table of `level` covers ends.
+static always_inline u64 pt_end(u64 va, int level) { return ALIGN_DOWN(va, pt_span(level)) + pt_span(level); }

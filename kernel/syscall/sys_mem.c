@@ -86,3 +86,19 @@ long sys_madvise(uaddr addr, usize len, int advice) {
 }
 
 long sys_munmap(uaddr addr, usize len) { return as_unmap(as_self(), addr, len); }
+
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2 };
+
+long sys_mremap(uaddr old, usize old_len, usize len, int flags, uaddr to) {
+    bool fixed = flags & MREMAP_FIXED, may_move = flags & MREMAP_MAYMOVE;
+    if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || (fixed && !may_move) || old & (PAGE_SIZE - 1) || !len || !old_len) {
+        return -EINVAL;
+    }
+    if (len > USER_TOP || old_len > USER_TOP) { return -ENOMEM; }
+    len = ALIGN_UP(len, PAGE_SIZE);
+    if (!pages_ok(old, &old_len)) { return -EFAULT; }
+    if (!fixed) { return as_remap(as_self(), old, old_len, len, may_move, 0); }
+    bool apart = to + len <= old || old + old_len <= to;
+    if (to & (PAGE_SIZE - 1) || to < USER_MIN || to > USER_LIMIT || len > USER_LIMIT - to || !apart) { return -EINVAL; }
+    return as_remap(as_self(), old, old_len, len, true, to);
+}

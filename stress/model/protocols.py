@@ -323,13 +323,15 @@ def publication():
 def map_version():
     def changer():
         yield write("node", "built")
-        yield at(store("map", 1), "region_replace: atomic_store_release(&as->map, new)")
+        yield store("busy", 1)
+        yield at(store("map", 1), "publish: atomic_store_release(&as->map, new)")
 
-    def fault():  # follows the pointer that it has read: in RVWMO as good as an acquire
-        if (yield load("map", "acquire")):
+    def fault():
+        if (yield at(load("map"), "region_look: atomic_load_acquire(&as->map)")):
             yield read("node")
-    return Test("regions: a version of the map is built before it is looked at", [changer, fault], {"map": 0},
-                {"node": 0}, None)
+            return (yield load("busy"))
+    return Test("regions: a version of the map is built, and its pages busy, before it is looked at", [changer, fault],
+                {"map": 0, "busy": 0}, {"node": 0}, lambda outcome: outcome[1] == 0)
 
 
 def map_comer():
@@ -340,7 +342,7 @@ def map_comer():
         return (yield load("map"))
 
     def changer():
-        yield at(store("map", 1), "region_replace: atomic_store_release(&as->map, new)")
+        yield at(store("map", 1), "publish: atomic_store_release(&as->map, new)")
         yield at(fence("full"), "tlb_others: atomic_fence_full()")
         return (yield at(load("mask"), "tlb_others: atomic_load_acquire(&as->harts)"))
     return Test("regions: who may look at the old version is asked", [comer, changer], {"mask": 0, "map": 0}, {},
