@@ -58,7 +58,7 @@ struct fd_table *fd_table_create(void) {
 // ---- tables of several threads ----
 
 bool fd_table_shared(struct fd_table *t) {
-    return atomic_load_acquire(&t->users) != 1;  // pairs with fd_table_put: what those who have left did
+    return atomic_load_acquire(&t->users) != 1;  // pairs with refcount_put: what those who have left did
 }
 
 // True, and locked, if it is shared.
@@ -72,11 +72,10 @@ static void leave(struct fd_table *t, bool shared) {
     if (unlikely(shared)) { spin_unlock(&t->lock); }
 }
 
-void fd_table_get(struct fd_table *t) { atomic_add_relaxed(&t->users, 1u); }
+void fd_table_get(struct fd_table *t) { refcount_get(&t->users); }
 
 void fd_table_put(struct fd_table *t) {
-    if (atomic_sub_release(&t->users, 1u) != 1) { return; }  // pairs with the last one, and fd_table_shared
-    atomic_fence_acquire();
+    if (!refcount_put(&t->users)) { return; }  // pairs with fd_table_shared, too
     for (u32 i = 0; i < t->top; i++) {
         if (t->file[i]) { file_put(t->file[i]); }
     }

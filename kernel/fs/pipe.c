@@ -11,6 +11,7 @@
 #include "mm/uaccess.h"
 #include "proc/proc.h"
 #include "sync/park.h"
+#include "sync/refcount.h"
 
 #define SIGPIPE 13
 #define PIPE_BYTES PAGE_SIZE
@@ -138,8 +139,7 @@ static void pipe_close(struct file *f) {
     waitq_wake_all(&p->readers);
     waitq_wake_all(&p->writers);
     mutex_unlock(&p->lock);
-    if (atomic_sub_release(&p->ends, 1u) == 1) {  // pairs with the fence: mutex_unlock is over
-        atomic_fence_acquire();
+    if (refcount_put(&p->ends)) {  // the other end's mutex_unlock is over, too
         atomic_sub_relaxed(&frames, 1ul);
         frame_release(p->frame);
         cache_free(&pipe_cache, p);

@@ -5,6 +5,7 @@
 // Locking    none: the directory is one word, and inodes of the initramfs are there for ever.
 #include "mm/cache.h"
 #include "proc/proc.h"
+#include "sync/refcount.h"
 
 struct cwd {
     u32 users;  // (a)
@@ -25,7 +26,7 @@ bool cwd_share(struct thread *to, struct thread *from) {
         *c = (struct cwd){1, from->dir};
         from->cwd = c;
     }
-    atomic_add_relaxed(&c->users, 1u);
+    refcount_get(&c->users);
     to->cwd = c;
     return true;
 }
@@ -41,7 +42,5 @@ void cwd_move(struct thread *t, struct inode *dir) {
 void cwd_put(struct thread *t) {
     struct cwd *c = t->cwd;
     t->cwd = NULL;
-    if (!c || atomic_sub_release(&c->users, 1u) != 1) { return; }  // pairs with the fence of the last one
-    atomic_fence_acquire();
-    cache_free(&cwd_cache, c);
+    if (c && refcount_put(&c->users)) { cache_free(&cwd_cache, c); }
 }

@@ -3,11 +3,12 @@
 //
 // Model      A small object that both have: either may be gone first, since the parent wakes when it is killed.
 //            The second of them frees it.
-// Ordering   the count: release, and the fence of the last, as everywhere. `done` is under the queue's lock
-//            by way of the wake-up; the parent looks again after each announcement.
+// Ordering   the count's is refcount.h's. `done` is under the queue's lock by way of the wake-up; the parent
+//            looks again after each announcement.
 #include "mm/cache.h"
 #include "proc/proc.h"
 #include "sync/park.h"
+#include "sync/refcount.h"
 #include "sync/waitq.h"
 
 struct vfork {
@@ -29,9 +30,7 @@ struct vfork *vfork_create(void) {
 }
 
 void vfork_put(struct vfork *v) {
-    if (atomic_sub_release(&v->users, 1u) != 1) { return; }  // pairs with the fence of the second
-    atomic_fence_acquire();
-    cache_free(&vfork_cache, v);
+    if (refcount_put(&v->users)) { cache_free(&vfork_cache, v); }
 }
 
 void vfork_wait(struct vfork *v) {

@@ -8,7 +8,7 @@ must go wrong, or SLACK (and docs/memory-model.md) must say why it is stronger t
 import edges
 import files
 import freelists
-from steps import (Test, at, drop, enlist, lock, mutex_lock_free, mutex_unlock, park, unlock, unpark,
+from steps import (Test, at, drop, enlist, lock, mutex_lock_free, mutex_unlock, park, put, unlock, unpark,
                    wake_one)
 from weak import add, cas, fence, load, read, store, swap, write
 
@@ -36,9 +36,7 @@ def sole_owner():
 def last_close():
     def holder():
         yield read("file")
-        if (yield at(add("refs", -1), "refcount_put: atomic_sub_release(refs, 1u)")) == 1:
-            yield at(fence("acquire"), "refcount_put: atomic_fence_acquire_of(refs)")
-            yield write("file", "recycled")
+        yield from put("refs", "file")
     return Test("close: uses of a file end before it is recycled", [holder] * 3, {"refs": 3}, {"file": 0}, None)
 
 
@@ -46,16 +44,12 @@ def last_of_table():
     """One leaves what it has closed; who finds itself alone changes the table without a lock."""
     def leaver():
         yield write("table", "closed")
-        if (yield at(add("users", -1), "fd_table_put: atomic_sub_release(&t->users, 1u)")) == 1:
-            yield at(fence("acquire"), "fd_table_put: atomic_fence_acquire()")
-            yield write("table", "freed")
+        yield from put("users", "table")
 
     def stayer():
         if (yield at(load("users"), "fd_table_shared: atomic_load_acquire(&t->users) != 1")) == 1:
             yield write("table", "mine")
-        if (yield at(add("users", -1), "fd_table_put: atomic_sub_release(&t->users, 1u)")) == 1:
-            yield at(fence("acquire"), "fd_table_put: atomic_fence_acquire()")
-            yield write("table", "freed")
+        yield from put("users", "table")
     return Test("fd table: what the others did comes before one is alone", [leaver, stayer], {"users": 2}, {"table": 0},
                 None)
 
@@ -63,9 +57,7 @@ def last_of_table():
 def last_of_cwd():
     def user():
         yield read("cwd")
-        if (yield at(add("users", -1), "cwd_put: atomic_sub_release(&c->users, 1u)")) == 1:
-            yield at(fence("acquire"), "cwd_put: atomic_fence_acquire()")
-            yield write("cwd", "freed")
+        yield from put("users", "cwd")
     return Test("cwd: uses of a directory's record end before it is freed", [user] * 2, {"users": 2}, {"cwd": 0}, None)
 
 
@@ -73,17 +65,13 @@ def vfork():
     def child():
         yield write("memory", "the child's")
         yield at(store("done", 1), "vfork_done: atomic_store_release(&v->done, 1u)")
-        if (yield at(add("users", -1), "vfork_put: atomic_sub_release(&v->users, 1u)")) == 1:
-            yield at(fence("acquire"), "vfork_put: atomic_fence_acquire()")
-            yield write("record", "freed")
+        yield from put("users", "record")
 
     def parent():
         yield read("record")
         if (yield at(load("done"), "vfork_wait: atomic_load_acquire(&v->done)")):
             yield read("memory")
-        if (yield at(add("users", -1), "vfork_put: atomic_sub_release(&v->users, 1u)")) == 1:
-            yield at(fence("acquire"), "vfork_put: atomic_fence_acquire()")
-            yield write("record", "freed")
+        yield from put("users", "record")
     return Test("vfork: the child's stores are there, and the second frees the record", [child, parent],
                 {"done": 0, "users": 2}, {"memory": 0, "record": 0}, None)
 

@@ -78,6 +78,13 @@ def wake_one():
     yield from unlock("q")
 
 
+def put(word, cell):
+    """refcount_put, and for the last one the object's next use."""
+    if (yield at(add(word, -1), "refcount_put: atomic_sub_release(refs, 1u)")) == 1:
+        yield at(fence("acquire"), "refcount_put: atomic_fence_acquire_of(refs)")
+        yield write(cell, "recycled")
+
+
 def drop(word="ref", cell="page"):
     """frame_put, and for the last one the frame's next use."""
     if (yield at(add(word, -1), "frame_put: atomic_sub_release(&frame_record(f)->ref, 1u)")) == 1:
