@@ -66,6 +66,13 @@ static struct bucket *bucket_of(struct key key) {
     return &buckets[mixed >> 56];
 }
 
+// Have the word's page there, as any call would. 0, -EFAULT: there is none, -EINTR: we shall die.
+static long fetch(uaddr word) {
+    u32 unused;
+    long error = copy_in(&unused, word, sizeof(unused));
+    return error ? error : sched_go_on() ? 0 : -EINTR;
+}
+
 // ---- sleeping ----
 
 // Lock the bucket in which s stands, or stood last (U2).
@@ -138,10 +145,8 @@ long futex_wait(uaddr word, u32 value, u64 deadline, u32 bits) {
     if (error) { return error; }
     s.bucket = bucket_of(s.key);
     while ((error = enqueue(&s, value)) == -EFAULT) {
-        u32 unused;
-        error = copy_in(&unused, word, sizeof(unused));
+        error = fetch(word);
         if (error) { return error; }
-        if (!sched_go_on()) { return -EINTR; }
     }
     return error ? error : sleep(&s, deadline);
 }
@@ -222,7 +227,7 @@ long futex_requeue(uaddr from, u32 wake, u32 move, uaddr to, const u32 *expected
     if (error) { return error; }
     struct bucket *a = bucket_of(old), *b = bucket_of(new);
     for (;;) {
-        u32 unused, done = 0;
+        u32 done = 0;
         lock_both(a, b);
         error = still(from, expected);
         if (!error) {
@@ -231,8 +236,7 @@ long futex_requeue(uaddr from, u32 wake, u32 move, uaddr to, const u32 *expected
         }
         unlock_both(a, b);
         if (error != -EFAULT) { return error ? error : (long)done; }
-        error = copy_in(&unused, from, sizeof(unused));
+        error = fetch(from);
         if (error) { return error; }
-        if (!sched_go_on()) { return -EINTR; }
     }
 }
