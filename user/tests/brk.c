@@ -13,8 +13,6 @@ static char *page_end(void) {
     return at;
 }
 
-static void touch(void *at) { *(volatile char *)at = 1; }
-
 static void grow_and_shrink(void) {
     char *base = page_end();
     CHECK(set_end(base + 10 * PAGE));
@@ -25,7 +23,7 @@ static void grow_and_shrink(void) {
     }
     CHECK(set_end(base + 3 * PAGE));
     CHECK(tagged(base + 2 * PAGE, 2));
-    CHECK_EQ(status_of(touch, base + 3 * PAGE), KILLED(SIGSEGV));
+    CHECK_EQ(status_of(poke, base + 3 * PAGE), KILLED(SIGSEGV));
     CHECK(set_end(base + 10 * PAGE));
     CHECK(all_bytes(base + 3 * PAGE, 0, 7 * PAGE));
     CHECK(tagged(base, 0) && tagged(base + 2 * PAGE, 2));
@@ -34,13 +32,13 @@ static void grow_and_shrink(void) {
 static void ends_within_a_page(void) {
     char *base = page_end();
     CHECK(set_end(base + 100));
-    touch(base + 99);
+    poke(base + 99);
     CHECK(set_end(base + PAGE + 1));
     CHECK_EQ(base[99], 1);
-    touch(base + 2 * PAGE - 1);
-    CHECK_EQ(status_of(touch, base + 2 * PAGE), KILLED(SIGSEGV));
+    poke(base + 2 * PAGE - 1);
+    CHECK_EQ(status_of(poke, base + 2 * PAGE), KILLED(SIGSEGV));
     CHECK(set_end(base + 1));
-    CHECK_EQ(status_of(touch, base + PAGE), KILLED(SIGSEGV));
+    CHECK_EQ(status_of(poke, base + PAGE), KILLED(SIGSEGV));
     CHECK_EQ(base[99], 1);
 }
 
@@ -50,7 +48,7 @@ static void shrinking_frees_frames(void) {
     long before = ksys_kine_ctl(KINE_RSS, 0, 0);
     for (int round = 0; round < 3; round++) {
         CHECK(set_end(base + PAGES * PAGE));
-        for (int i = 0; i < PAGES; i++) { touch(base + i * PAGE); }
+        for (int i = 0; i < PAGES; i++) { poke(base + i * PAGE); }
         CHECK_EQ(ksys_kine_ctl(KINE_RSS, 0, 0), before + PAGES);
         CHECK(set_end(base));
         CHECK_EQ(ksys_kine_ctl(KINE_RSS, 0, 0), before);
@@ -88,7 +86,7 @@ static void change(char *base, enum side_act act, uint64_t who) {
     if (act != GROW) {
         CHECK(set_end(base + 4 * PAGE));
         CHECK(tagged(base + 3 * PAGE, 3));
-        CHECK_EQ(status_of(touch, base + 5 * PAGE), KILLED(SIGSEGV));
+        CHECK_EQ(status_of(poke, base + 5 * PAGE), KILLED(SIGSEGV));
     }
     if (act != SHRINK) {
         CHECK(set_end(base + 16 * PAGE));

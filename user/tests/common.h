@@ -138,6 +138,14 @@ static inline void gate_wait(const struct gate *g) {
 
 enum { PROT_RW = PROT_READ | PROT_WRITE };
 
+static inline void poke(void *at) { *(volatile char *)at = 1; }
+static inline void peek(void *at) { (void)*(volatile char *)at; }
+
+// Does it, in a child, end by SIGSEGV?
+static inline bool dies(void (*act)(void *), void *at) {
+    return status_of(act, at) == KILLED(SIGSEGV);
+}
+
 static inline char *map(size_t pages, int prot) {
     long at = ksys_mmap(NULL, pages * PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(at > 0);

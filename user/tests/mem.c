@@ -4,14 +4,6 @@
 
 static const int ANON = MAP_PRIVATE | MAP_ANONYMOUS;
 
-static void touch(void *at) { *(volatile char *)at = 1; }
-
-static void look(void *at) { (void)*(volatile char *)at; }
-
-static bool dies(void (*act)(void *), void *at) {
-    return status_of(act, at) == KILLED(SIGSEGV);
-}
-
 static void memory_is_zero_at_first(void) {
     enum { PAGES = 64 };
     for (int round = 0; round < 4; round++) {  // later rounds get recycled frames
@@ -26,8 +18,8 @@ static void untouched_memory_costs_nothing(void) {
     long before = ksys_kine_ctl(KINE_RSS, 0, 0);
     char *at = map(10000, PROT_RW);
     CHECK_EQ(ksys_kine_ctl(KINE_RSS, 0, 0), before);
-    touch(at);
-    touch(at + 5000 * PAGE);
+    poke(at);
+    poke(at + 5000 * PAGE);
     CHECK_EQ(ksys_kine_ctl(KINE_RSS, 0, 0), before + 2);
     unmap_pages(at, 10000);
     CHECK_EQ(ksys_kine_ctl(KINE_RSS, 0, 0), before);
@@ -41,11 +33,11 @@ static void munmap_in_parts(void) {
     unmap_pages(at + 8 * PAGE, 1);  // the end
     for (int i = 0; i < 9; i++) {
         bool gone = i < 2 || i == 4 || i == 8;
-        CHECK_EQ(dies(look, at + i * PAGE), gone);
+        CHECK_EQ(dies(peek, at + i * PAGE), gone);
         CHECK(gone || tagged(at + i * PAGE, i));
     }
     unmap_pages(at, 9);  // holes do not matter
-    CHECK(dies(look, at + 5 * PAGE));
+    CHECK(dies(peek, at + 5 * PAGE));
     unmap_pages(at, 9);
 }
 
@@ -56,7 +48,7 @@ static void many_holes_in_one_mapping(void) {
     tag(at + 2 * PAGE, 2);
     for (int i = 0; i < HOLES; i++) { unmap_pages(at + (2 * i + 1) * PAGE, 1); }
     unmap_pages(at, 1);
-    CHECK(dies(look, at) && dies(look, at + PAGE) && tagged(at + 2 * PAGE, 2));
+    CHECK(dies(peek, at) && dies(peek, at + PAGE) && tagged(at + 2 * PAGE, 2));
 }
 
 static void munmap_over_several_mappings(void) {
@@ -64,12 +56,12 @@ static void munmap_over_several_mappings(void) {
     for (int i = 0; i < 12; i += 3) {
         int prot = i % 2 ? PROT_READ : PROT_RW;
         CHECK_EQ(ksys_mmap(at + i * PAGE, 2 * PAGE, prot, ANON | MAP_FIXED, -1, 0), at + i * PAGE);
-        look(at + i * PAGE);
+        peek(at + i * PAGE);
     }
     unmap_pages(at + PAGE, 9);
-    CHECK(dies(look, at + PAGE) && dies(look, at + 4 * PAGE) && dies(look, at + 9 * PAGE));
-    look(at);
-    look(at + 10 * PAGE);
+    CHECK(dies(peek, at + PAGE) && dies(peek, at + 4 * PAGE) && dies(peek, at + 9 * PAGE));
+    peek(at);
+    peek(at + 10 * PAGE);
 }
 
 static void unmapped_memory_is_zero_when_mapped_again(void) {
@@ -86,9 +78,9 @@ static void fixed_replaces_what_was_there(void) {
     for (int i = 0; i < 6; i++) { tag(at + i * PAGE, i); }
     CHECK_EQ(ksys_mmap(at + 2 * PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0), at + 2 * PAGE);
     CHECK(all_bytes(at + 2 * PAGE, 0, 2 * PAGE));
-    CHECK(dies(touch, at + 2 * PAGE) && dies(touch, at + 3 * PAGE));
+    CHECK(dies(poke, at + 2 * PAGE) && dies(poke, at + 3 * PAGE));
     CHECK(tagged(at + PAGE, 1) && tagged(at + 4 * PAGE, 4));
-    touch(at + 4 * PAGE);
+    poke(at + 4 * PAGE);
 }
 
 static void noreplace_takes_only_free_addresses(void) {
@@ -103,8 +95,8 @@ static void noreplace_takes_only_free_addresses(void) {
     CHECK_EQ(ksys_mmap(at + PAGE, PAGE, PROT_RW, ANON | NOREPLACE, -1, 0), at + PAGE);
     CHECK_EQ(ksys_mmap(at + 2 * PAGE, PAGE, PROT_RW, ANON | NOREPLACE | POPULATE, -1, 0), at + 2 * PAGE);
     CHECK(tagged(at, 1) && all_bytes(at + PAGE, 0, 3 * PAGE));
-    touch(at + PAGE);
-    touch(at + 2 * PAGE);
+    poke(at + PAGE);
+    poke(at + 2 * PAGE);
 }
 
 static void hints_are_used_or_passed_over(void) {
@@ -153,23 +145,23 @@ static void arguments_out_of_range(void) {
     CHECK_EQ(ksys_munmap(at, -1ul), -EINVAL);
     CHECK_EQ(ksys_munmap((void *)(1ul << 62), PAGE), -EINVAL);
     CHECK_EQ(ksys_munmap((void *)-PAGE, PAGE), -EINVAL);
-    touch(at);
+    poke(at);
 }
 
 static void lengths_are_rounded_up(void) {
     long at = ksys_mmap(NULL, PAGE + 1, PROT_RW, ANON, -1, 0);
-    touch((char *)at + 2 * PAGE - 1);
+    poke((char *)at + 2 * PAGE - 1);
     CHECK_EQ(ksys_munmap((char *)at, 1), 0);
-    CHECK(dies(look, (char *)at));
-    look((char *)at + PAGE);
+    CHECK(dies(peek, (char *)at));
+    peek((char *)at + PAGE);
 }
 
 static void protection_is_kept(void) {
     char *none = map(2, PROT_NONE), *ro = map(2, PROT_READ);
-    CHECK(dies(look, none) && dies(touch, none + PAGE));
-    CHECK(dies(touch, ro));
-    look(ro);
-    CHECK(dies(touch, ro) && dies(touch, ro + PAGE));
+    CHECK(dies(peek, none) && dies(poke, none + PAGE));
+    CHECK(dies(poke, ro));
+    peek(ro);
+    CHECK(dies(poke, ro) && dies(poke, ro + PAGE));
     CHECK(all_bytes(ro, 0, 2 * PAGE));
 }
 
@@ -178,7 +170,7 @@ static void writable_means_not_executable(void) {
     const int prot = PROT_READ | PROT_WRITE | PROT_EXEC;
     long at = ksys_mmap(NULL, PAGE, prot, ANON, -1, 0);
     if (at > 0) {
-        touch((char *)at);
+        poke((char *)at);
         uint64_t word = pagemap((char *)at);
         CHECK((word & (KINE_PM_WRITE | KINE_PM_EXEC)) != (KINE_PM_WRITE | KINE_PM_EXEC));
     } else {

@@ -5,13 +5,6 @@
 
 enum { MADV_DONTNEED_ = 4 };
 
-static void poke(void *at) { *(volatile char *)at = 1; }
-static void peek(void *at) { (void)*(volatile char *)at; }
-
-static bool dies(void (*act)(void *), void *at) {
-    return status_of(act, at) == SIGSEGV;
-}
-
 static long protect(void *at, size_t pages, int prot) { return ksys_mprotect(at, pages * PAGE, prot); }
 static long discard(void *at, size_t pages) { return ksys_madvise(at, pages * PAGE, MADV_DONTNEED_); }
 

@@ -51,8 +51,6 @@ static const struct target {
     {"the stack's guard", stack_guard, false},
 };
 
-static void poke(void *at) { *(volatile char *)at = 1; }
-
 static void poke_amo(void *at) {
     __atomic_fetch_add((int *)((uintptr_t)at & -4), 1, __ATOMIC_RELAXED);
 }
