@@ -3,24 +3,11 @@
 //
 // That somebody sleeps is seen by waking it: a wake-up says how many it found, and is repeated until all
 // have been.
-#include "common.h"
+#include "team.h"
 #include <clone.h>
 #include <sched.h>
-#include <thread.h>
 
 enum { SLEEPERS = 8, ALL = 0x7fffffff };
-
-static struct thread *begin(void *(*fn)(void *), void *arg) {
-    struct thread *t = NULL;
-    CHECK_EQ(thread_create(&t, fn, arg), 0);
-    return t;
-}
-
-static void *end(struct thread *t) {
-    void *result = NULL;
-    CHECK_EQ(thread_join(t, &result), 0);
-    return result;
-}
 
 static long call(const volatile void *word, int op, uint value, uaddr timeout, const volatile void *word2,
                  uint value3) {

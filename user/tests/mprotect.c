@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mprotect.c - rights that are taken and given, and pages that are discarded, with fork before and after.
-#include "common.h"
-#include <thread.h>
+#include "team.h"
 
 enum { MADV_DONTNEED_ = 4 };
 
@@ -179,10 +178,9 @@ static void *count(void *unused) {
 // The thread that goes on writing ends the process; a write that still gets through ends it otherwise.
 static void take_away_while_it_counts(void *unused) {
     (void)unused;
-    struct thread *t;
     counter = (volatile uint64_t *)map(1, PROT_RW);
     pin(0);
-    CHECK_EQ(thread_create(&t, count, NULL), 0);
+    begin(count, NULL);
     while (!__atomic_load_n(&counting, __ATOMIC_ACQUIRE)) { ksys_sched_yield(); }
     CHECK_EQ(protect((void *)counter, 1, PROT_READ), 0);
     uint64_t then = *counter;

@@ -6,10 +6,9 @@
 //         and knows for each page of it whether it is there and what its tag is. So whatever the others do to
 //         the map and to the tables, each finds its own pages as it left them; and so does a child of a fork,
 //         for the part of the thread that has forked.
-#include "common.h"
+#include "team.h"
 #include <sched.h>
 #include <stdlib.h>
-#include <thread.h>
 
 enum { THREADS = 6, PAGES = 700, STEPS = 160 };
 #define ARENA 0x2000000000ul
@@ -132,9 +131,9 @@ static void threads_share_a_space_and_keep_their_parts(void) {
     for (int i = 0; i < THREADS; i++) {
         parts[i] = (struct part){.number = i, .random = 77 + i,
                                  .base = (char *)ARENA + (size_t)i * (PAGES + 3) * PAGE};
-        CHECK_EQ(thread_create(&t[i], live, &parts[i]), 0);
+        t[i] = begin(live, &parts[i]);
     }
-    for (int i = 0; i < THREADS; i++) { CHECK_EQ(thread_join(t[i], NULL), 0); }
+    for (int i = 0; i < THREADS; i++) { end(t[i]); }
     for (int i = 0; i < THREADS; i++) { look_at_all(&parts[i]); }
 }
 
@@ -162,7 +161,7 @@ static void fork_of_threads_tells_them_once(void) {
     static struct thread *t[8];
     int n = harts > 4 ? 3 : harts - 1;
     pin(0);
-    for (long i = 1; i <= n; i++) { CHECK_EQ(thread_create(&t[i], stand, (void *)i), 0); }
+    for (long i = 1; i <= n; i++) { t[i] = begin(stand, (void *)i); }
     while (__atomic_load_n(&standing, __ATOMIC_ACQUIRE) != (uint32_t)n) { sched_yield(); }
     for (size_t pages = 1; pages <= 4096; pages *= 16) {
         char *heap = map(pages, PROT_RW);
@@ -180,7 +179,7 @@ static void fork_of_threads_tells_them_once(void) {
         unmap_pages(heap, pages);
     }
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
-    for (int i = 1; i <= n; i++) { CHECK_EQ(thread_join(t[i], NULL), 0); }
+    for (int i = 1; i <= n; i++) { end(t[i]); }
 }
 
 static void alone_it_tells_nobody(void) {
@@ -222,8 +221,8 @@ static void threads_fill_one_table(void) {
         char *heap = map(512, PROT_RW);
         struct thread *t[4];
         turn = 0;
-        for (int i = 0; i < 4; i++) { CHECK_EQ(thread_create(&t[i], every_other, heap), 0); }
-        for (int i = 0; i < 4; i++) { CHECK_EQ(thread_join(t[i], NULL), 0); }
+        for (int i = 0; i < 4; i++) { t[i] = begin(every_other, heap); }
+        for (int i = 0; i < 4; i++) { end(t[i]); }
         for (int i = 0; i < 512; i++) { CHECK(tagged(heap + i * PAGE, i)); }
         unmap_pages(heap, 512);
     }

@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: MIT
 // threads.c - threads of one process: births, deaths, what they share, fork and exec in their midst.
-#include "common.h"
+#include "team.h"
 #include <clone.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <thread.h>
 
 enum { MANY = 64, THREAD_FLAGS = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD };
-
-static struct thread *begin(void *(*fn)(void *), void *arg) {
-    struct thread *t = NULL;
-    CHECK_EQ(thread_create(&t, fn, arg), 0);
-    return t;
-}
-
-static void *end(struct thread *t) {
-    void *result = NULL;
-    CHECK_EQ(thread_join(t, &result), 0);
-    return result;
-}
 
 static void post(uint32_t *word) {
     __atomic_store_n(word, 1, __ATOMIC_RELEASE);
