@@ -248,42 +248,42 @@ def mailbox():
                 {"request": 0}, None)
 
 
-def hart_mask():
-    def comer():
-        yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
-        yield at(fence("full"), "as_switch: atomic_fence_full()")
-        return (yield load("entry"))
+def come(word):
+    """Into a space (as_switch), and then a look at what may just have changed there."""
+    yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
+    yield at(fence("full"), "as_switch: atomic_fence_full()")
+    return (yield load(word))
 
+
+def leave(last):
+    """A space (as_switch), after a last access."""
+    yield last
+    yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
+
+
+def hart_mask():
     def shooter():
         yield at(swap("entry", 0), "break_shared: atomic_swap_relaxed(e, 0ul)")
         yield at(fence("full"), "tlb_shootdown: atomic_fence_full()")
         return (yield at(load("mask"), "tlb_shootdown: atomic_load_acquire(&as->harts)"))
-    return Test("hart mask: who may hold the old entry is shot at", [comer, shooter],
+    return Test("hart mask: who may hold the old entry is shot at", [lambda: come("entry"), shooter],
                 {"mask": 0, "entry": 1}, {}, lambda outcome: outcome == (1, 0))
 
 
 def leave_space():
-    def leaver():
-        yield read("table")
-        yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
-
     def destroyer():
         yield at(load("mask", want=(0,)), "as_destroy: atomic_load_acquire(&as->harts) == 0")
         yield write("table", "recycled")
-    return Test("as_destroy: the last walk comes before the tables' next use", [leaver, destroyer],
-                {"mask": 1}, {"table": 0}, None)
+    return Test("as_destroy: the last walk comes before the tables' next use",
+                [lambda: leave(read("table")), destroyer], {"mask": 1}, {"table": 0}, None)
 
 
 def skip_leaver():
-    def leaver():
-        yield write("page", "last store")
-        yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
-
     def shooter():
         yield at(load("mask", want=(0,)), "tlb_shootdown: atomic_load_acquire(&as->harts)")
         yield read("page")
-    return Test("tlb_shootdown: who is skipped has done its last store", [leaver, shooter],
-                {"mask": 1}, {"page": 0}, None)
+    return Test("tlb_shootdown: who is skipped has done its last store",
+                [lambda: leave(write("page", "last store")), shooter], {"mask": 1}, {"page": 0}, None)
 
 
 def publication():
@@ -324,29 +324,20 @@ def map_version():
 
 def map_comer():
     """Who comes into a space sees the new version, or is seen by who would free the old one."""
-    def comer():
-        yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
-        yield at(fence("full"), "as_switch: atomic_fence_full()")
-        return (yield load("map"))
-
     def changer():
         yield at(store("map", 1), "publish: atomic_store_release(&as->map, new)")
         yield at(fence("full"), "tlb_others: atomic_fence_full()")
         return (yield at(load("mask"), "tlb_others: atomic_load_acquire(&as->harts)"))
-    return Test("regions: who may look at the old version is asked", [comer, changer], {"mask": 0, "map": 0}, {},
-                lambda outcome: outcome == (0, 0))
+    return Test("regions: who may look at the old version is asked", [lambda: come("map"), changer],
+                {"mask": 0, "map": 0}, {}, lambda outcome: outcome == (0, 0))
 
 
 def map_leaver():
-    def leaver():
-        yield read("node")
-        yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
-
     def changer():
         if not (yield at(load("mask"), "tlb_others: atomic_load_acquire(&as->harts)")):
             yield write("node", "recycled")
-    return Test("regions: who has left has looked before the old version is freed", [leaver, changer], {"mask": 1},
-                {"node": 0}, None)
+    return Test("regions: who has left has looked before the old version is freed",
+                [lambda: leave(read("node")), changer], {"mask": 1}, {"node": 0}, None)
 
 
 def word_lock():
