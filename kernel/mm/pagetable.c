@@ -241,7 +241,8 @@ int pt_own(pte_t *e, int level, bool make) {
     frame_t lower = frame_of_pte(*e);
     pt_lock(lower, level - 1);
     if (!frame_sole(lower)) { return privatise(e, lower, level - 1); }
-    ghost_change(e, atomic_store_relaxed(e, pt_owned(lower)));
+    // What was done below by those who shared it, before the entry: who walks without a lock follows it.
+    ghost_change(e, atomic_store_release(e, pt_owned(lower)));
     pt_unlock(lower, level - 1);
     COUNT(table_owns);
     return 0;

@@ -292,6 +292,8 @@ def publication():
         yield at(store("branch", 1), "new_table: atomic_store_release(e, pt_owned(lower))")
         yield write("entries", "copied")
         yield at(store("branch", 2), "privatise: atomic_store_release(e, pt_owned(copy))")
+        yield write("below", "shared and taken back")
+        yield at(store("branch", 3), "pt_own: atomic_store_release(e, pt_owned(lower))")
         yield write("page", "filled")
         yield at(store("leaf", 1), "pt_set: atomic_store_release(e, leaf)")
         yield write("copy", "filled")
@@ -300,12 +302,12 @@ def publication():
     def walker():  # each step follows a pointer that it has just read: in RVWMO as good as an acquire
         branch = yield load("branch", "acquire")
         if branch:
-            yield read("table" if branch == 1 else "entries")
+            yield read({1: "table", 2: "entries", 3: "below"}[branch])
             leaf = yield load("leaf", "acquire")
             if leaf:
                 yield read("page" if leaf == 1 else "copy")
     return Test("tables: filled before they are pointed at", [builder, walker], {"branch": 0, "leaf": 0},
-                {"table": 0, "entries": 0, "page": 0, "copy": 0}, None)
+                {"table": 0, "entries": 0, "below": 0, "page": 0, "copy": 0}, None)
 
 
 def map_version():
