@@ -13,9 +13,11 @@
 #include "panic.h"
 #include "proc/proc.h"
 #include "proc/fpu.h"
+#include "proc/oom.h"
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "sync/inject.h"
+#include "sync/park.h"
 #include "syscall/syscall.h"
 
 _Static_assert(offsetof(struct hart, emergency_sp) == HART_EMERGENCY_SP, "known to trap.S");
@@ -62,14 +64,22 @@ static bool is_page_fault(u64 cause, enum access *access) {
     return cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE;
 }
 
+static noinline int without_memory(struct as *as, u64 value, enum access access) {
+    int error = -ENOMEM;
+    while (error == -ENOMEM && oom_relieve()) { error = as_fault(as, value, access); }
+    return error;
+}
+
 // => interrupts as they were at the fault
 static always_inline int page_fault(struct as *as, u64 value, enum access access) {
     int error = as_fault(as, value, access);
+    if (unlikely(error == -ENOMEM)) { return without_memory(as, value, access); }
     return inject_spurious() && !error ? as_fault(as, value, access) : error;
 }
 
 static noinline void die(const struct trapframe *tf, int error) {
     u64 cause = tf->cause, value = tf->value;
+    if (park_killed()) { return; }  // there was no need to wait for memory
 #ifdef MUTANT_M44  // a user's fault is the kernel's
     panic("a page fault in user mode that cannot be handled");
 #endif

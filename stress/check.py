@@ -26,7 +26,7 @@ import qemu
 
 ROOT = qemu.ROOT
 SAVED = ROOT / "out" / "check"
-TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c") if p.stem not in ("race", "crowd", "disk")}
+TESTS = sorted({p.stem for p in ROOT.glob("user/tests/*.c") if p.stem not in ("race", "crowd", "disk", "swap")}
                | {p.parent.name for p in ROOT.glob("user/tests/*/*.c") if p.parent.name != "explore"})
 # The rest of the user tests run where they differ: on one hart and on eight, with checks.
 WATCHED = "cas-kasan-ubsan-track"  # the kernel with the tools that are not in CHECK
@@ -189,6 +189,11 @@ def everything(tally):
             tally.guest("disk, modern" if modern else "disk", ["/tests/disk"], smp=smp, disk=DISKS, modern=modern)
     tally.guest("disk, watched", ["/tests/disk"], smp=4, mem="256M", kernel=WATCHED, disk=DISKS)
     tally.guest("disk under the race detector", ["/tests/disk"], kernel=RACE, disk=DISKS)
+    for smp, options in ((1, {}), (8, {}), (4, {"kernel": GHOST}), (4, {"kernel": WATCHED, "mem": "128M"})):
+        swap = [f"{SAVED}/swap.img,size={'192M' if 'mem' in options else '96M'}"]
+        tally.guest("swap", ["/tests/swap"], smp=smp, disk=swap, **{"mem": "64M", **options})
+    tally.guest("swap that fails", ["/tests/swap", "errors"], smp=1, mem="64M",
+                disk=[f"{SAVED}/swap.img,size=64M,bad=2000"])
     for refs in ("freelock", "biglock"):
         for test in ("cow", "failnth", "kernelwrite", "oom", "protect"):
             tally.guest(test, ["/tests/" + test], refs=refs, smp=4, mem="64M")

@@ -14,11 +14,67 @@
 
 struct cache as_cache, region_cache;
 
+static struct population {
+    struct spin lock;
+    struct list spaces;
+    u32 n;  // (m: as_population looks)
+} cacheline_aligned populations[HART_MAX];
+
 void as_init(void) {
     cache_init(&as_cache, "as", sizeof(struct as));
     cache_init(&region_cache, "region", sizeof(struct region_node));
     backing_boot();
+    for (u32 i = 0; i < nharts; i++) {
+        spin_init(&populations[i].lock, RANK_SPACES);
+        list_init(&populations[i].spaces);
+    }
 }
+
+// ---- who there is ----
+
+static void enlist(struct as *as) {
+    as->home = this_hart()->index;
+    struct population *p = &populations[as->home];
+    spin_lock(&p->lock);
+    list_add_tail(&p->spaces, &as->link);
+    write_once(p->n, p->n + 1);
+    spin_unlock(&p->lock);
+}
+
+static void strike_off(struct as *as) {
+    struct population *p = &populations[as->home];
+    spin_lock(&p->lock);
+    list_del(&as->link);
+    write_once(p->n, p->n - 1);
+    spin_unlock(&p->lock);
+}
+
+u32 as_population(u32 h) { return read_once(populations[h].n); }
+
+struct as *as_pick(u32 h) {
+    struct population *p = &populations[h];
+    struct as *found = NULL;
+    spin_lock(&p->lock);
+    list_each(it, &p->spaces) {
+        struct as *as = list_entry(it, struct as, link);
+        if (refcount_get_unless_zero(&as->users)) {  // else it is about to be struck off
+            found = as;
+            list_del(&as->link);
+            list_add_tail(&p->spaces, &as->link);
+            break;
+        }
+    }
+    spin_unlock(&p->lock);
+    return found;
+}
+
+void as_each(void (*fn)(struct as *, void *), void *arg) {
+    for (u32 i = 0; i < nharts; i++) {
+        list_each(it, &populations[i].spaces) { fn(list_entry(it, struct as, link), arg); }
+    }
+}
+
+// ---- life ----
 
 struct as *as_create(void) {
     struct as *as = cache_alloc(&as_cache);
@@ -36,6 +92,7 @@ struct as *as_create(void) {
     ghost_root(as->root);
     kvm_copy_root(as->table);
     pt_detach(as->root);
+    enlist(as);
     return as;
 }
 
@@ -47,6 +104,7 @@ void as_destroy(struct as *as) {
 #else
     ASSERT(atomic_load_acquire(&as->harts) == 0, "harts %lx (S3)", as->harts);
 #endif
+    strike_off(as);
     pt_detach(as->root);
     pt_empty_root(as->root);
     as_forget_maps(as);

@@ -25,8 +25,12 @@ struct as {
     // (lock)
     cacheline_aligned struct mutex lock;
     u64 brk_start, brk;
+    u64 hand;            // where reclaim looks next
     struct region_node *old_maps[8];  // versions that a fault on another hart may be looking at
     u32 nold_maps;
+    // (the lock of the list: see as_pick)
+    struct list link;    // in that of the hart that made it
+    u16 home;
 } cacheline_aligned;
 
 void as_init(void);  // boot: the caches
@@ -36,6 +40,11 @@ void as_destroy(struct as *as);         // => no hart uses it (S3: harts == 0), 
 void as_get(struct as *as);             // one user more. => the caller is one, or has it from one
 // The last one's destroys it. => the caller's thread has left it (as_switch) if it was ever in it
 void as_put(struct as *as);
+// Spaces are in lists, one of each hart's, so that reclaim and audits find them. How many hart h has made, about; one
+// of them with a count for the caller, which is the last one to be picked again (NULL: there is none).
+u32 as_population(u32 h);
+struct as *as_pick(u32 h) must_check;
+void as_each(void (*fn)(struct as *, void *), void *arg);  // => all harts stand still
 // Make `as` (NULL: none, the kernel's own root) the one that this hart translates by.
 void as_switch(struct as *as);
 

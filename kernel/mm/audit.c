@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/freelist.h"
 #include "mm/refs.h"
+#include "mm/swap.h"
 #include "sync/track.h"
 
 static struct kine_audit *report;
@@ -65,6 +66,12 @@ void audit_begin(struct kine_audit *to) {
 }
 
 static void leaf(struct as *as, int pid, u64 va, pte_t e) {
+    if (swap_is(e)) {
+        if (!swap_visit(e)) {
+            error(FRAME_NONE, "pid %d has %lx at %lx, neither empty, nor valid, nor a slot (P2)", pid, e, va);
+        }
+        return;
+    }
     frame_t f = frame_of_pte(e);
     struct frame *r = frame_record(f);
     const struct region *in = as ? region_find(as, va) : NULL;
@@ -72,7 +79,6 @@ static void leaf(struct as *as, int pid, u64 va, pte_t e) {
     report->mappings++;
     r->audit += !borrowed;
     if (borrowed && !r->cached) { error(f, "pid %d borrows frame %u at %lx, which is no file's (B1)", pid, f, va); }
-    if (!(e & PTE_V)) { error(f, "pid %d has %lx at %lx, neither empty nor valid (P2)", pid, e, va); }
     if (r->class != FRAME_USER) {
         error(f, "pid %d maps frame %u of class %u at %lx", pid, f, r->class, va);
     }
@@ -163,8 +169,15 @@ static void detached_tables(void) {
     if (found != told) { error(FRAME_NONE, "%ld tables are in hand, harts know of %ld (T3)", found, told); }
 }
 
+static void swapped_pages(void) {
+    u64 slot = 0, wrong = swap_compare(&slot);
+    report->swapped = swap_used();
+    if (wrong) { error(FRAME_NONE, "%lu slots have a wrong count, one is %lu (W1)", wrong, slot); }
+}
+
 void audit_end(u64 kernel_frames) {
     detached_tables();
+    swapped_pages();
     for each_frame(f) {
         if (frame_record(f)->class != FRAME_RESERVED) { frame(f); }
         frame_record(f)->audit = 0;

@@ -3,6 +3,7 @@
 #include "mm/cursor.h"
 #include "lib/errno.h"
 #include "mm/refs.h"
+#include "mm/swap.h"
 #include "mm/tlb.h"
 
 // Lock the lowest table on the way to va that OWNED entries lead to.
@@ -59,6 +60,24 @@ int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) {
     return 0;
 }
 
+frame_t cursor_look(struct as *as, u64 *va, u64 end) {
+    while (*va < end) {
+        frame_t t = as->root;
+        int level = PT_LEVELS - 1;
+        pt_lock(t, level);
+        for (pte_t e; level > 0 && (e = pt_entries(t)[pt_index(*va, level)]); level--) {
+            frame_t lower = frame_of_pte(e);
+            pt_lock(lower, level - 1);
+            pt_unlock(t, level);
+            t = lower;
+        }
+        if (level == 0) { return t; }
+        *va = next_below(t, level, *va);
+        pt_unlock(t, level);
+    }
+    return FRAME_NONE;
+}
+
 int cursor_own(struct as *as, u64 va, u64 end) {
     pte_t *e;
     int found;
@@ -84,6 +103,10 @@ struct cursor_view cursor_view(struct as *as, u64 va) {
     if (level == 0) { v.entry = pt_entries(t)[pt_index(va, 0)]; }
     pt_unlock(t, level);
     if (!v.entry) { return (struct cursor_view){0, 0}; }
+    if (swap_is(v.entry)) {
+        v.sharers += swap_count(v.entry);
+        return v;
+    }
     if (v.entry & PTE_BORROWED) { v.sharers = 0; }
     if (v.sharers && v.entry & PTE_W) { v.entry ^= PTE_W | PTE_COW; }  // as it will be when one of them touches it
     v.sharers += frame_refs(frame_of_pte(v.entry));

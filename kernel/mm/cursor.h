@@ -38,6 +38,10 @@ int cursor_open(struct as *as, u64 va, bool make, pte_t **entry) must_check;
 // 1; 0: there is none; -ENOMEM. => as->lock
 int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) must_check;
 
+// The first leaf table that is there for [*va, end), locked, however many share it; *va moves up to it. FRAME_NONE:
+// there is none. Nothing is owned, so nothing is to be made there. => as->lock
+frame_t cursor_look(struct as *as, u64 *va, u64 end) must_check;
+
 // Own all leaf tables that are there for [va, end). 0 or -ENOMEM. => as->lock
 int cursor_own(struct as *as, u64 va, u64 end) must_check;
 
@@ -48,7 +52,8 @@ static always_inline void cursor_close(pte_t *entry) {
 // What is known of a page without owning the path to it.
 struct cursor_view {
     pte_t entry;
-    // As many spaces reach it, as far as the tables on this path tell; 0: there is no page; 2: it is a file's.
+    // As many spaces reach it, as far as the tables on this path tell; 0: there is no page; 2: it is a file's. A
+    // swapped page has an entry as in swap.h.
     u32 sharers;
 };
 struct cursor_view cursor_view(struct as *as, u64 va);

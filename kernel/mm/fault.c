@@ -12,6 +12,7 @@
 #include "lib/errno.h"
 #include "mm/cursor.h"
 #include "mm/refs.h"
+#include "mm/swap.h"
 #include "mm/tlb.h"
 #include "sync/race.h"
 
@@ -100,8 +101,8 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
 #endif
         return -EFAULT;
     }
-    pte_t leaf;
-    int error = make_leaf(&r, va, access, &leaf);
+    pte_t leaf, old = *e;
+    int error = old ? swap_read(old, &leaf) : make_leaf(&r, va, access, &leaf);
     if (error) { return error; }
 #ifndef MUTANT_fill_without_fence_i
     if (r.prot & PROT_EXEC) {
@@ -112,7 +113,12 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
         }
     }
 #endif
-    pt_set(e, leaf);
+    if (!old) {
+        pt_set(e, leaf);
+    } else {
+        ghost_change(e, atomic_store_release(e, leaf));  // as pt_set
+        swap_put(old);
+    }
     return 0;
 }
 
@@ -202,6 +208,7 @@ static always_inline int fault_locked(struct as *as, pte_t *e, u64 va, enum acce
     if (likely(!permits(*e, access))) {
         return access == ACCESS_WRITE && *e & PTE_COW ? break_cow(as, e, va) : -EFAULT;
     }
+    if (unlikely(!(*e & PTE_A))) { atomic_or_relaxed(e, PTE_A | PTE_D); }  // hardware that leaves that to us
     refresh(va, slow);
     if (slow) {
         COUNT(path_faults);

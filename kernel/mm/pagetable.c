@@ -4,6 +4,7 @@
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "mm/refs.h"
+#include "mm/swap.h"
 #include "riscv/hart.h"
 #include "sync/ghost.h"
 #include "sync/park.h"
@@ -46,6 +47,10 @@ static always_inline u32 after(frame_t table, const pte_t *entries, u32 i) {
     (u32 i = pt_next(table, 0); i < PT_ENTRIES; i = after(table, entries, i))
 
 void pt_release(pte_t leaf) {
+    if (swap_is(leaf)) {
+        swap_put(leaf);
+        return;
+    }
 #ifdef MUTANT_borrowed_let_go  // "whoever unmaps has had it"
     frame_release(frame_of_pte(leaf));
 #else
@@ -131,6 +136,12 @@ void pt_empty_root(frame_t root) { drop_entries(root, PT_LEVELS - 1); }
 // What both tables will hold of a leaf entry that one of them had. Nobody's hardware gets at it.
 static pte_t share_leaf(pte_t *from) {
     pte_t e = *from;
+    if (swap_is(e)) {
+#ifndef MUTANT_slot_uncounted  // "it is not in memory"
+        swap_get(e);
+#endif
+        return e;
+    }
 #ifdef MUTANT_M19  // what was read-only is marked, too, and then written
     if (!(e & (PTE_W | PTE_COW))) {
         *from |= PTE_COW;
@@ -272,6 +283,10 @@ bool pt_share_root(frame_t from, frame_t to) {
 // ---- copying ----
 
 static pte_t copy_leaf(pte_t e) {
+    if (swap_is(e)) {
+        swap_get(e);
+        return e;
+    }
     if (e & PTE_BORROWED) { return e; }
     frame_t copy = frame_copy(frame_of_pte(e));
     return copy ? pte_make(frame_pa(copy), e & PTE_COW ? (e & PTE_FLAGS) ^ (PTE_W | PTE_COW) : e & PTE_FLAGS) : 0;

@@ -8,8 +8,8 @@
 //              SHARED  V=0, with the table's number kept in bits that the hardware ignores then
 //                      (Privileged spec 10.3.1): fork has made it so on both sides. Nobody's hardware
 //                      gets below it, so the leaf entries there may keep W.
-//            A leaf entry is empty, or maps a frame, whose count is the number of LEAF TABLES that map it; or it
-//            borrows a file's, and is not counted (backing.h).
+//            A leaf entry is empty, or names a swapped page (swap.h), or maps a frame, whose count is the number of
+//            LEAF TABLES that map it; or it borrows a file's, and is not counted (backing.h).
 //            Who touches an address owns the path to it first (pt_own): a table that nobody else points at
 //            any more is taken back as it is; else it is copied, and each entry in it becomes SHARED, or
 //            COW if it had W, in both. Own the path, then test the frame.

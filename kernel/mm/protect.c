@@ -9,6 +9,7 @@
 //            (Privileged spec 10.3.2, step 4 of the translation).
 #include "lib/errno.h"
 #include "mm/cursor.h"
+#include "mm/swap.h"
 #include "mm/tlb.h"
 
 // 0; -ENOMEM: not all is mapped; -EACCES: some of it cannot have these rights.
@@ -39,7 +40,8 @@ static pte_t with_rights(pte_t e, u32 prot, bool shared) {
     pte_t bits = e & ~(PTE_R | PTE_W | PTE_X | PTE_COW);
     bits |= prot & (PROT_READ | PROT_WRITE) ? PTE_R : 0;
     bits |= prot & PROT_EXEC ? PTE_X : 0;
-    return bits | (prot & PROT_WRITE ? (shared || e & PTE_W ? PTE_W : PTE_COW) : 0);
+    bool w = shared || e & PTE_W || swap_is(e);  // whose W means no more than COW
+    return bits | (prot & PROT_WRITE ? (w ? PTE_W : PTE_COW) : 0);
 }
 
 // The entries of one leaf table from `e` on, n of them. True: a right was taken.
@@ -47,9 +49,9 @@ static bool change_entries(pte_t *e, u64 n, u32 prot, bool shared) {
     bool taken = false;
     for (pte_t *end = e + n; e < end; e++) {
         pte_t old = *e, new = with_rights(old, prot, shared);
-        if (!(old & PTE_V) || new == old) { continue; }
+        if (!old || new == old) { continue; }
         ghost_change(e, atomic_store_relaxed(e, new));
-        taken |= old & ~new & PTE_LEAF;
+        taken |= old & PTE_V && old & ~new & PTE_LEAF;
     }
     return taken;
 }

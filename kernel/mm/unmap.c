@@ -10,6 +10,7 @@
 #include "lib/errno.h"
 #include "mm/pagetable.h"
 #include "mm/refs.h"
+#include "mm/swap.h"
 #include "mm/tlb.h"
 
 // What has been unhooked and waits for the shootdown.
@@ -51,6 +52,10 @@ static void gather_flush(struct gather *g, bool tables) {
 }
 
 static void gather_page(struct gather *g, u64 va, pte_t e) {
+    if (swap_is(e)) {
+        pt_release(e);
+        return;
+    }
     g->lo = MIN(g->lo, va);
     g->hi = MAX(g->hi, va + PAGE_SIZE);
     if (!(e & PTE_BORROWED)) { g->frames[g->n++] = frame_of_pte(e); }

@@ -47,6 +47,7 @@ struct hart {
     u64 refreshed;  // the last page whose entry was good when it faulted (mm/fault.c)
     u32 next_pid;
     i32 tables_in_hand;  // detached here less freed or adopted here (mm/pagetable.h); their sum is what is detached
+    i32 slots_in_hand, frames_in_hand;  // the same of swap slots, and of frames that are read into (mm/swap.h)
     u32 delay;  // (m: KINE_DELAY sets all harts') strength of race-point delays, 0 = off
     struct freelist *freelist;
     struct kstack_pool *kstacks;

@@ -5,7 +5,7 @@
 // would fault for it. PTE_COW stands in RSW[0]: a private writable page that may be shared. PTE_BORROWED in
 // RSW[1] of a leaf: the frame is a file's, and not counted here (mm/backing.h).
 // Invariants P1 a valid leaf never has both W and COW.
-//            P2 a leaf entry is valid or empty.
+//            P2 a leaf entry is valid, empty, or names a swapped page (mm/swap.h).
 #pragma once
 #include "config.h"
 #include "lib/types.h"

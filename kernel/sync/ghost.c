@@ -171,7 +171,7 @@ void ghost_changed(u64 *at, u64 old) {
         struct ghost_page *p = &ghost_pages[frame_of_pte(old)];
         if (!--p->mapped && !frame_record(frame_of_pte(old))->cached) { p->filled = 0; }  // else it may come again
         if (!within(old, e)) { go_stale(t, va, old, walkers(t)); }
-        if (!(e & PTE_V) && e) { ghost_pages[t->root].shared = now; }
+        if (!(e & PTE_V) && e && t->level > 0) { ghost_pages[t->root].shared = now; }
     } else if (t->root == ghost_kernel_root) {
         go_stale(t, va, 0, walkers(t));  // H5
     }

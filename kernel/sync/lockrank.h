@@ -14,6 +14,7 @@
     X(FILE, mutex, on, "an open file's offset")                                                    \
     X(TTY, mutex, on, "one reader of the console at a time")                                       \
     X(BOUNCE, mutex, on, "one bounce page of a disk's file")                                       \
+    X(SWAPON, mutex, on, "the choice of a swap device")                                             \
     X(AS, mutex, on, "an address space: its map, and changes of more than one table")              \
     X(ROOT, mutex, on, "the entries of a root page table")                                          \
     X(MIDDLE, mutex, on, "the entries of a middle page table")                                      \
@@ -23,6 +24,7 @@
     X(CHILDREN, spin, off, "a process's lists of children and zombies")                            \
     X(PIDS, spin, off, "one bucket of the pid hash")                                               \
     X(THREADS, spin, off, "a process's lists of threads")                                          \
+    X(SPACES, spin, on, "one hart's list of the address spaces that it has made")                  \
     X(FILES, spin, on, "a table of descriptors, while several threads use it")                     \
     X(FUTEX, spin, on, "one bucket of those who wait for a word of user memory")                   \
     X(KSTACK, spin, on, "page tables of one hart's kernel stacks")                                 \

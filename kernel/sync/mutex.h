@@ -33,6 +33,13 @@ static always_inline void mutex_lock(struct mutex *m) {
     write_once(m->owner, this_hart()->current);
 }
 
+static inline bool must_check mutex_try(struct mutex *m) {
+    if (!atomic_cas32_acquire(&m->state, 0, 1)) { return false; }  // pairs with mutex_unlock
+    lockdep_take(m, m->rank, LOCKDEP_MUTEX);
+    write_once(m->owner, this_hart()->current);
+    return true;
+}
+
 static always_inline void mutex_unlock(struct mutex *m) {
     lockdep_drop(m, m->rank, LOCKDEP_MUTEX, read_once(m->state));  // a waiter may make it 2
     write_once(m->owner, NULL);

@@ -9,6 +9,16 @@
 
 static inline void refcount_get(u32 *refs) { atomic_add_relaxed(refs, 1u); }
 
+// One more, unless nobody has one: the object is about to go. => it cannot be freed meanwhile
+static inline bool must_check refcount_get_unless_zero(u32 *refs) {
+    u32 old;
+    do {
+        old = atomic_load_relaxed(refs);
+        if (!old) { return false; }
+    } while (!atomic_cas32_relaxed(refs, old, old + 1));
+    return true;
+}
+
 // True for exactly one caller: the last.
 static inline bool must_check refcount_put(u32 *refs) {
 #ifdef MUTANT_refcount_relaxed  // "only a number"

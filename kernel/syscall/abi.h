@@ -16,6 +16,7 @@ struct kine_audit {
     uint64_t kernel;    // slabs, stacks, pipes
     uint64_t mappings;  // valid user leaf entries over all address spaces
     uint64_t shared;    // user frames with a count above one
+    uint64_t swapped;   // slots of the swap device in use
     uint64_t errors;
     char first[168];    // the first error in words, or ""
 };
@@ -24,7 +25,8 @@ struct kine_audit {
 // The order is part of the interface: new ones go last.
 #define KINE_COUNTERS(X)                                                                           \
     X(syscalls)      /* system calls */                                                            \
-    X(faults)        /* page faults resolved: the sum of the next five, path_faults, file_maps */  \
+    X(faults)        /* page faults resolved: the sum of the next five, and of path_faults, */      \
+                     /* file_maps, swap_ins */                                                     \
     X(cow_copies)    /* copy-on-write faults that copied a frame */                                \
     X(cow_flips)     /* ... that found a sole owner and only set W */                              \
     X(zero_fills)    /* demand-zero faults */                                                      \
@@ -49,7 +51,9 @@ struct kine_audit {
     X(table_owns)    /* shared page tables taken back: nobody else had them any more */            \
     X(table_copies)  /* shared page tables copied at the first touch of what is below */           \
     X(path_faults)   /* faults that did no more than that */                                       \
-    X(file_maps)     /* pages of files mapped where they are, without a copy */
+    X(file_maps)     /* pages of files mapped where they are, without a copy */                     \
+    X(swap_ins)      /* pages read from the swap device */                                         \
+    X(swap_outs)     /* pages written there and taken away */
 
 struct kine_counters {
 #define X(name) uint64_t name;
@@ -149,5 +153,6 @@ struct kine_schedule {
 #define KINE_PM_USER    (1ull << 4)
 #define KINE_PM_COW     (1ull << 8)
 #define KINE_PM_FILE    (1ull << 9)  // the frame is a file's, or shared memory's: count 2, whoever maps it
+#define KINE_PM_SWAP    (1ull << 10) // not in memory: the count is the slot's
 #define KINE_PM_COUNT(w) ((uint32_t)(((w) >> 12) & 0xfffff))  // the frame's count, capped
 #define KINE_PM_FRAME(w) ((uint32_t)((w) >> 32))              // frame number, relative

@@ -5,6 +5,7 @@
 // This is the shortest way through the kernel, so nothing is kept in registers across the call (the
 // frame is where hart->kernel_sp says), and these functions do without a frame pointer.
 #include "lib/errno.h"
+#include "proc/oom.h"
 #include "proc/sched.h"
 #include "riscv/csr.h"
 #include "sync/atomic.h"
@@ -36,6 +37,15 @@ static const wrapper calls[CALL_MAX + 1] = {
 };
 #pragma GCC diagnostic pop
 
+// A call that fails for want of memory has changed nothing, so it can be made again when there is some.
+static noinline long without_memory(u64 n) {
+    long result = -ENOMEM;
+    for (int tries = 0; result == -ENOMEM && tries < 32 && oom_relieve(); tries++) {
+        result = calls[n](((struct trapframe *)this_hart()->kernel_sp)->a);
+    }
+    return result;
+}
+
 // Returns whether registers other than a0 may have changed, so that all have to be restored.
 SHORT bool trap_syscall(struct trapframe *tf) {
     u64 n = tf->a[7];
@@ -43,6 +53,7 @@ SHORT bool trap_syscall(struct trapframe *tf) {
     irq_enable();
     COUNT(syscalls);
     long result = likely(n <= CALL_MAX) ? calls[n](tf->a) : -ENOSYS;
+    if (unlikely(result == -ENOMEM)) { result = without_memory(n); }
     tf = (struct trapframe *)this_hart()->kernel_sp;
     tf->a[0] = result;
     tf->sepc += 4;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sys_file.c - files, directories and pipes. Semantics as the Linux manual pages have them.
 #include "dev/disk.h"
+#include "dev/swapdisk.h"
 #include "fs/file.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -131,6 +132,12 @@ long sys_memfd_create(uaddr user_name, uint flags) {
     if (error == -ENAMETOOLONG || flags & ~1u) { return -EINVAL; }
     error = error < 0 ? error : memfd_create(&f);
     return error ? error : fd_install(files(), f, flags & 1);
+}
+
+long sys_swapon(uaddr path, int flags) {
+    struct inode *i;
+    long error = flags ? -EINVAL : find(AT_FDCWD, path, &i);
+    return error ? error : inode_is_disk(i) ? swapdisk_on(i->unit) : -EINVAL;
 }
 
 static long sync_file(struct file *f) {

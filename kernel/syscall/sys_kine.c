@@ -15,6 +15,7 @@
 #include "mm/kstack.h"
 #include "mm/cursor.h"
 #include "mm/refs.h"
+#include "mm/swap.h"
 #include "mm/uaccess.h"
 #include "proc/proc.h"
 #include "proc/quiesce.h"
@@ -50,11 +51,18 @@ static void audit_proc(struct proc *p, void *frames) {
     audit_threads(&p->dead, frames);
 }
 
+// A space that no thread has, but whoever takes pages away there.
+static void audit_rest(struct as *as, void *unused) {
+    (void)unused;
+    if (!frame_record(as->root)->detached) { audit_space(as, 0); }
+}
+
 static void audit_all(void *report) {
-    u64 frames = cache_frames() + kstack_frames() + pipe_frames() + test_hoarded();
+    u64 frames = cache_frames() + kstack_frames() + pipe_frames() + test_hoarded() + swap_frames();
     audits++;
     audit_begin(report);
     pid_each(audit_proc, &frames);
+    as_each(audit_rest, NULL);
     audit_end(frames);
 }
 
@@ -84,7 +92,7 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
         }
     }
     sum.faults = sum.cow_copies + sum.cow_flips + sum.zero_fills + sum.file_fills + sum.spurious +
-                 sum.path_faults + sum.file_maps;
+                 sum.path_faults + sum.file_maps + sum.swap_ins;
     return copy_out(out, &sum, MIN(len, sizeof(sum)));
 }
 
@@ -108,6 +116,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
 
 static u64 page_word(struct as *as, u64 va) {
     struct cursor_view v = va < USER_TOP ? cursor_view(as, va) : (struct cursor_view){0, 0};
+    if (swap_is(v.entry)) { return KINE_PM_SWAP | (u64)MIN(v.sharers, 0xfffffu) << 12; }
     return (v.entry & (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_COW | PTE_BORROWED)) |
            (u64)MIN(v.sharers, 0xfffffu) << 12 | (u64)(v.sharers ? frame_of_pte(v.entry) : 0) << 32;
 }

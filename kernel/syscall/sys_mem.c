@@ -2,6 +2,7 @@
 // sys_mem.c - the calls that shape a process's memory.
 #include "fs/file.h"
 #include "lib/errno.h"
+#include "mm/reclaim.h"
 #include "proc/proc.h"
 #include "syscall/syscall.h"
 
@@ -74,14 +75,19 @@ long sys_mprotect(uaddr addr, usize len, int prot) {
     return as_protect(as_self(), addr, len, prot);
 }
 
-enum { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 8 };
+enum { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE = 8, MADV_PAGEOUT = 21 };
 
 // What is free to be discarded is discarded at once.
 long sys_madvise(uaddr addr, usize len, int advice) {
     bool discard = advice == MADV_DONTNEED || advice == MADV_FREE;
-    if (addr & (PAGE_SIZE - 1) || (!discard && (advice < MADV_NORMAL || advice > MADV_WILLNEED))) { return -EINVAL; }
+    bool known = discard || advice == MADV_PAGEOUT || (advice >= MADV_NORMAL && advice <= MADV_WILLNEED);
+    if (addr & (PAGE_SIZE - 1) || !known) { return -EINVAL; }
     if (!len) { return 0; }
     if (len > USER_TOP || !pages_ok(addr, &len)) { return -ENOMEM; }
+    if (advice == MADV_PAGEOUT) {
+        long pages = reclaim_range(as_self(), addr, addr + len);
+        return MIN(pages, 0l);
+    }
     return discard ? as_discard(as_self(), addr, len) : 0;
 }
 

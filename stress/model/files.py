@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""files.py - litmus tests of the page cache (kernel/mm/pagecache.c, backing.c)."""
+"""files.py - litmus tests of the page cache and of swap (kernel/mm/pagecache.c, backing.c, swap.c)."""
 from steps import Test, at
-from weak import cas, load, read, store, write
+from weak import add, cas, load, read, store, write
 
 
 def page_slot():
@@ -31,7 +31,30 @@ def page_valid():
     return Test("page cache: a page is filled before it is mapped", [filler, user], {"valid": 0}, {"page": 0}, None)
 
 
-TESTS = [page_slot(), page_valid()]
+def swap_device():
+    def comer():
+        yield write("counts", "there")
+        yield at(store("device", 1), "swap_on: atomic_store_release(&swap.device, d)")
+
+    def user():
+        if (yield at(load("device"), "swap_is_on: atomic_load_acquire(&swap.device)")):
+            yield read("counts")
+    return Test("swap: the counts are there before the device is", [comer, user], {"device": 0}, {"counts": 0}, None)
+
+
+def swap_slot():
+    def reader():
+        yield read("slot")
+        yield at(add("count", -1), "swap_put: atomic_sub_release(&slot_at(number_of(swapped))->count, 1u)")
+
+    def writer():
+        if (yield at(cas("count", 0, 1), "take: atomic_cas32_acquire(&s->count, 0, 1)")) == 0:
+            yield write("slot", "another page")
+    return Test("swap: a slot has been read before it is written again", [reader, writer], {"count": 1}, {"slot": 0},
+                None)
+
+
+TESTS = [page_slot(), page_valid(), swap_device(), swap_slot()]
 
 # (operation, weaker order): who loses looks again, by a load that it follows.
 SLACK = {
