@@ -17,8 +17,8 @@ int execv(const char *path, char *const argv[]) { return execve(path, argv, envi
 
 // Try each directory of PATH in turn. The error reported is the most telling one: a file that is
 // there but cannot be run beats one that is not there.
-int execvp(const char *file, char *const argv[]) {
-    if (strchr(file, '/')) { return execv(file, argv); }
+int execvpe(const char *file, char *const argv[], char *const envp[]) {
+    if (strchr(file, '/')) { return execve(file, argv, envp); }
     const char *dir = getenv("PATH");
     int error = ENOENT;
     if (!dir) { dir = "/bin:/tests"; }
@@ -26,7 +26,7 @@ int execvp(const char *file, char *const argv[]) {
         char path[EXEC_MAX_PATH];
         int len = (int)strcspn(dir, ":");
         if (snprintf(path, sizeof path, "%.*s/%s", len, dir, file) < (int)sizeof path) {
-            execv(path, argv);
+            execve(path, argv, envp);
             if (errno != ENOENT && errno != ENOTDIR) { error = errno; }
         }
         dir += len + (dir[len] == ':');
@@ -34,6 +34,8 @@ int execvp(const char *file, char *const argv[]) {
     errno = error;
     return -1;
 }
+
+int execvp(const char *file, char *const argv[]) { return execvpe(file, argv, environ); }
 
 // Gather a NULL-terminated argument list. Returns its length, or -1 with errno.
 static int exec_gather(char *argv[], const char *first, va_list rest) {

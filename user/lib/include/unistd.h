@@ -32,6 +32,7 @@ pid_t fork(void);
 int execve(const char *path, char *const argv[], char *const envp[]);
 int execv(const char *path, char *const argv[]);
 int execvp(const char *file, char *const argv[]);
+int execvpe(const char *file, char *const argv[], char *const envp[]);
 int execl(const char *path, const char *arg, ...) __attribute__((sentinel));
 int execlp(const char *file, const char *arg, ...) __attribute__((sentinel));
 void _exit(int status) __attribute__((noreturn));
