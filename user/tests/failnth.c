@@ -7,6 +7,7 @@
 // with its parent must be unharmed on both sides; and the audit exact, with every frame back.
 #include "common.h"
 #include <clone.h>
+#include <spawn.h>
 #include <thread.h>
 
 enum { SHARED = 64, K_MAX = 1000, QUIET_RUNS = 24 };
@@ -172,6 +173,19 @@ static long do_vfork(void) {
     return pid < 0 ? pid : 0;
 }
 
+// What fails here is ours, before the child runs: what the child itself does is in inject.c.
+static long do_spawn(void) {
+    static char *const argv[] = {"true", NULL};
+    pid_t *pid = (pid_t *)(shared + 6 * PAGE + 64);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, 0, 9);
+    int error = posix_spawn(pid, "/bin/true", &actions, NULL, argv, argv + 1);
+    if (!error) { CHECK_EQ(reap(*pid), 0); }
+    CHECK_EQ(ksys_wait4(-1, NULL, 0, NULL), -ECHILD);
+    return -error;
+}
+
 // A word on a page that has to be fetched, and copied for the wake-up at a thread's end.
 static long do_futex(void) {
     uint32_t *word = (uint32_t *)(shared + 9 * PAGE + 64), value = *word;
@@ -204,6 +218,7 @@ static const struct op {
     {"clone and wait4 into a shared page", do_wait, true},
     {"a thread from its start to its end", do_thread, true},
     {"clone with CLONE_VFORK, CLONE_VM and CLONE_FS", do_vfork, true},
+    {"posix_spawn", do_spawn, true},
     {"futex on pages to be fetched", do_futex, true},
 };
 

@@ -4,6 +4,7 @@
 // and the books and all contents are what they are without. Kernels without CHECK=1 have nothing to inject:
 // skipped.
 #include "common.h"
+#include <spawn.h>
 
 enum { PAGES = 64, CHILDREN = 6, CALLS = 200, AUDITS = 16 };
 
@@ -235,6 +236,39 @@ static void the_kth_allocation_of_anybody_fails(void) {
     CHECK_EQ(end(KINE_NO_MEMORY) - none, some);
 }
 
+// Wherever memory fails, between the call and the program's end: its caller is told, and has no child, or the
+// child is killed; both are counted. Returns whether something failed.
+static bool spawn_failing_at(long k, int *told, int *killed) {
+    static char *const argv[] = {"true", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid = 0;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 9, "/etc/motd", O_RDONLY, 0);
+    long none = inject(KINE_NO_MEMORY, 0, k, 0);
+    int error = posix_spawnp(&pid, "true", &actions, NULL, argv, argv + 1);
+    int status = error ? 0 : reap(pid);
+    bool failed = end(KINE_NO_MEMORY) > none;
+    CHECK(error == 0 || error == ENOMEM);
+    CHECK(status == 0 || status == KILLED(SIGKILL));
+    CHECK(failed || (!error && !status));
+    *told += error != 0;
+    *killed += status != 0;
+    CHECK_EQ(ksys_wait4(-1, NULL, 0, NULL), -ECHILD);
+    return failed;
+}
+
+static void the_kth_allocation_of_a_spawn_fails(void) {
+    static struct kine_audit books;
+    char *pages = map(PAGES, PROT_RW);
+    write_all(pages, 3);
+    int told = 0, killed = 0;
+    spawn_failing_at(1000000, &told, &killed);  // our own pages are all there from here on
+    for (long k = 1; !checks_failed && spawn_failing_at(k, &told, &killed); k++) { CHECK(audit(&books)); }
+    ktap_comment("spawn: %d told, %d killed", told, killed);
+    CHECK(told > 8 && killed > 1);
+    CHECK(read_all(pages, 3));
+}
+
 static void all_at_once(void) {
     inject(KINE_SPURIOUS_FAULT, 6, 3, 0);
     inject(KINE_LATE_IPI, 6, 3, 5000);
@@ -254,7 +288,8 @@ int main(int argc, char **argv) {
         KINE_TEST(a_fault_that_fails_does_not_come_twice), KINE_TEST(only_one_process_sees_them),
         KINE_TEST(interrupts_come_late), KINE_TEST(a_hart_is_slow),
         KINE_TEST(only_one_process_is_interrupted_late), KINE_TEST(only_one_process_is_slow),
-        KINE_TEST(the_kth_allocation_of_anybody_fails), KINE_TEST(all_at_once), KINE_TEST(others_are_refused)};
+        KINE_TEST(the_kth_allocation_of_anybody_fails), KINE_TEST(the_kth_allocation_of_a_spawn_fails),
+        KINE_TEST(all_at_once), KINE_TEST(others_are_refused)};
     if (have_kine() && end(KINE_SPURIOUS_FAULT) >= 0) {
         return run_tests(tests, COUNT(tests), argc > 1 ? argv[1] : NULL);
     }
