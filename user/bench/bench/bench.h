@@ -5,7 +5,8 @@
 //            the page faults, 1 elsewhere). A *worker* is a process pinned to one hart. A *point*
 //            is one measurement: benchmark, number of workers, operations per worker, heap size.
 // Rule       A measured loop calls nothing but sys.h, and in the loops that count copies it writes
-//            no stack either: a page written in passing would show up in the counters.
+//            no stack either: a page written in passing would show up in the counters. Only spawn_exec
+//            calls the library, since that is what it measures.
 #pragma once
 
 #include "sys.h"
@@ -19,7 +20,7 @@
 struct job {
     char *heap;          // touched by this worker, or by the parent of all (shared)
     uint64_t pages;      // of the heap
-    const char *program; // what fork_exec starts
+    const char *program; // what fork_exec and spawn_exec start
 };
 
 // A benchmark's loop: does `rounds` rounds; returns the time of its timed sections if the benchmark
@@ -45,7 +46,7 @@ struct point {
 };
 
 // The loops, by file.
-bench_loop forks_exit, forks_write, forks_sole_owner, forks_exec;
+bench_loop forks_exit, forks_write, forks_sole_owner, forks_exec, forks_spawn;
 bench_loop faults_alloc, faults_cow_copy, faults_cow_reuse, faults_zero, faults_read;
 bench_loop faults_mmap, faults_munmap;
 bench_loop calls_spin, calls_null, calls_yield, calls_pingpong, calls_pipe_self;

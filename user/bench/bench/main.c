@@ -8,7 +8,7 @@
 //   total=N         operations of all workers together: ops = N / workers
 //   size=1,4        MiB of touched heap
 //   clock=ns        or instret: instructions, exact under -icount shift=0 -smp 1
-//   exec=PATH       the program that fork_exec starts (/bin/true)
+//   exec=PATH       the program that fork_exec and spawn_exec start (/bin/true)
 //   times=N         everything that follows, N times over (a key for all only)
 //
 // A key before the first name holds for all, a key after a name for that benchmark only. Lists make

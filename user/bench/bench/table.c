@@ -11,6 +11,7 @@ const struct bench bench_table[] = {
     {"alloc",            faults_alloc,     2000,   1,    0,  false, false},
     {"shared_parent",    forks_exit,       800,    1,    1,  true,  false},
     {"fork_exec",        forks_exec,       200,    1,    1,  false, false},
+    {"spawn_exec",       forks_spawn,      200,    1,    1,  false, false},
     {"fork_size",        forks_exit,       10,     1,    1,  false, false},
     {"null_syscall",     calls_null,       100000, 1,    0,  false, false},
     {"pingpong",         calls_pingpong,   10000,  1,    0,  false, true},
