@@ -36,7 +36,7 @@ def instruction_rows(results, table):
     out = []
     for entry in table["instructions"]:
         value = pts.find(results, bench=entry["bench"], size_mib=entry["size_mib"], refs="cas",
-                         view="instructions", workers=1)
+                         view="instructions", workers=entry.get("workers", 1))
         if value is not None or entry["target"] is not None:
             out.append({**entry, "value": value, "verdict": _verdict(value, entry["target"])})
     return out

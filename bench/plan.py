@@ -24,6 +24,8 @@ THROUGHPUT = {
     "cow_copy_fault": 12288,
     "cow_reuse_fault": 12288,
     "zero_fault": 12288,
+    "thread_fault": 12288,
+    "thread_mixed": 12288,
 }
 ROUNDS = 3
 
@@ -58,6 +60,9 @@ SLOWDOWN = {
     "pingpong": 50,
 }
 
+# Threads of one process, one and two of them on the one hart: the same work, counted.
+INSTRUCTIONS_THREADS = {"thread_fault": 5120, "thread_mixed": 5120}
+
 SIZES = (0, 1, 4, 16, 64, 256, 1024)
 INSTRUCTIONS_MEM = "2G"  # room for the largest
 
@@ -81,6 +86,7 @@ def instructions(quick=False):
     share = 5 if quick else 1
     words = ["bench clock=instret"]
     words += [f"{name} ops={max(ops // share, 10)}" for name, ops in INSTRUCTIONS.items()]
+    words += [f"{name} workers=1,2 total={max(ops // share, 10)}" for name, ops in INSTRUCTIONS_THREADS.items()]
     return " ".join(words + _sizes((20, 20, 10, 10, 10, 10, 10)))
 
 
@@ -99,13 +105,18 @@ SCALING = {
     "alloc": 200,
     "null_syscall": 30000,
 }
+# The same of threads of one process.
+SCALING_THREADS = {
+    "thread_fault": 16384,
+    "thread_mixed": 16384,
+}
 PAIRS = 40
 
 
-def scaling(quick=False):
+def scaling(quick=False, benches=None):
     """The command for one run of the ratio: PAIRS times each benchmark with 1 worker, then with 2, and
     before each the control."""
-    words = [f"{name} total={total}" for bench in SCALING.items()
+    words = [f"{name} total={total}" for bench in (benches or SCALING).items()
              for name, total in [*CONTROL.items(), bench]]
     return " ".join([f"bench times={PAIRS // 8 if quick else PAIRS} workers=1,2"] + words)
 

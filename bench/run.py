@@ -6,6 +6,7 @@
                                         counts, out/report/{bench.json,bench.csv,index.html}
     bench/run.py --quick                one round of an eighth of the operations: does it work at all?
     bench/run.py --figure scaling2      only the ratio from 1 to 2 workers: --repeat boots
+    bench/run.py --figure threads2      the same of threads that fault in one address space (try --smp 2)
     bench/run.py --figure slowdown      only what the race detector and lockdep cost, in instructions
     bench/run.py --check                exit 1 if a figure misses its target
 
@@ -39,7 +40,7 @@ def parse_arguments(argv):
     parser.add_argument("--mem", default="1G")
     parser.add_argument("--workers", default=plan.WORKERS)
     parser.add_argument("--view", choices=("both", "throughput", "instructions"), default="both")
-    parser.add_argument("--figure", choices=("scaling2", "slowdown"), help="one figure only")
+    parser.add_argument("--figure", choices=("scaling2", "threads2", "slowdown"), help="one figure only")
     parser.add_argument("--check", action="store_true", help="exit 1 if a figure is missed")
     parser.add_argument("--no-build", action="store_true", help="take the kernels as they are")
     parser.add_argument("--out", type=Path, default=guestrun.ROOT / "out" / "report")
@@ -97,21 +98,26 @@ def measure(arguments):
     return found, troubles
 
 
+# figure: the benchmarks whose ratio it is, the entry of targets.json
+RATIOS = {"scaling2": (plan.SCALING, "ratio_1_to_2"), "threads2": (plan.SCALING_THREADS, "threads_1_to_2")}
+
+
 def scaling2(arguments):
     """The ratio from 1 to 2 workers, until --repeat boots count."""
+    benches, entry = RATIOS[arguments.figure]
+    command, wanted = plan.scaling(benches=benches), figures.targets()[entry]
     busy, stolen, begin = hostfacts.busy_cores(), hostfacts.stolen_seconds(), time.monotonic()
-    progress = Progress(plan.points_expected(plan.scaling()) * arguments.repeat)
+    progress = Progress(plan.points_expected(command) * arguments.repeat)
     runs, troubles = [], []
-    while not troubles and sum(map(scaling.counts, runs)) < arguments.repeat \
+    while not troubles and sum(scaling.counts(pairs, wanted) for pairs in runs) < arguments.repeat \
             and len(runs) < scaling.BOOTS * arguments.repeat:
-        found, trouble = collect(plan.scaling(), progress, "cas", arguments.smp, arguments.mem, part="scaling")
+        found, trouble = collect(command, progress, "cas", arguments.smp, arguments.mem, part="scaling")
         runs.append(scaling.pairs_of(found))
         troubles += [trouble] if trouble else []
     progress.finish()
     stolen = (hostfacts.stolen_seconds() - stolen) / (time.monotonic() - begin)
     print(f"host: {hostfacts.cores()} cores, {busy} of them busy with other work before the run, "
           f"{stolen:.2f} of them taken by other machines during it, load {hostfacts.load()} after it")
-    wanted = figures.targets()["ratio_1_to_2"]
     print(scaling.text(runs, wanted))
     for trouble in troubles:
         print(f"trouble: {trouble}")

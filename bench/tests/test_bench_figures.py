@@ -16,13 +16,13 @@ def point(bench, workers=1, refs="cas", smp=8, clock="ns", ops=100, time=10**9, 
     return pts.Point(bench, refs, smp, workers, ops, size, clock, time, counters or {}, part)
 
 
-def cheap(bench, cost, size):
-    return point(bench, clock="instret", ops=1, time=cost, size=size, smp=1)
+def cheap(bench, cost, size, workers=1):
+    return point(bench, workers, clock="instret", ops=1, time=cost * workers, size=size, smp=1)
 
 
 def full_run():
     table = figures.targets()
-    found = [cheap(row["bench"], row["target"] or 1000, row["size_mib"])
+    found = [cheap(row["bench"], row["target"] or 1000, row["size_mib"], row.get("workers", 1))
              for row in table["instructions"]]
     found += [cheap("fork_size", 1000, size) for size in (1, 256)]
     next(p for p in found if p.bench == "fork_size" and p.size_mib == 64).time = 1000
@@ -96,8 +96,16 @@ def test_plan_counts_its_points():
     assert plan.points_expected("bench workers=1,2,4 a b ops=1 c workers=1 size=4") == 7
     assert plan.points_expected("bench times=3 workers=1,2 a b workers=1") == 9
     assert plan.points_expected(plan.throughput()) == 4 * len(plan.THROUGHPUT) + 5
-    assert plan.points_expected(plan.instructions(quick=True)) == len(plan.INSTRUCTIONS) + len(plan.SIZES)
+    assert plan.points_expected(plan.instructions(quick=True)) == \
+        len(plan.INSTRUCTIONS) + 2 * len(plan.INSTRUCTIONS_THREADS) + len(plan.SIZES)
     assert plan.points_expected(plan.scaling()) == 4 * plan.PAIRS * len(plan.SCALING)
+    assert plan.points_expected(plan.scaling(benches=plan.SCALING_THREADS)) == 8 * plan.PAIRS
+
+
+def test_instructions_of_two_threads_are_a_row_of_their_own():
+    found = full_run() + [cheap("thread_fault", 1100, 0, workers=2)] * 2
+    values = {row["label"]: row["value"] for row in figures.all_rows(found)[0]}
+    assert values["demand-zero fault, 1 thread"] == 1000 and values["demand-zero fault, 2 threads"] == 1100
 
 
 def test_commands_fit_into_bootargs():

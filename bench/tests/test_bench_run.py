@@ -108,6 +108,13 @@ def test_scaling_figure(stand_in, capsys):
     assert "3 of 3 boots count" in text and "load" in text
 
 
+def test_scaling_figure_of_threads(stand_in, capsys):
+    stand_in()
+    assert start("unused", "--figure", "threads2", "--repeat", "2", "--check") == 0
+    text = capsys.readouterr().out
+    assert "thread_fault median 2.00 (target 1.6) of [2.0, 2.0]" in text and "alloc" not in text
+
+
 def test_scaling_figure_on_a_host_with_one_core(stand_in, capsys):
     stand_in(lambda command: [line.replace("=1000000 ", "=2000000 ") if "workers=2" in line else line
                               for line in lines_for(command)])

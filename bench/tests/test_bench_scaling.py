@@ -47,17 +47,20 @@ def test_a_lost_point_loses_its_pair_only():
     assert [(pair.bench, pair.steady) for pair in pairs if pair.bench not in plan.CONTROL] == [("fork_exit", True)]
 
 
+WANTED = {"target": 1.7, "benches": ["alloc"], "limits": {name: "limit" for name in plan.SCALING if name != "alloc"}}
+
+
 def test_a_run_counts_with_enough_steady_pairs_of_each():
-    assert scaling.counts(whole_boot(2.0, 1.8))
-    assert not scaling.counts(whole_boot(2.0, 1.8, scaling.ENOUGH - 1))
-    assert not scaling.counts(whole_boot(1.5, 1.8)) and not scaling.counts([])
+    assert scaling.counts(whole_boot(2.0, 1.8), WANTED)
+    assert not scaling.counts(whole_boot(2.0, 1.8, scaling.ENOUGH - 1), WANTED)
+    assert not scaling.counts(whole_boot(1.5, 1.8), WANTED) and not scaling.counts([], WANTED)
+    assert not scaling.counts(whole_boot(2.0, 1.8), {**WANTED, "benches": ["thread_fault"]})
 
 
 def test_the_figure():
-    wanted = {"target": 1.7, "benches": ["alloc"], "limits": {name: "limit" for name in plan.SCALING}}
     good, bad, noisy = whole_boot(2.0, 1.8), whole_boot(2.0, 1.6), whole_boot(1.5, 1.2)
-    assert not scaling.missed([good, good, bad, noisy, noisy], wanted)
-    assert scaling.missed([good, bad, bad], wanted)
-    assert scaling.missed([noisy], wanted) and scaling.missed([], wanted)
-    assert "alloc        median 1.80 (target 1.7) of [1.8]; all pairs 1.50" in scaling.text([good, noisy], wanted)
-    assert "2 of 3 boots" in scaling.text([good, bad, noisy], wanted)
+    assert not scaling.missed([good, good, bad, noisy, noisy], WANTED)
+    assert scaling.missed([good, bad, bad], WANTED)
+    assert scaling.missed([noisy], WANTED) and scaling.missed([], WANTED)
+    assert "alloc        median 1.80 (target 1.7) of [1.8]; all pairs 1.50" in scaling.text([good, noisy], WANTED)
+    assert "2 of 3 boots" in scaling.text([good, bad, noisy], WANTED)

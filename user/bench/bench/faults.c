@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "line.h"
 
-enum { BATCH = 256, ALLOC_PAGES = 64 };
+enum { BATCH = 256, ALLOC_PAGES = 64, REGION_PAGES = 512 };
 
 SYS_INLINE char *map_or_die(uint64_t bytes)
 {
@@ -106,6 +106,14 @@ uint64_t faults_read(const struct job *job, uint64_t rounds)
         sys_munmap((uaddr)pages, BATCH * PAGE);
     }
     return timed;
+}
+
+// First write to pages of a mapping that is there since before the start, where threads of one process do so at
+// once: nothing but faults. A page has its turn only once.
+uint64_t faults_first(const struct job *job, uint64_t rounds)
+{
+    heap_touch(job->heap, rounds * REGION_PAGES, job->stride, 1);
+    return 0;
 }
 
 // The mmap call alone.

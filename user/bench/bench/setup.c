@@ -17,3 +17,11 @@ void setup_pipe(int ends[2])
     long result = sys_pipe2((uaddr)ends, 0);
     if (result < 0) { line_die("pipe2", result); }
 }
+
+char *setup_map(uint64_t bytes)
+{
+    enum { READ_WRITE = 3, PRIVATE_ANONYMOUS = 0x22 };
+    long at = sys_mmap(0, bytes, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0);
+    if (at < 0) { line_die("mmap", at); }
+    return (char *)at;
+}

@@ -17,6 +17,8 @@
 // it is, so with at most one worker a hart the sum of the differences is exactly what the loops did.
 // Every process closes the pipe ends that it does not use: when a worker dies the coordinator reads
 // an end of file instead of waiting for ever.
+//
+// Workers that are threads live in one child of the coordinator (threads.c), and do the same otherwise.
 #include "bench.h"
 #include "clock.h"
 #include "line.h"
@@ -39,10 +41,6 @@ struct result {
 // How a kernel's counters land in an array: the structure is nothing but words in that order.
 _Static_assert(sizeof(struct kine_counters) == COUNTERS * sizeof(uint64_t), "counters are words");
 
-struct pipes {
-    int ready[2], go[2], results[2];
-};
-
 struct harts {
     uint32_t count;
     uint16_t id[1024];
@@ -63,7 +61,7 @@ static void find_harts(struct harts *harts)
 
 static void pin(uint32_t hart)
 {
-    static uint64_t mask[16];
+    uint64_t mask[16] = {0};
     mask[hart / 64] = 1ull << (hart % 64);
     long result = sys_sched_setaffinity(0, sizeof(mask), (uaddr)mask);
     if (result < 0) { line_die("sched_setaffinity", result); }
@@ -94,7 +92,7 @@ static void read_all(int fd, void *into, uint64_t length, const char *what)
 static void run_loop(const struct point *point, const struct job *job, uint32_t hart,
                      struct result *result)
 {
-    static uint64_t before[COUNTERS];
+    static _Thread_local uint64_t before[COUNTERS];
     uint64_t rounds = point->ops / point->bench->batch;
     result->start = 0;
     read_counters(hart, before);  // both pages are ours from here on
@@ -110,26 +108,37 @@ static void run_loop(const struct point *point, const struct job *job, uint32_t 
     for (int i = 0; i < COUNTERS; i++) { result->counters[i] -= before[i]; }
 }
 
-static void __attribute__((noreturn)) worker(const struct point *point, struct job job,
-                                             struct pipes *pipes, uint32_t hart)
+// A thread closes nothing: the ends are its siblings', too, and who kills one of them kills all.
+void workers_work(const struct point *point, struct job job, const struct pipes *pipes, uint32_t hart)
 {
     enum { WARM_ROUNDS = 2 };
-    static struct result result;
+    static _Thread_local struct result result;
     char byte = 0;
-    sys_close(pipes->ready[0]);
-    sys_close(pipes->go[1]);
-    sys_close(pipes->results[0]);
     pin(hart);
     if (job.heap == NULL && job.pages > 0) {
         job.heap = setup_heap(job.pages * PAGE);
         heap_touch(job.heap, job.pages, PAGE, 1);
     }
-    point->bench->loop(&job, WARM_ROUNDS);
+    if (point->bench->threads) {
+        threads_warm(point);
+    } else {
+        point->bench->loop(&job, WARM_ROUNDS);
+    }
     sys_write(pipes->ready[1], (uaddr)&byte, 1);
-    sys_close(pipes->ready[1]);
+    if (!point->bench->threads) { sys_close(pipes->ready[1]); }
     read_all(pipes->go[0], &byte, 1, "go");
     run_loop(point, &job, hart, &result);
     sys_write(pipes->results[1], (uaddr)&result, sizeof(result));
+}
+
+static void __attribute__((noreturn)) child(const struct point *point, const struct job *job,
+                                            struct pipes *pipes, const struct harts *harts, uint32_t i)
+{
+    sys_close(pipes->ready[0]);
+    sys_close(pipes->go[1]);
+    sys_close(pipes->results[0]);
+    if (point->bench->threads) { threads_run(point, job, pipes, harts->id, harts->count); }
+    workers_work(point, *job, pipes, harts->id[i % harts->count]);
     sys_leave(0);
 }
 
@@ -137,10 +146,10 @@ static void start_workers(const struct point *point, const struct job *job, stru
                           const struct harts *harts)
 {
     char bytes[MAX_WORKERS] = {0};
-    for (uint32_t i = 0; i < point->workers; i++) {
+    for (uint32_t i = 0; i < (point->bench->threads ? 1 : point->workers); i++) {
         long pid = sys_fork();
         if (pid < 0) { line_die("fork", pid); }
-        if (pid == 0) { worker(point, *job, pipes, harts->id[i % harts->count]); }
+        if (pid == 0) { child(point, job, pipes, harts, i); }
     }
     sys_close(pipes->ready[1]);
     sys_close(pipes->go[0]);
@@ -162,7 +171,7 @@ static void gather(const struct point *point, struct pipes *pipes, struct result
         sum->counted &= one.counted;
         for (int k = 0; k < COUNTERS; k++) { sum->counters[k] += one.counters[k]; }
     }
-    for (uint32_t i = 0; i < point->workers; i++) { sys_reap(-1); }
+    while (sys_reap(-1) > 0) { continue; }
 }
 
 static void print_point(const struct point *point, uint32_t harts, const struct result *sum)
@@ -195,7 +204,7 @@ void workers_measure(const struct point *point)
     uint64_t old_break = (uint64_t)sys_brk(0);
     find_harts(&harts);
     make_pipes(&pipes);
-    if (point->bench->shared) {
+    if (point->bench->shared && !point->bench->threads) {
         job.heap = setup_heap(job.pages * PAGE);
         heap_touch(job.heap, job.pages, PAGE, 1);
     }
