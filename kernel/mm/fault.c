@@ -10,6 +10,7 @@
 //            is there needs no look at the map.
 // Orders     the sole-owner test acquires and pairs with the last sharer's release (refs_cas.h, O4).
 #include "lib/errno.h"
+#include "mm/around.h"
 #include "mm/cursor.h"
 #include "mm/refs.h"
 #include "mm/swap.h"
@@ -124,7 +125,7 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
 
 #include "mm/mutant_break.h"  // break_shared in a wrong order; normally nothing
 #ifndef BREAK_IS_MUTANT
-static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) {
+static noinline void break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) {
     pte_t old = *e;
     RACE_POINT_FRAME("cow.break", frame_of_pte(old));
     ghost_change(e, atomic_swap_relaxed(e, 0ul));
@@ -134,7 +135,6 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) 
     RACE_POINT_FRAME("cow.drop", frame_of_pte(old));
     pt_release(old);
     COUNT(cow_copies);
-    return 0;
 }
 #endif
 
@@ -165,7 +165,9 @@ static always_inline int break_cow(struct as *as, pte_t *e, u64 va) {
     case BREAK_SOLE:
         return flip(e, va, f);
     case BREAK_COPIED:
-        return break_shared(as, e, va, copy);
+        break_shared(as, e, va, copy);
+        around_copied(as, e, va);
+        return 0;
     default:
 #ifdef MUTANT_W13  // the page is given up although there is no other
         write_once(*e, 0ul);

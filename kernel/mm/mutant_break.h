@@ -5,7 +5,7 @@
     defined(MUTANT_M21) || defined(MUTANT_M22) || defined(MUTANT_M23) || defined(MUTANT_M29)
 #define BREAK_IS_MUTANT
 
-static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) {
+static noinline void break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) {
     pte_t old = *e;
     RACE_POINT_FRAME("cow.break", frame_of_pte(old));
 #ifdef MUTANT_W20  // fenced before the change instead of after it
@@ -28,6 +28,5 @@ static noinline int break_shared(struct as *as, pte_t *e, u64 va, frame_t copy) 
     pt_release(old);  // all others have let go of it, too early
 #endif
     COUNT(cow_copies);
-    return 0;
 }
 #endif

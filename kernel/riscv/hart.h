@@ -44,6 +44,8 @@ struct hart {
     struct spin *held[HELD_MAX];  // (i) (m: a handler in between uses the slot above)
     u64 rng;  // (m: harts_seed, from any hart) for stealing order and race-point delays
     struct as *active_as;
+    u64 streak_next;  // where the next copy would be if a run of writes goes on, and
+    u32 streak;       // for how many pages that has held (mm/around.c)
     u64 refreshed;  // the last page whose entry was good when it faulted (mm/fault.c)
     u32 next_pid;
     i32 tables_in_hand;  // detached here less freed or adopted here (mm/pagetable.h); their sum is what is detached

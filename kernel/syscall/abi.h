@@ -26,7 +26,7 @@ struct kine_audit {
 #define KINE_COUNTERS(X)                                                                           \
     X(syscalls)      /* system calls */                                                            \
     X(faults)        /* page faults resolved: the sum of the next five, and of path_faults, */      \
-                     /* file_maps, swap_ins */                                                     \
+                     /* file_maps, swap_ins, less cow_around */                                    \
     X(cow_copies)    /* copy-on-write faults that copied a frame */                                \
     X(cow_flips)     /* ... that found a sole owner and only set W */                              \
     X(zero_fills)    /* demand-zero faults */                                                      \
@@ -53,7 +53,8 @@ struct kine_audit {
     X(path_faults)   /* faults that did no more than that */                                       \
     X(file_maps)     /* pages of files mapped where they are, without a copy */                     \
     X(swap_ins)      /* pages read from the swap device */                                         \
-    X(swap_outs)     /* pages written there and taken away */
+    X(swap_outs)     /* pages written there and taken away */                                      \
+    X(cow_around)    /* of copies and flips, those made along with another page's fault */
 
 struct kine_counters {
 #define X(name) uint64_t name;

@@ -92,7 +92,7 @@ long sys_kine_counters(int hart, uaddr out, usize len) {
         }
     }
     sum.faults = sum.cow_copies + sum.cow_flips + sum.zero_fills + sum.file_fills + sum.spurious +
-                 sum.path_faults + sum.file_maps + sum.swap_ins;
+                 sum.path_faults + sum.file_maps + sum.swap_ins - sum.cow_around;
     return copy_out(out, &sum, MIN(len, sizeof(sum)));
 }
 

@@ -160,7 +160,7 @@ inline break_shared(a, f, copy) {
     entry(a, true, copy, true);                // @ break_shared: atomic_store_release(e, pte_make(
     source[a] = NONE;
 #ifndef MUTANT_BREAK_NO_DROP
-    put(f)                                     // @ break_shared: frame_release(f)
+    put(f)                                     // @ break_shared: pt_release(old)
 #endif
 #endif
 }
@@ -193,7 +193,7 @@ inline fault(h, a) {
     :: valid[a] && !writable[a] && sole -> permit(a, true); flush(h)
 #endif
     :: !valid[a] ->                            // @ fault_locked: populate(as, e, va, access)
-        alloc(copy);                           // @ populate: frame_alloc_zeroed(FRAME_USER)
+        alloc(copy);                           // @ make_leaf: frame_alloc_zeroed(FRAME_USER)
         if
         :: copy != NONE -> entry(a, true, copy, true)  // @ populate: pt_set(e, 
         :: else -> failed = true

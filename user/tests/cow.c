@@ -171,6 +171,59 @@ static void a_copy_is_private_and_writable(void) {
     CHECK_EQ(reap(sleeper), 0);
 }
 
+enum { RUN = 128 };
+
+// Writes of the child to pages start, start + step, ... of a heap that both have; what the counters say of them.
+static struct kine_counters child_writes(char *heap, int pages, int start, int step) {
+    static struct kine_counters before, after;
+    struct gate answer = gate_new();
+    int pid = spawn();
+    if (pid == 0) {
+        tag(heap + RUN * PAGE, 0);  // the table is its own, and the books are written
+        ksys_kine_counters(-1, &after, sizeof after);
+        ksys_kine_counters(-1, &before, sizeof before);
+        for (int i = start; i < pages; i += step) { tag(heap + i * PAGE, 1000 + i); }
+        ksys_kine_counters(-1, &after, sizeof after);
+        for (int i = 0; i < pages; i++) {
+            bool wrote = i >= start && (i - start) % step == 0;
+            CHECK(tagged(heap + i * PAGE, wrote ? 1000 + i : i));
+        }
+        after.faults -= before.faults;
+        after.cow_copies -= before.cow_copies;
+        after.cow_around -= before.cow_around;
+        CHECK_EQ(ksys_write(answer.ends[1], &after, sizeof after), sizeof after);
+        leave();
+    }
+    CHECK_EQ(ksys_read(answer.ends[0], &after, sizeof after), sizeof after);
+    CHECK_EQ(reap(pid), 0);
+    for (int i = 0; i < pages; i++) { CHECK(tagged(heap + i * PAGE, i)); }
+    gate_free(&answer);
+    return after;
+}
+
+static void a_run_of_writes_is_copied_in_blocks(void) {
+    char *room = map(1024, PROT_RW), *heap = (char *)(((uintptr_t)room + 2 * MIB - 1) & -(2 * MIB));
+    for (int i = 0; i < RUN; i++) { tag(heap + i * PAGE, i); }
+    tag(heap + RUN * PAGE, 0);
+    struct gate hold = gate_new();
+    int sleeper = spawn_sleeper(&hold);
+    struct kine_counters c = child_writes(heap, RUN, 0, 1);
+    CHECK_EQ(c.cow_copies, RUN);
+    CHECK(c.cow_around >= RUN * 3 / 4 && c.faults < RUN / 4 + 8);
+    c = child_writes(heap, RUN, 0, 2);  // here and there: no more than what is written
+    CHECK_EQ(c.cow_copies, RUN / 2);
+    CHECK_EQ(c.cow_around, 0);
+    c = child_writes(heap, RUN, RUN - 7, 1);  // too few to go by
+    CHECK_EQ(c.cow_copies, 7);
+    CHECK_EQ(ksys_mprotect(heap + 12 * PAGE, PAGE, PROT_READ), 0);
+    c = child_writes(heap, 12, 0, 1);  // up to what must not be written
+    CHECK_EQ(c.cow_copies, 12);
+    CHECK(tagged(heap + 12 * PAGE, 12));
+    gate_post(&hold);
+    CHECK_EQ(reap(sleeper), 0);
+    unmap_pages(room, 1024);
+}
+
 // The same fork with all pages copied at once: nothing is shared, and what each side sees is what it sees after
 // the other kind.
 static void an_eager_fork_differs_in_nothing_but_sharing(void) {
@@ -259,6 +312,6 @@ TEST_MAIN(KINE_TEST(fork_copies_neither_data_nor_tables),
           KINE_TEST(after_a_child_has_gone_nothing_is_copied), KINE_TEST(sole_owner_flips_and_never_copies),
           KINE_TEST(k_sharers_make_k_minus_1_copies),
           KINE_TEST(only_formerly_writable_pages_are_marked),
-          KINE_TEST(a_copy_is_private_and_writable),
+          KINE_TEST(a_copy_is_private_and_writable), KINE_TEST(a_run_of_writes_is_copied_in_blocks),
           KINE_TEST(an_eager_fork_differs_in_nothing_but_sharing), KINE_TEST(three_hundred_sharers),
           KINE_TEST(a_big_heap_forks_twice))

@@ -51,7 +51,7 @@ static void work(void) {
 }
 
 static long resolved(struct kine_counters c) {
-    return c.cow_copies + c.cow_flips + c.zero_fills + c.file_fills + c.file_maps;
+    return c.cow_copies + c.cow_flips + c.zero_fills + c.file_fills + c.file_maps - c.cow_around;
 }
 
 static void every_fault_comes_twice(void) {
@@ -60,7 +60,7 @@ static void every_fault_comes_twice(void) {
     work();
     long some = end(KINE_SPURIOUS_FAULT) - none;
     struct kine_counters after = counters();
-    CHECK(some > CHILDREN * PAGES);
+    CHECK(some > CHILDREN * PAGES / 4);  // runs of writes are copied in blocks
     CHECK_EQ(after.spurious - before.spurious, some);
     CHECK(resolved(after) - resolved(before) >= some);  // a few before and behind
     CHECK(resolved(after) - resolved(before) < some + 64);
