@@ -50,8 +50,10 @@ def configurations(args):
                    f"spurious={rng.choice([0, 4, 64])}", f"late={rng.choice([0, 1000, 50000])}",
                    f"slow={rng.choice([0, 100, 2000])}"]
         design = refs[number % len(refs)]
+        disk = [f"{OUT}/swap.img,size={args.swap}"] if args.swap else []
+        command += ["swap=1"] if args.swap else []
         yield boot.config(command, smp=int(smp), mem=mem, refs=design, check=True, machine=machine, cpu=cpu,
-                          kernel=args.tools and f"{design}-{args.tools}",
+                          kernel=args.tools and f"{design}-{args.tools}", disk=disk,
                           append=f"auditpanic seed={args.seed + number}")
 
 
@@ -173,6 +175,7 @@ def parser():
     p.add_argument("--cpu", default=",sstc=off", help="as boot.py's, drawn from these")
     p.add_argument("--machine", default=",aclint=on", help="as boot.py's, drawn from these")
     p.add_argument("--workload", default="all,any,all", help="of /bin/stress, e.g. all,mix,oom; any: one is drawn")
+    p.add_argument("--swap", default="", help="size of a disk to swap to, e.g. 128M; without: none")
     p.add_argument("--replay", help="folder of a failure, or a file with its command")
     p.add_argument("--times", type=int, default=10, help="of a replay")
     return p
