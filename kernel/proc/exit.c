@@ -65,7 +65,7 @@ void thread_leave_space(struct as *next) {
         u32 zero = 0;
         if (copy_out(t->clear_tid, &zero, sizeof(zero)) == 0) {
 #ifndef MUTANT_cleartid_without_wake  // "the word is zero, who waits will see"
-            futex_wake(t->clear_tid, 1, FUTEX_ANY);
+            futex_wake(t->clear_tid, false, 1, FUTEX_ANY);
 #endif
         }
     }

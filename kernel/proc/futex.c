@@ -9,6 +9,8 @@
 //               whoever wakes it is through with it then.
 //            U3 a sleeper's bucket changes only with both buckets locked, the lower address first (the second
 //               by trying: nobody who waits for the first holds it).
+//            U4 a key has a reference to its backing, or its space is the one of who has it: as long as somebody
+//               sleeps there, neither's address is another's, and so the key no other word's.
 // Memory     The word is read with the lock held, so without resolving a fault (peek_in); if that fails the lock
 //            is dropped, the page fetched as for any call, and all begins again.
 #include "proc/futex.h"
@@ -25,10 +27,12 @@
 
 #define BUCKETS 256
 
-// What a word is. All memory is private, so far: the space, and where in it.
+// What a word is: of private memory the space and its address there, of what is shared the backing and its place
+// in that, wherever it is mapped.
 struct key {
-    const struct as *as;
-    uaddr at;
+    const struct as *as;      // or NULL,
+    struct backing *backing;  // and this is not (U4)
+    u64 at;
 };
 
 static struct bucket {
@@ -39,6 +43,7 @@ static struct bucket {
 struct sleeper {
     struct list link;
     struct key key;
+    uaddr word;  // where it is for us
     struct thread *thread;
     struct bucket *bucket;  // where it stands, or stood last (m: the sleeper looks, to know whose lock to take)
     u32 bits;
@@ -52,17 +57,35 @@ void futex_boot(void) {
     }
 }
 
-static long key_of(uaddr word, struct key *key) {
+// The key of a word of shared memory. What the region was without the lock it need not be any more.
+static void share_key(struct key *key) {
+    struct as *as = as_self();
+    mutex_lock(&as->lock);
+    const struct region *r = region_find(as, key->at);
+    if (r && r->shared) {
+        backing_get(r->backing);
+        *key = (struct key){.backing = r->backing, .at = r->file_off + (key->at - r->start)};
+    }
+    mutex_unlock(&as->lock);
+}
+
+// 0, with a key for key_put, or -EINVAL, -EFAULT. `private`: the caller says that nobody else's word is meant.
+static long key_of(uaddr word, bool private, struct key *key) {
+    struct region r;
     if (word % sizeof(u32)) { return -EINVAL; }
     if (word >= USER_TOP) { return -EFAULT; }
-    *key = (struct key){as_self(), word};
+    *key = (struct key){.as = as_self(), .at = word};
+    if (!private && region_look(as_self(), word, &r) && r.shared) { share_key(key); }
     return 0;
 }
 
-static bool same(struct key a, struct key b) { return a.as == b.as && a.at == b.at; }
+static void key_put(struct key key) { backing_put(key.backing); }
+
+static bool same(struct key a, struct key b) { return a.as == b.as && a.backing == b.backing && a.at == b.at; }
 
 static struct bucket *bucket_of(struct key key) {
-    u64 mixed = ((u64)key.as / 64 + key.at / sizeof(u32)) * 0x9e3779b97f4a7c15ul;
+    u64 whose = (u64)key.as | (u64)key.backing;
+    u64 mixed = (whose / 64 + key.at / sizeof(u32)) * 0x9e3779b97f4a7c15ul;
     return &buckets[mixed >> 56];
 }
 
@@ -90,13 +113,13 @@ static long enqueue(struct sleeper *s, u32 value) {
     struct bucket *b = s->bucket;
     u32 now;
 #ifdef MUTANT_futex_late_queue  // "the lock is for the list"
-    long error = peek_in(&now, s->key.at);
+    long error = peek_in(&now, s->word);
     error = error ? error : now == value ? 0 : -EAGAIN;
     RACE_POINT("futex.compared");
     spin_lock(&b->lock);
 #else
     spin_lock(&b->lock);
-    long error = peek_in(&now, s->key.at);
+    long error = peek_in(&now, s->word);
     error = error ? error : now == value ? 0 : -EAGAIN;
 #endif
     if (!error) {
@@ -139,16 +162,23 @@ static long sleep(struct sleeper *s, u64 deadline) {
     }
 }
 
-long futex_wait(uaddr word, u32 value, u64 deadline, u32 bits) {
-    struct sleeper s = {.thread = thread_self(), .bits = bits};
-    long error = bits ? key_of(word, &s.key) : -EINVAL;
-    if (error) { return error; }
-    s.bucket = bucket_of(s.key);
-    while ((error = enqueue(&s, value)) == -EFAULT) {
-        error = fetch(word);
+static long wait(struct sleeper *s, u32 value, u64 deadline) {
+    long error;
+    s->bucket = bucket_of(s->key);
+    while ((error = enqueue(s, value)) == -EFAULT) {
+        error = fetch(s->word);
         if (error) { return error; }
     }
-    return error ? error : sleep(&s, deadline);
+    return error ? error : sleep(s, deadline);
+}
+
+long futex_wait(uaddr word, bool private, u32 value, u64 deadline, u32 bits) {
+    struct sleeper s = {.word = word, .thread = thread_self(), .bits = bits};
+    long error = bits ? key_of(word, private, &s.key) : -EINVAL;
+    if (error) { return error; }
+    error = wait(&s, value, deadline);
+    key_put(s.key);
+    return error;
 }
 
 // ---- waking ----
@@ -173,14 +203,15 @@ static u32 wake_some(struct bucket *b, struct key key, u32 n, u32 bits) {
     return woken;
 }
 
-long futex_wake(uaddr word, u32 n, u32 bits) {
+long futex_wake(uaddr word, bool private, u32 n, u32 bits) {
     struct key key;
-    long error = bits ? key_of(word, &key) : -EINVAL;
+    long error = bits ? key_of(word, private, &key) : -EINVAL;
     if (error) { return error; }
     struct bucket *b = bucket_of(key);
     spin_lock(&b->lock);
     u32 woken = wake_some(b, key, n, bits);
     spin_unlock(&b->lock);
+    key_put(key);
     return woken;
 }
 
@@ -196,6 +227,16 @@ static void unlock_both(struct bucket *a, struct bucket *b) {
     spin_unlock(&MIN(a, b)->lock);
 }
 
+// => references to both backings, of the caller's own: the sleeper's are never the last
+static void move(struct sleeper *s, struct bucket *to, struct key new) {
+    list_del(&s->link);
+    list_add_tail(&to->sleepers, &s->link);
+    backing_get(new.backing);
+    key_put(s->key);
+    s->key = new;
+    write_once(s->bucket, to);
+}
+
 static u32 move_some(struct bucket *from, struct key key, u32 n, struct bucket *to, struct key new) {
     u32 moved = 0;
     struct list *end = from->sleepers.prev;  // of those that stand there now
@@ -203,10 +244,7 @@ static u32 move_some(struct bucket *from, struct key key, u32 n, struct bucket *
         struct sleeper *s = list_entry(it, struct sleeper, link);
         next = it == end ? &from->sleepers : it->next;
         if (same(s->key, key)) {
-            list_del(&s->link);
-            list_add_tail(&to->sleepers, &s->link);
-            s->key = new;
-            write_once(s->bucket, to);
+            move(s, to, new);
             moved++;
         }
     }
@@ -220,16 +258,12 @@ static long still(uaddr word, const u32 *expected) {
     return peek_in(&now, word) ? -EFAULT : now == *expected ? 0 : -EAGAIN;
 }
 
-long futex_requeue(uaddr from, u32 wake, u32 move, uaddr to, const u32 *expected) {
-    struct key old, new;
-    long error = key_of(from, &old);
-    error = error ? error : key_of(to, &new);
-    if (error) { return error; }
+static long requeue(uaddr from, struct key old, u32 wake, u32 move, struct key new, const u32 *expected) {
     struct bucket *a = bucket_of(old), *b = bucket_of(new);
     for (;;) {
         u32 done = 0;
         lock_both(a, b);
-        error = still(from, expected);
+        long error = still(from, expected);
         if (!error) {
             done = wake_some(a, old, wake, FUTEX_ANY);
             done += same(old, new) ? 0 : move_some(a, old, move, b, new);
@@ -239,4 +273,17 @@ long futex_requeue(uaddr from, u32 wake, u32 move, uaddr to, const u32 *expected
         error = fetch(from);
         if (error) { return error; }
     }
+}
+
+long futex_requeue(uaddr from, bool private, u32 wake, u32 move, uaddr to, const u32 *expected) {
+    struct key old, new;
+    long result = key_of(from, private, &old);
+    if (result) { return result; }
+    result = key_of(to, private, &new);
+    if (!result) {
+        result = old.backing && new.as ? -EINVAL : requeue(from, old, wake, move, new, expected);
+        key_put(new);
+    }
+    key_put(old);
+    return result;
 }

@@ -165,30 +165,30 @@ static long deadline_of(uaddr timespec, bool absolute, u64 *deadline) {
 enum { FUTEX_WAIT = 0, FUTEX_WAKE, FUTEX_REQUEUE = 3, FUTEX_CMP_REQUEUE, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET,
        FUTEX_PRIVATE_FLAG = 128, FUTEX_CLOCK_REALTIME = 256 };
 
-static long wait_for_word(uaddr word, bool absolute, u32 value, uaddr timeout, u32 bits) {
+static long wait_for_word(uaddr word, bool private, bool absolute, u32 value, uaddr timeout, u32 bits) {
     u64 deadline;
     long error = deadline_of(timeout, absolute, &deadline);
-    return error ? error : futex_wait(word, value, deadline, bits);
+    return error ? error : futex_wait(word, private, value, deadline, bits);
 }
 
-// `timeout` is a number where two are needed. All memory is private and both clocks are one: no flag matters.
+// `timeout` is a number where two are needed. Both clocks are one.
 long sys_futex(uaddr word, int op, uint value, uaddr timeout, uaddr word2, uint value3) {
     int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-    bool waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
+    bool private = op & FUTEX_PRIVATE_FLAG, waits = command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
     if (op & FUTEX_CLOCK_REALTIME && !waits) { return -ENOSYS; }
     switch (command) {
     case FUTEX_WAIT:
-        return wait_for_word(word, false, value, timeout, FUTEX_ANY);
+        return wait_for_word(word, private, false, value, timeout, FUTEX_ANY);
     case FUTEX_WAIT_BITSET:
-        return wait_for_word(word, true, value, timeout, value3);
+        return wait_for_word(word, private, true, value, timeout, value3);
     case FUTEX_WAKE:
-        return futex_wake(word, MAX((int)value, 1), FUTEX_ANY);
+        return futex_wake(word, private, MAX((int)value, 1), FUTEX_ANY);
     case FUTEX_WAKE_BITSET:
-        return futex_wake(word, MAX((int)value, 1), value3);
+        return futex_wake(word, private, MAX((int)value, 1), value3);
     case FUTEX_REQUEUE:
     case FUTEX_CMP_REQUEUE:
         if ((int)value < 0 || (int)timeout < 0) { return -EINVAL; }
-        return futex_requeue(word, value, (u32)timeout, word2, command == FUTEX_REQUEUE ? NULL : &value3);
+        return futex_requeue(word, private, value, (u32)timeout, word2, command == FUTEX_REQUEUE ? NULL : &value3);
     }
     return -ENOSYS;
 }

@@ -19,7 +19,7 @@ static uint32_t word, other;
 // Wake n sleepers in all, as they come.
 static void wake_all_of(const volatile uint32_t *at, int n, uint32_t bits) {
     for (long woken = 0; woken < n; sched_yield()) {
-        long got = call(at, FUTEX_WAKE_BITSET, (uint)n, NULL, NULL, bits);
+        long got = call(at, FUTEX_WAKE_BITSET, (uint)(n - woken), NULL, NULL, bits);
         CHECK(got >= 0 && woken + got <= n);
         woken += got;
     }
@@ -191,6 +191,181 @@ static void death_ends_a_wait(void) {
         CHECK_EQ(reap(pid), KILLED(SIGKILL));
         gate_free(&up);
     }
+}
+
+// ---- between processes
+
+static uint32_t *map_words(int fd, int flags) {
+    long at = ksys_mmap(NULL, 2 * PAGE, PROT_RW, flags, fd, 0);
+    CHECK(at > 0);
+    return (uint32_t *)at;
+}
+
+static int words_file(void) {
+    int fd = (int)ksys_memfd_create("words", 0);
+    CHECK_EQ(ksys_ftruncate(fd, 2 * PAGE), 0);
+    return fd;
+}
+
+// Until somebody sleeps on *at: he is moved to the next word, and back.
+static void await_sleeper(const uint32_t *at) {
+    while (call(at, FUTEX_REQUEUE, 0, (uaddr)1, at + 1, 0) != 1) { sched_yield(); }
+    CHECK_EQ(call(at + 1, FUTEX_REQUEUE, 0, (uaddr)1, at, 0), 1);
+}
+
+// A child that sleeps on a word until it is woken.
+static int child_asleep(const uint32_t *at, int op) {
+    int pid = spawn();
+    if (pid == 0) {
+        CHECK_EQ(call(at, op, 0, NULL, NULL, 0), 0);
+        leave();
+    }
+    return pid;
+}
+
+// Sleepers on their parent's mapping and on one of their own; who wakes them uses a third, and the first.
+static void processes_meet_on_a_shared_word(void) {
+    int fd = words_file(), pid[SLEEPERS];
+    uint32_t *first = map_words(fd, MAP_SHARED), *third = map_words(fd, MAP_SHARED);
+    for (int i = 0; i < SLEEPERS; i++) {
+        if ((pid[i] = spawn()) == 0) {
+            uint32_t *mine = i & 1 ? map_words(fd, MAP_SHARED) : first;
+            CHECK((mine == first) == !(i & 1) && mine != third);
+            CHECK_EQ(call(mine + PAGE / 4 + 3, FUTEX_WAIT, 0, NULL, NULL, 0), 0);
+            leave();
+        }
+    }
+    wake_all_of(third + PAGE / 4 + 3, SLEEPERS / 2, ~0u);
+    wake_all_of(first + PAGE / 4 + 3, SLEEPERS / 2, ~0u);
+    for (int i = 0; i < SLEEPERS; i++) { CHECK_EQ(reap(pid[i]), 0); }
+    CHECK_EQ(call(first + PAGE / 4 + 3, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
+}
+
+static void sleepers_move_between_processes(void) {
+    uint32_t *at = map_words(-1, MAP_SHARED | MAP_ANONYMOUS), *to = map_words(-1, MAP_SHARED | MAP_ANONYMOUS);
+    int pid[SLEEPERS];
+    for (int i = 0; i < SLEEPERS; i++) { pid[i] = child_asleep(at, FUTEX_WAIT); }
+    for (long moved = 0; moved < SLEEPERS; sched_yield()) {
+        moved += call(at, FUTEX_CMP_REQUEUE, 0, (uaddr)3, to + 5, 0);
+    }
+    CHECK_EQ(call(at, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
+    CHECK_EQ(call(to + 5, FUTEX_REQUEUE, 2, (uaddr)3, at, 0), 5);
+    CHECK_EQ(call(to + 5, FUTEX_REQUEUE, 0, (uaddr)(long)ALL, &word, 0), -EINVAL);  // nobody else has that word
+    CHECK_EQ(call(&word, FUTEX_REQUEUE, 0, (uaddr)(long)ALL, at, 0), 0);
+    unmap_pages(at, 2);
+    CHECK_EQ(call(to + 5, FUTEX_WAKE, ALL, NULL, NULL, 0), SLEEPERS - 5);
+    for (int i = 0; i < SLEEPERS - 3; i++) { CHECK_EQ(reap(-1), 0); }
+    for (int i = 0; i < SLEEPERS; i++) { ksys_kill(pid[i], SIGKILL); }
+    for (int i = 0; i < 3; i++) { CHECK_EQ(reap(-1), KILLED(SIGKILL)); }
+    unmap_pages(to, 2);
+}
+
+static void a_word_stays_itself_when_it_moves(void) {
+    enum { MAYMOVE = 1, FIXED = 2 };
+    uint32_t *at = map_words(-1, MAP_SHARED | MAP_ANONYMOUS);
+    char *room = map(2, PROT_RW);
+    int pid = child_asleep(at + PAGE / 4, FUTEX_WAIT);
+    await_sleeper(at + PAGE / 4);
+    CHECK_EQ(ksys_mremap(at + PAGE / 4, PAGE, PAGE, MAYMOVE | FIXED, room + PAGE), room + PAGE);
+    CHECK_EQ(call(room, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
+    CHECK_EQ(call(at, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
+    CHECK_EQ(call(room + PAGE, FUTEX_WAKE, ALL, NULL, NULL, 0), 1);
+    CHECK_EQ(reap(pid), 0);
+    unmap_pages(at, 1);
+    unmap_pages(room, 2);
+}
+
+// With the flag it is a word of this space alone, by its address, for who sleeps and for who wakes.
+static void the_private_flag_does_not_cross(void) {
+    uint32_t *at = map_words(-1, MAP_SHARED | MAP_ANONYMOUS);
+    const int wake_mine = FUTEX_WAKE | FUTEX_PRIVATE_FLAG;
+    int pid = child_asleep(at, FUTEX_WAIT);
+    await_sleeper(at);
+    CHECK_EQ(call(at, wake_mine, ALL, NULL, NULL, 0), 0);
+    CHECK_EQ(call(at, FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG, 1, (uaddr)1, at + 1, 0), 0);
+    CHECK_EQ(call(at, FUTEX_WAKE, ALL, NULL, NULL, 0), 1);
+    CHECK_EQ(reap(pid), 0);
+    struct gate up = gate_new();
+    if ((pid = spawn()) == 0) {
+        gate_post(&up);
+        CHECK_EQ(futex_wait(at, 0, 30 * MS), -ETIMEDOUT);
+        leave();
+    }
+    gate_wait(&up);
+    int status;
+    while (ksys_wait4(pid, &status, WNOHANG, NULL) == 0) {
+        CHECK_EQ(call(at, FUTEX_WAKE, ALL, NULL, NULL, 0) + call(at, wake_mine, ALL, NULL, NULL, 0), 0);
+        sched_yield();
+    }
+    CHECK_EQ(status, 0);
+    gate_free(&up);
+    unmap_pages(at, 2);
+}
+
+// Private views of one file, and a shared one: each is another word.
+static void a_private_word_does_not_cross(void) {
+    int fd = words_file(), status;
+    uint32_t *mine = map_words(fd, MAP_PRIVATE), *shared = map_words(fd, MAP_SHARED);
+    struct gate up = gate_new();
+    int pid = spawn();
+    if (pid == 0) {
+        gate_post(&up);
+        struct timespec end = {.tv_nsec = 30 * MS};
+        CHECK_EQ(call(mine, FUTEX_WAIT, 0, &end, NULL, 0), -ETIMEDOUT);
+        leave();
+    }
+    gate_wait(&up);
+    while (ksys_wait4(pid, &status, WNOHANG, NULL) == 0) {
+        CHECK_EQ(call(mine, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
+        CHECK_EQ(call(shared, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
+        sched_yield();
+    }
+    CHECK_EQ(status, 0);
+}
+
+static void *sleep_for_a_while(void *at) {
+    struct timespec end = {.tv_nsec = 50 * MS};
+    return (void *)call(at, FUTEX_WAIT, 0, &end, NULL, 0);
+}
+
+// The memory in which somebody sleeps is nobody's any more: what is made next is not taken for it.
+static void who_sleeps_in_lost_memory_is_alone(void) {
+    uint32_t *at = map_words(-1, MAP_SHARED | MAP_ANONYMOUS);
+    struct thread *t = begin(sleep_for_a_while, at);
+    await_sleeper(at);
+    for (int i = 0; i < 40; i++) { unmap_pages(map_words(-1, MAP_SHARED | MAP_ANONYMOUS), 2); }  // caches run down
+    unmap_pages(at, 2);
+    for (int i = 0; i < 40; i++) {
+        uint32_t *again = map_words(-1, MAP_SHARED | MAP_ANONYMOUS);
+        CHECK_EQ(call(again, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
+    }
+    CHECK_EQ(end(t), -ETIMEDOUT);
+}
+
+static void end_when_awaited(void *at) {
+    await_sleeper(at);
+    ksys_exit(0);
+}
+
+// The word that a thread clears at its end lies in shared memory: another process sleeps on it, elsewhere.
+static void a_threads_end_wakes_another_process(void) {
+    static char stack[8192] __attribute__((aligned(16)));
+    int fd = words_file();
+    uint32_t *here = map_words(fd, MAP_SHARED);
+    *here = 1;
+    int pid = spawn();
+    if (pid == 0) {
+        uint32_t *there = map_words(fd, MAP_SHARED);
+        CHECK(there != here);
+        const long flags = CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD;
+        long thread = clone_run(flags, stack + sizeof stack, NULL, NULL, there, end_when_awaited, there);
+        CHECK_EQ(reap((int)thread), 0);
+        leave();
+    }
+    struct timespec end = {.tv_sec = 20};
+    CHECK_EQ(call(here, FUTEX_WAIT, 1, &end, NULL, 0), 0);
+    CHECK_EQ(*here, 0);
+    CHECK_EQ(reap(pid), 0);
 }
 
 // ---- lost wake-ups
@@ -404,6 +579,9 @@ static void errno_is_each_threads_own(void) {
 TEST_MAIN(TEST(errors_are_linuxs), TEST(a_wait_ends_in_time), TEST(a_word_may_have_to_be_fetched),
           TEST(a_wake_finds_as_many_as_asked), TEST(bits_choose_the_sleepers), TEST(sleepers_can_be_moved),
           TEST(a_child_sleeps_on_a_word_of_its_own), TEST(a_child_with_the_same_memory_wakes),
-          TEST(death_ends_a_wait), TEST(no_wake_up_is_lost), TEST(one_wake_up_is_enough),
+          TEST(death_ends_a_wait), TEST(processes_meet_on_a_shared_word), TEST(sleepers_move_between_processes),
+          TEST(a_word_stays_itself_when_it_moves), TEST(the_private_flag_does_not_cross),
+          TEST(a_private_word_does_not_cross), TEST(who_sleeps_in_lost_memory_is_alone),
+          TEST(a_threads_end_wakes_another_process), TEST(no_wake_up_is_lost), TEST(one_wake_up_is_enough),
           TEST(time_and_wake_ups_race), TEST(a_mutex_excludes), TEST(a_condition_wakes),
           TEST(a_barrier_keeps_all_together), TEST(once_is_once), TEST(errno_is_each_threads_own))
