@@ -243,6 +243,7 @@ noreturn void boot_main(u64 hartid, u64 dtb_pa) {
     }
     race_boot();
     initramfs_boot(pa_to_kva(machine.initrd), machine.initrd_end - machine.initrd);
+    procfs_boot();
     disk_init();
     diskfile_boot();
     seed_from_bootargs();

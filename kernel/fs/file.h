@@ -100,6 +100,7 @@ long inode_open(struct inode *i, u32 flags, struct file **out) must_check;
 // Device files (dev/) and pipes.
 const struct file_ops *device_ops(const char *name);  // NULL: no such device
 void file_open_console(struct fd_table *t);           // as 0, 1 and 2
+void procfs_boot(void);  // => the initramfs is there
 void memfd_boot(void);
 long memfd_create(struct file **out) must_check;
 // Make a file of memory longer: -EPERM if it is longer already (as if sealed against shrinking: its pages may be

@@ -176,6 +176,7 @@ long inode_open(struct inode *i, u32 flags, struct file **out) {
     if ((writes || flags & O_CREAT) && inode_is_dir(i)) { return -EISDIR; }
     if (flags & O_DIRECTORY && !inode_is_dir(i)) { return -ENOTDIR; }
     if (writes && !i->device) { return -EROFS; }
+    if (writes && !i->device->write) { return -EACCES; }
     *out = file_new(i->device ? i->device : &tree_ops, i, flags & O_ACCMODE);
     return *out ? 0 : -ENOMEM;
 }

@@ -77,12 +77,12 @@ static void memfd_free(struct backing *b) { cache_free(&inode_cache, container_o
 static const struct file_ops memfd_ops = {.read = memfd_read, .write = memfd_write, .close = memfd_close};
 
 long memfd_create(struct file **out) {
-    static const struct backing_ops ops = {.free = memfd_free};
+    static const struct backing_ops ops = {.free = memfd_free, .kind = "/memfd: (deleted)"};
     struct inode *i = cache_alloc(&inode_cache);
     if (!i) { return -ENOMEM; }
     memset(i, 0, sizeof(*i));
     i->mode = S_IFREG | 0600;
-    i->ino = (u64)i / CACHE_LINE;  // no other file has that
+    i->ino = backing_number(&i->backing);
     backing_init(&i->backing, &ops, 0);
     *out = file_new(&memfd_ops, i, O_RDWR);
     if (!*out) { backing_put(&i->backing); }

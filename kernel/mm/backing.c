@@ -91,7 +91,7 @@ int backing_page(struct backing *b, u64 index, frame_t *page) {
 static void free_shared(struct backing *b) { cache_free(&shared_cache, b); }
 
 struct backing *backing_create(u64 size) {
-    static const struct backing_ops ops = {.free = free_shared};
+    static const struct backing_ops ops = {.free = free_shared, .kind = "/dev/zero (deleted)"};  // Linux's
     struct backing *b = cache_alloc(&shared_cache);
     if (b) { backing_init(b, &ops, size); }
     return b;

@@ -22,6 +22,7 @@ struct backing_ops {
     long (*read)(struct backing *b, u64 off, void *buf, usize n);
     // Nobody refers to it any more, and its pages are gone. NULL: that never happens, and nobody counts.
     void (*free)(struct backing *b);
+    const char *kind;  // what people are told it is. NULL: it lies in an inode of the tree, which has a path
 };
 
 struct backing {
@@ -38,5 +39,7 @@ void backing_put(struct backing *b);  // NULL: nothing
 // The frame with page `index`, made and filled if need be. 0; -ENXIO: it lies beyond the end; -ENOMEM; -EIO. It stays
 // for as long as the caller has his reference.
 int backing_page(struct backing *b, u64 index, frame_t *page) must_check;
+// No other's, nor that of a file of the tree, as long as it lives.
+static inline u64 backing_number(const struct backing *b) { return (u64)b / sizeof(u64); }
 // Zeros that processes share. NULL: no memory.
 struct backing *backing_create(u64 size) must_check;

@@ -16,7 +16,7 @@ long sys_brk(uaddr want) { return as_brk(as_self(), want); }
 // 0, or why the file cannot be mapped so.
 static long refuse(const struct file *f, struct region *r) {
     if (!f) { return -EBADF; }
-    if (!inode_is_file(f->inode)) { return -ENODEV; }
+    if (!inode_is_file(f->inode) || f->inode->device) { return -ENODEV; }
     if ((f->flags & O_ACCMODE) == O_WRONLY) { return -EACCES; }
     if (r->shared && (f->flags & O_ACCMODE) != O_RDWR) { r->never = PROT_WRITE; }
     return r->prot & r->never ? -EACCES : 0;
