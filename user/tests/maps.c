@@ -173,6 +173,27 @@ static void it_ends_whatever_happens(void) {
     ksys_close(fd);
 }
 
+// What has been told is not told again, though it is now part of more.
+static void the_rest_of_what_has_grown(void) {
+    static char piece[400];
+    struct line l;
+    char *at = map(4, PROT_RW) + PAGE;
+    unmap_pages(at - PAGE, 1);
+    unmap_pages(at + PAGE, 2);
+    int fd = open_maps();
+    do {
+        long got = ksys_read(fd, piece, 88);
+        CHECK(got > 0 && parse_line(piece, &l));
+        if (got <= 0) { return; }
+    } while (l.end != (uintptr_t)at + PAGE);
+    CHECK_EQ(ksys_mmap(at + PAGE, PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), at + PAGE);
+    CHECK(ksys_read(fd, piece, 88) > 0 && parse_line(piece, &l));
+    CHECK(l.start == (uintptr_t)at + PAGE && l.end == (uintptr_t)at + 2 * PAGE);
+    read_maps(sizeof text);
+    CHECK(shows(at, 2, "rw-p"));
+    ksys_close(fd);
+}
+
 static uint32_t stop;
 
 static void *change_the_map(void *arg) {
@@ -217,7 +238,8 @@ int main(int argc, char **argv) {
     static const struct test tests[] = {TEST(a_program_has_its_parts), TEST(the_heap_is_what_brk_says),
                                         TEST(cut_and_joined), TEST(files_and_shared_memory),
                                         TEST(all_pieces_are_the_whole), TEST(what_cannot_be_done_with_it),
-                                        TEST(it_ends_whatever_happens), TEST(siblings_change_it_meanwhile),
+                                        TEST(it_ends_whatever_happens), TEST(the_rest_of_what_has_grown),
+                                        TEST(siblings_change_it_meanwhile),
                                         TEST(a_child_reads_its_own)};
     return run_tests(tests, COUNT(tests), argc > 1 ? argv[1] : NULL);
 }
