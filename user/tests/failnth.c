@@ -4,8 +4,9 @@
 // For k = 1, 2, ... a child asks the kernel to fail the k-th allocation made for it and does the
 // operation, until k is larger than what the operation needs. Each time it must fail with ENOMEM,
 // or the child be killed by SIGKILL if there was no call to fail; the memory that the child shares
-// with its parent must be unharmed on both sides; and the audit exact, with every frame back.
-#include "common.h"
+// with its parent must be unharmed on both sides; and the audit exact, with every frame back. One call that has
+// failed has changed nothing in the map, by /proc/self/maps. What happens after the failure meets no other.
+#include "maps.h"
 #include <clone.h>
 #include <spawn.h>
 #include <thread.h>
@@ -16,6 +17,8 @@ enum { DONE = 10, SURVIVED, REFUSED, WRONG };  // exit codes of a child
 static char *shared;   // tagged pages, shared with the parent; some acts write them
 static char *witness;  // tagged pages that no act writes
 static char *fresh;    // never touched by the parent; over several tables
+static char *view;     // of `file`; both are the child's own
+static int file;
 
 static long fail_nth(long k) { return ksys_kine_ctl(KINE_FAIL_NTH, (usize)k, 0); }
 
@@ -196,30 +199,211 @@ static long do_futex(void) {
     return futex_wake(word, 1);
 }
 
+// ---- the same on files and shared memory
+
+enum { FILE_PAGES = 24, MAYMOVE = 1, FIXED = 2 };
+
+static char *map_file(size_t pages, int prot, int flags) {
+    long at = ksys_mmap(NULL, pages * PAGE, prot, flags, file, 0);
+    CHECK(at > 0);
+    return (char *)at;
+}
+
+static void view_empty(void) {
+    file = (int)ksys_memfd_create("file", 0);
+    CHECK(file >= 0);
+    view = map_file(FILE_PAGES, PROT_RW, MAP_SHARED);
+}
+
+// Pages that are not in memory.
+static void make_pages(void) {
+    file = (int)ksys_memfd_create("file", 0);
+    CHECK(file >= 0);
+    CHECK_EQ(ksys_ftruncate(file, FILE_PAGES * PAGE), 0);
+}
+
+static void view_shared(void) {
+    make_pages();
+    view = map_file(FILE_PAGES, PROT_RW, MAP_SHARED);
+}
+
+static void view_private(void) {
+    make_pages();
+    view = map_file(FILE_PAGES, PROT_RW, MAP_PRIVATE);
+}
+
+// Half of them written, and so private.
+static void view_written(void) {
+    view_private();
+    for (int i = 0; i < FILE_PAGES; i += 2) { tag(view + i * PAGE, i); }
+}
+
+// In tables that another process shares until we are gone.
+static void view_forked(void) {
+    view_written();
+    struct gate gone = gate_new();
+    if (spawn() == 0) {
+        char byte;
+        ksys_close(gone.ends[1]);
+        ksys_read(gone.ends[0], &byte, 1);
+        leave();
+    }
+}
+
+static void view_with_room(void) {
+    view_shared();
+    unmap_pages(view + 4 * PAGE, FILE_PAGES - 4);
+    tag(view + 3 * PAGE, 3);
+}
+
+static long do_map_file(void) {
+    long at = ksys_mmap(NULL, 4 * PAGE, PROT_RW, MAP_PRIVATE, file, 2 * PAGE);
+    return at < 0 ? at : 0;
+}
+
+static long do_map_file_over(void) {
+    long at = ksys_mmap(view + 3 * PAGE, 5 * PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 2 * PAGE);
+    if (at < 0) { CHECK(tagged(view + 4 * PAGE, 4) && tagged(view + 6 * PAGE, 6)); }
+    CHECK(tagged(view + 2 * PAGE, 2) && tagged(view + 8 * PAGE, 8));
+    return at < 0 ? at : 0;
+}
+
+static long do_map_shared(void) {
+    long at = ksys_mmap(NULL, 300 * PAGE, PROT_RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return at < 0 ? at : 0;
+}
+
+static long do_memfd(void) {
+    long fd = ksys_memfd_create("another", 0);
+    return fd < 0 ? fd : 0;
+}
+
+// What is too little memory for all is a short write; the size says what there is.
+static long do_grow_file(void) {
+    enum { BYTES = 3 * PAGE + 10 };
+    struct stat st;
+    long got, done = 0;
+    while (done < BYTES && (got = ksys_write(file, witness + done, (usize)(BYTES - done))) > 0) { done += got; }
+    if (done < BYTES) { CHECK(ksys_fstat(file, &st) == 0 && st.st_size == done); }
+    if (done < BYTES) { return got; }
+    CHECK(memcmp(view, witness, BYTES) == 0 && all_bytes(view + BYTES, 0, 4 * PAGE - BYTES));
+    return 0;
+}
+
+static long do_read_faults(void) {
+    for (int i = 0; i < FILE_PAGES; i += 5) { CHECK(all_bytes(view + i * PAGE, 0, 64)); }
+    return 0;
+}
+
+static long do_shared_faults(void) {
+    for (int i = 0; i < FILE_PAGES; i += 5) { tag(view + i * PAGE, i); }
+    return 0;
+}
+
+// Some were read before. The file is not written.
+static long do_private_faults(void) {
+    for (int i = 0; i < FILE_PAGES; i += 10) { CHECK(all_bytes(view + i * PAGE, 0, 64)); }
+    for (int i = 0; i < FILE_PAGES; i += 5) { tag(view + i * PAGE, i); }
+    for (int i = 0; i < FILE_PAGES; i += 5) { CHECK(tagged(view + i * PAGE, i)); }
+    char byte = 1;
+    long got = ksys_read(file, &byte, 1);
+    CHECK(got < 0 || byte == 0);
+    return got < 0 ? got : 0;
+}
+
+static long do_protect_file(void) {
+    long got = ksys_mprotect(view + 3 * PAGE, 7 * PAGE, PROT_READ);
+    for (int i = 0; i < FILE_PAGES; i += 2) { CHECK(tagged(view + i * PAGE, i)); }
+    return got;
+}
+
+static long do_discard_file(void) {
+    long got = ksys_madvise(view + 3 * PAGE, 5 * PAGE, 4);  // MADV_DONTNEED
+    if (got < 0) { CHECK(tagged(view + 4 * PAGE, 4) && tagged(view + 6 * PAGE, 6)); }
+    CHECK(tagged(view + 2 * PAGE, 2) && tagged(view + 8 * PAGE, 8));
+    return got;
+}
+
+// ---- mremap
+
+static long do_move(void) {
+    long to = ksys_mremap(shared, SHARED * PAGE, 600 * PAGE, MAYMOVE, NULL);
+    for (uint64_t i = 0; i < SHARED && to > 0; i++) { CHECK(tagged((char *)to + i * PAGE, i)); }
+    return to < 0 ? to : 0;
+}
+
+// What is there may have gone when it fails.
+static long do_move_over(void) {
+    char *over = fresh + 2 * MIB - 5 * PAGE;  // over several tables
+    long to = ksys_mremap(shared, SHARED * PAGE, SHARED * PAGE, MAYMOVE | FIXED, over);
+    for (uint64_t i = 0; i < SHARED && to > 0; i++) { CHECK(tagged(over + i * PAGE, i)); }
+    return to < 0 ? to : 0;
+}
+
+static long do_grow(void) {
+    long at = ksys_mremap(view, 4 * PAGE, 9 * PAGE, 0, NULL);
+    CHECK(tagged(view + 3 * PAGE, 3));
+    return at < 0 ? at : 0;
+}
+
+static long do_shrink(void) {
+    long at = ksys_mremap(view + 3 * PAGE, 9 * PAGE, 2 * PAGE, 0, NULL);
+    CHECK(tagged(view + 2 * PAGE, 2) && tagged(view + 4 * PAGE, 4) && tagged(view + 12 * PAGE, 12));
+    if (at < 0) { CHECK(tagged(view + 6 * PAGE, 6)); }
+    return at < 0 ? at : 0;
+}
+
+// ---- what the kernel says of it
+
+static long do_read_maps(void) {
+    long fd = ksys_openat(AT_FDCWD, MAPS, O_RDONLY, 0);
+    if (fd < 0) { return fd; }
+    long got = ksys_read((int)fd, shared + 3 * PAGE + 100, 1000);
+    ksys_close((int)fd);
+    return got < 0 ? got : 0;
+}
+
 static const struct op {
     const char *name;
     long (*act)(void);
     bool allocates;  // for certain, so that some k must be refused
+    bool one_call;   // which leaves the map as it is if it fails
+    void (*prepare)(void);
 } ops[] = {
-    {"fork", do_fork, true},
-    {"execve", do_exec, true},
-    {"a copy-on-write fault", do_cow_faults, true},
-    {"a demand-zero fault", do_zero_faults, true},
-    {"brk and its faults", do_brk, true},
-    {"stack growth", do_stack, true},
-    {"mmap", do_mmap, false},
-    {"munmap", do_munmap, false},
-    {"mmap over mappings", do_map_fixed, false},
-    {"mprotect", do_mprotect, true},
-    {"madvise", do_discard, true},
-    {"pipe2, write and read", do_pipe, false},
-    {"openat, getdents64 and read", do_open, false},
-    {"read into a shared page", do_read_into_shared, true},
-    {"clone and wait4 into a shared page", do_wait, true},
-    {"a thread from its start to its end", do_thread, true},
-    {"clone with CLONE_VFORK, CLONE_VM and CLONE_FS", do_vfork, true},
-    {"posix_spawn", do_spawn, true},
-    {"futex on pages to be fetched", do_futex, true},
+    {"fork", do_fork, true, false, NULL},
+    {"execve", do_exec, true, false, NULL},
+    {"a copy-on-write fault", do_cow_faults, true, false, NULL},
+    {"a demand-zero fault", do_zero_faults, true, false, NULL},
+    {"brk and its faults", do_brk, true, false, NULL},
+    {"stack growth", do_stack, true, false, NULL},
+    {"mmap", do_mmap, false, false, NULL},
+    {"munmap", do_munmap, false, false, NULL},
+    {"mmap over mappings", do_map_fixed, false, false, NULL},
+    {"mprotect", do_mprotect, true, true, NULL},
+    {"madvise", do_discard, true, false, NULL},
+    {"pipe2, write and read", do_pipe, false, false, NULL},
+    {"openat, getdents64 and read", do_open, false, false, NULL},
+    {"read into a shared page", do_read_into_shared, true, false, NULL},
+    {"clone and wait4 into a shared page", do_wait, true, false, NULL},
+    {"a thread from its start to its end", do_thread, true, false, NULL},
+    {"clone with CLONE_VFORK, CLONE_VM and CLONE_FS", do_vfork, true, false, NULL},
+    {"posix_spawn", do_spawn, true, false, NULL},
+    {"futex on pages to be fetched", do_futex, true, false, NULL},
+    {"mmap of a file", do_map_file, true, true, make_pages},
+    {"mmap of a file over another", do_map_file_over, true, true, view_forked},
+    {"mmap of shared memory", do_map_shared, true, true, NULL},
+    {"memfd_create", do_memfd, true, true, NULL},
+    {"a write that makes a file longer", do_grow_file, true, false, view_empty},
+    {"a file's pages, read", do_read_faults, true, false, view_shared},
+    {"a file's pages, written", do_shared_faults, true, false, view_shared},
+    {"private pages of a file", do_private_faults, true, false, view_private},
+    {"mprotect of a file", do_protect_file, true, true, view_forked},
+    {"madvise of a file", do_discard_file, true, true, view_forked},
+    {"mremap that moves", do_move, true, true, NULL},
+    {"mremap over mappings", do_move_over, true, false, NULL},
+    {"mremap that grows", do_grow, true, true, view_with_room},
+    {"mremap that shrinks", do_shrink, true, true, view_forked},
+    {"/proc/self/maps into a shared page", do_read_maps, true, false, NULL},
 };
 
 // ---- the sweep
@@ -241,10 +425,27 @@ static bool ends_intact(const char *pages) {
     return true;
 }
 
+static void keep_map(char *copy) {
+    read_maps(sizeof text);
+    memcpy(copy, text, sizeof text);
+}
+
+// The kernel was to write where there is no memory for the page.
+static bool may_fault(const struct op *op) {
+    return op->act == do_read_into_shared || op->act == do_wait || op->act == do_read_maps;
+}
+
 static __attribute__((noreturn)) void attempt(const struct op *op, long k) {
+    static char before[sizeof text], after[sizeof text];
+    if (op->prepare) { op->prepare(); }
+    if (op->one_call) { keep_map(before); }
     fail_nth(k);
     long got = op->act();
     long made = fail_nth(0);
+    if (got < 0 && op->one_call) {
+        keep_map(after);
+        CHECK(strcmp(before, after) == 0);
+    }
     if (checks_failed || !intact(witness)) { ksys_exit_group(WRONG); }
     if (got < 0) {
         if (op->act != do_map_fixed && !ends_intact(shared)) {
@@ -254,8 +455,7 @@ static __attribute__((noreturn)) void attempt(const struct op *op, long k) {
         if (got != -ENOMEM && got != -EFAULT && got != -EAGAIN) {
             ktap_comment("%s, k = %ld: error %ld", op->name, k, got);
         }
-        ksys_exit_group(got == -ENOMEM || (got == -EFAULT && op->act == do_read_into_shared)
-                            || (got == -EFAULT && op->act == do_wait) ? REFUSED : WRONG);
+        ksys_exit_group(got == -ENOMEM || (got == -EFAULT && may_fault(op)) ? REFUSED : WRONG);
     }
     ksys_exit_group(made < k ? DONE : SURVIVED);
     __builtin_unreachable();
