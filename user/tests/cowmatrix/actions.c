@@ -2,23 +2,15 @@
 // actions.c - who writes, and what forks and ends around it.
 #include "matrix.h"
 
-// Run the statements in a child that ends after them; `pid` is then its id.
-#define IN_CHILD(pid, ...)                                                                         \
-    int pid = spawn();                                                                             \
-    if (pid == 0) {                                                                                \
-        __VA_ARGS__;                                                                               \
-        leave();                                                                                   \
-    }
-
 static void child_writes(struct pages p) {
     IN_CHILD(pid, CHECK(untouched(p)); write_both(p, NEW); CHECK(wrote_both(p, NEW)))
     CHECK_EQ(reap(pid), 0);
-    CHECK(untouched(p));
+    CHECK(reads(p, OLD, NEW));
 }
 
 static void parent_writes(struct pages p) {
     struct gate go = gate_new();
-    IN_CHILD(pid, gate_wait(&go); CHECK(untouched(p)))
+    IN_CHILD(pid, gate_wait(&go); CHECK(reads(p, OLD, NEW)))
     write_both(p, NEW);
     gate_post(&go);
     CHECK_EQ(reap(pid), 0);
@@ -27,7 +19,8 @@ static void parent_writes(struct pages p) {
 
 static void both_write(struct pages p) {
     struct gate go = gate_new(), back = gate_new();
-    IN_CHILD(pid, write_both(p, NEW); gate_post(&back); gate_wait(&go); CHECK(wrote_both(p, NEW)))
+    IN_CHILD(pid, write_both(p, NEW); gate_post(&back); gate_wait(&go);
+             CHECK(reads(p, NEW, NEW + 2)))
     gate_wait(&back);
     write_both(p, NEW + 2);
     gate_post(&go);
@@ -37,11 +30,11 @@ static void both_write(struct pages p) {
 
 static void one_page_of_two(struct pages p) {
     struct gate go = gate_new();
-    IN_CHILD(pid, tag(p.first, NEW); gate_wait(&go); CHECK(!tagged(p.second, NEW + 9)))
+    IN_CHILD(pid, tag(p.first, NEW); gate_wait(&go); CHECK_EQ(tagged(p.second, NEW + 9), p.shared))
     tag(p.second, NEW + 9);
     gate_post(&go);
     CHECK_EQ(reap(pid), 0);
-    CHECK(!tagged(p.first, NEW));
+    CHECK_EQ(tagged(p.first, NEW), p.shared);
     CHECK(tagged(p.second, NEW + 9));
 }
 
@@ -55,41 +48,41 @@ static void child_only_reads(struct pages p) {
 
 static void grandchild_writes(struct pages p) {
     IN_CHILD(pid, IN_CHILD(grandchild, write_both(p, NEW)) CHECK_EQ(reap(grandchild), 0);
-             CHECK(untouched(p)))
+             CHECK(reads(p, OLD, NEW)))
     CHECK_EQ(reap(pid), 0);
-    CHECK(untouched(p));
+    CHECK(reads(p, OLD, NEW));
 }
 
 static void child_writes_then_forks(struct pages p) {
     IN_CHILD(pid, write_both(p, NEW);
              IN_CHILD(grandchild, CHECK(wrote_both(p, NEW)); write_both(p, NEW + 2))
              CHECK_EQ(reap(grandchild), 0);
-             CHECK(wrote_both(p, NEW)))
+             CHECK(reads(p, NEW, NEW + 2)))
     CHECK_EQ(reap(pid), 0);
-    CHECK(untouched(p));
+    CHECK(reads(p, OLD, NEW + 2));
 }
 
 // The middle generation ends first; its orphan says by the second gate how it went.
 static void middle_generation_exits(struct pages p) {
     struct gate go = gate_new(), back = gate_new();
-    IN_CHILD(middle, IN_CHILD(orphan, gate_wait(&go); CHECK(untouched(p)); write_both(p, NEW);
-                              CHECK(wrote_both(p, NEW)); if (!checks_failed) gate_post(&back)))
+    IN_CHILD(middle, IN_CHILD(orphan, gate_wait(&go); CHECK(reads(p, OLD, NEW + 2));
+                              write_both(p, NEW); CHECK(wrote_both(p, NEW)); if (!checks_failed) gate_post(&back)))
     CHECK_EQ(reap(middle), 0);
     ksys_close(back.ends[1]);
     write_both(p, NEW + 2);
     gate_post(&go);
     gate_wait(&back);
-    CHECK(wrote_both(p, NEW + 2));
+    CHECK(reads(p, NEW + 2, NEW));
 }
 
 static void middle_writes_and_exits(struct pages p) {
     struct gate go = gate_new(), back = gate_new();
-    IN_CHILD(middle, IN_CHILD(orphan, gate_wait(&go); CHECK(untouched(p));
+    IN_CHILD(middle, IN_CHILD(orphan, gate_wait(&go); CHECK(reads(p, OLD, NEW));
                               if (!checks_failed) gate_post(&back))
              write_both(p, NEW))
     CHECK_EQ(reap(middle), 0);
     ksys_close(back.ends[1]);
-    CHECK(untouched(p));
+    CHECK(reads(p, OLD, NEW));
     gate_post(&go);
     gate_wait(&back);
 }
@@ -102,7 +95,7 @@ static void four_generations(struct pages p) {
         write_both(p, NEW + 2 * depth);
     }
     if (depth < 4) { CHECK_EQ(reap(pid), 0); }
-    CHECK(depth == 0 ? untouched(p) : wrote_both(p, NEW + 2 * depth));
+    CHECK(reads(p, depth == 0 ? OLD : NEW + 2 * depth, NEW + 8));
     if (depth > 0) { leave(); }
 }
 
@@ -114,7 +107,7 @@ static void sole_owner_writes(struct pages p) {
     }
 }
 
-// Every fork is a snapshot: the i-th child sees exactly the i-th write.
+// Every fork is a snapshot, of what is private: the i-th child sees exactly the i-th write.
 static void snapshots(struct pages p) {
     enum { CHILDREN = 8 };
     struct gate go = gate_new();
@@ -123,7 +116,7 @@ static void snapshots(struct pages p) {
         write_both(p, NEW + 2 * i);
         if ((pid[i] = spawn()) == 0) {
             gate_wait(&go);
-            CHECK(wrote_both(p, NEW + 2 * i));
+            CHECK(reads(p, NEW + 2 * i, OLD + 500));
             leave();
         }
     }
@@ -133,29 +126,39 @@ static void snapshots(struct pages p) {
     CHECK(wrote_both(p, OLD + 500));
 }
 
-static void siblings_all_write(struct pages p) {
-    enum { CHILDREN = 8, ROUNDS = 20 };
-    int pid[CHILDREN];
-    for (int i = 0; i < CHILDREN; i++) {
-        if ((pid[i] = spawn()) == 0) {
-            CHECK(untouched(p));
-            for (int round = 0; round < ROUNDS; round++) {
-                write_both(p, NEW + 100 * i + round);
-                ksys_sched_yield();
-                CHECK(wrote_both(p, NEW + 100 * i + round));
-            }
-            leave();
-        }
+enum { SIBLINGS = 8, ROUNDS = 20 };
+
+// Of shared pages a sibling can say nothing until all are done.
+static _Noreturn void sibling(struct pages p, int me) {
+    CHECK(p.shared || untouched(p));
+    for (int round = 0; round < ROUNDS; round++) {
+        write_both(p, NEW + 100 * me + round);
+        ksys_sched_yield();
+        CHECK(p.shared || wrote_both(p, NEW + 100 * me + round));
     }
-    for (int i = 0; i < CHILDREN; i++) { CHECK_EQ(reap(pid[i]), 0); }
-    CHECK(untouched(p));
+    leave();
+}
+
+// ... then each word is the last that one of them has stored there.
+static void siblings_all_write(struct pages p) {
+    int pid[SIBLINGS];
+    for (int i = 0; i < SIBLINGS; i++) {
+        if ((pid[i] = spawn()) == 0) { sibling(p, i); }
+    }
+    for (int i = 0; i < SIBLINGS; i++) { CHECK_EQ(reap(pid[i]), 0); }
+    if (p.shared) {
+        CHECK_EQ(*(uint64_t *)p.first % 100, ROUNDS - 1);
+        CHECK_EQ(*(uint64_t *)p.second % 100, ROUNDS);
+    } else {
+        CHECK(untouched(p));
+    }
 }
 
 static void child_unmaps(struct pages p) {
     IN_CHILD(pid, CHECK_EQ(ksys_munmap(p.first, PAGE), 0); tag(p.second, NEW);
              CHECK(tagged(p.second, NEW)))
     CHECK_EQ(reap(pid), 0);
-    CHECK(untouched(p));
+    CHECK(p.shared ? tagged(p.second, NEW) : untouched(p));
 }
 
 static void parent_unmaps(struct pages p) {
@@ -181,16 +184,16 @@ static void child_is_killed(struct pages p) {
     gate_wait(&back);
     CHECK_EQ(ksys_kill(pid, SIGKILL), 0);
     CHECK_EQ(reap(pid), KILLED(SIGKILL));
-    CHECK(untouched(p));
+    CHECK(p.shared ? tagged(p.first, NEW) : untouched(p));
 }
 
 static void child_execs(struct pages p) {
     const char *argv[] = {"/bin/true", NULL};
     IN_CHILD(pid, write_both(p, NEW); ksys_execve(argv[0], argv, argv + 1); checks_failed++)
     CHECK_EQ(reap(pid), 0);
-    CHECK(untouched(p));
-    write_both(p, NEW);
-    CHECK(wrote_both(p, NEW));
+    CHECK(reads(p, OLD, NEW));
+    write_both(p, NEW + 2);
+    CHECK(wrote_both(p, NEW + 2));
 }
 
 const struct action actions[] = {

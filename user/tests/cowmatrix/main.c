@@ -16,14 +16,20 @@ static __attribute__((noinline)) void run_pair(void) {
     release_relative();
 }
 
+static void run_pairs(const struct state *columns, int count) {
+    for (int i = 0; i < count; i++) {
+        column = &columns[i];
+        const struct test pair = {row->name, run_pair, false};
+        ktap_ok(run_one(&pair, false), "%s, pages %s", row->name, column->name);
+    }
+}
+
 static void run_row(const struct action *action, bool kine) {
     row = action;
     if (kine) { open_books(); }
-    for (int i = 0; i < state_count; i++) {
-        column = &states[i];
-        const struct test pair = {action->name, run_pair, false};
-        ktap_ok(run_one(&pair, false), "%s, pages %s", action->name, column->name);
-    }
+    run_pairs(states, state_count);
+    run_pairs(files, file_count);
+    run_pairs(tables, table_count);
     checks_failed = 0;
     if (kine) { close_books(); }
     ktap_ok(checks_failed == 0, "%s, the books", action->name);
@@ -35,10 +41,11 @@ int main(int argc, char **argv) {
         int count;
     } parts[] = {{actions, action_count}, {orders, order_count}, {writers, writer_count}};
     int only = argc > 1 ? atoi(argv[1]) : -1;
-    int total = action_count + order_count + writer_count, number = 0;
+    int total = 0, number = 0, columns = state_count + file_count + table_count;
+    for (int part = 0; part < COUNT(parts); part++) { total += parts[part].count; }
     bool kine = have_kine();
 
-    ktap_plan((only < 0 ? total : 1) * (state_count + 1));
+    ktap_plan((only < 0 ? total : 1) * (columns + 1));
     status_of(nothing, NULL);
     for (int part = 0; part < COUNT(parts); part++) {
         for (int i = 0; i < parts[part].count; i++, number++) {

@@ -8,56 +8,85 @@
 
 enum { MEMBERS = 3 };
 
+// Who writes and ends when; all write, then all end, or each writes and ends at once.
+struct plan {
+    const int *order;
+    bool write_first;
+};
+
+static uint64_t tag_of(int member) { return NEW + 10 * member; }
+
+// What was written last before the turn of `me`, and when it ends.
+static uint64_t before(const struct plan *plan, int me) {
+    int turn = 0;
+    while (plan->order[turn] != me) { turn++; }
+    return turn == 0 ? OLD : tag_of(plan->order[turn - 1]);
+}
+
+static uint64_t at_the_end(const struct plan *plan, int me) {
+    return tag_of(plan->write_first ? plan->order[MEMBERS - 1] : me);
+}
+
+// The end of a turn, and whether all has been well: an orphan has nobody else to tell.
+static void report(const struct gate *done) {
+    CHECK_EQ(ksys_write(done->ends[1], checks_failed ? "-" : "+", 1), 1);
+}
+
+static void await_report(const struct gate *done) {
+    char said = 0;
+    CHECK_EQ(ksys_read(done->ends[0], &said, 1), 1);
+    CHECK_EQ(said, '+');
+}
+
 // One member: write when told, then check and end when told. Only the last may find itself alone.
-static void member(struct pages p, int me, const struct gate *turn, const struct gate *done) {
+static void member(struct pages p, const struct plan *plan, int me, const struct gate *turn,
+                   const struct gate *done) {
     gate_wait(turn);
-    CHECK(untouched(p));
-    write_both(p, NEW + 10 * me);
-    gate_post(done);
+    CHECK(reads(p, OLD, before(plan, me)));
+    write_both(p, tag_of(me));
+    report(done);
     gate_wait(turn);
-    CHECK(wrote_both(p, NEW + 10 * me));
-    if (!checks_failed) { gate_post(done); }
+    CHECK(reads(p, tag_of(me), at_the_end(plan, me)));
+    report(done);
     leave();
 }
 
 // Members 1 and 2 are children of member 0.
-static void family(struct pages p, const struct gate *turn, const struct gate *done) {
+static void family(struct pages p, const struct plan *plan, const struct gate *turn,
+                   const struct gate *done) {
     for (int i = 1; i < MEMBERS; i++) {
-        if (spawn() == 0) { member(p, i, &turn[i], done); }
+        if (spawn() == 0) { member(p, plan, i, &turn[i], done); }
     }
-    member(p, 0, &turn[0], done);
+    member(p, plan, 0, &turn[0], done);
 }
 
-static void exit_in_order(struct pages p, const int *order, bool write_first) {
+static void run_plan(struct pages p, const struct plan *plan) {
     struct gate turn[MEMBERS], done = gate_new();
     for (int i = 0; i < MEMBERS; i++) { turn[i] = gate_new(); }
     int pid = spawn();
-    if (pid == 0) { family(p, turn, &done); }
+    if (pid == 0) { family(p, plan, turn, &done); }
     ksys_close(done.ends[1]);
-    if (write_first) {  // all write, then all end; otherwise each writes and ends at once
+    int rounds = plan->write_first ? 2 : 1;
+    for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < MEMBERS; i++) {
-            gate_post(&turn[order[i]]);
-            gate_wait(&done);
-        }
-    }
-    for (int i = 0; i < MEMBERS; i++) {
-        for (int posts = write_first ? 1 : 2; posts > 0; posts--) {
-            gate_post(&turn[order[i]]);
-            gate_wait(&done);
+            for (int post = 0; post < 2 / rounds; post++) {
+                gate_post(&turn[plan->order[i]]);
+                await_report(&done);
+            }
         }
     }
     CHECK_EQ(reap(pid), 0);
-    CHECK(untouched(p));
+    CHECK(reads(p, OLD, tag_of(plan->order[MEMBERS - 1])));
     write_both(p, NEW);
     CHECK(wrote_both(p, NEW));
 }
 
 #define ORDER(a, b, c)                                                                             \
     static void order_##a##b##c(struct pages p) {                                                  \
-        exit_in_order(p, (const int[]){a, b, c}, true);                                            \
+        run_plan(p, &(struct plan){(const int[]){a, b, c}, true});                                 \
     }                                                                                              \
     static void turns_##a##b##c(struct pages p) {                                                  \
-        exit_in_order(p, (const int[]){a, b, c}, false);                                           \
+        run_plan(p, &(struct plan){(const int[]){a, b, c}, false});                                \
     }
 
 #define NAMES(a, b, c)                                                                             \

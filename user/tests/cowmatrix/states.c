@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// states.c - the histories that a pair of pages can have before an action forks.
+// states.c - the histories that a pair of anonymous pages can have before an action forks, and what
+// an action may expect of pages.
 #include "matrix.h"
 
 bool untouched(struct pages p) {
+    if (p.image) { return memcmp(p.first, p.image, 2 * PAGE) == 0; }
     if (p.zero) { return all_bytes(p.first, 0, PAGE) && all_bytes(p.second, 0, PAGE); }
     return tagged(p.first, OLD) && tagged(p.second, OLD + 1);
 }
@@ -16,8 +18,17 @@ bool wrote_both(struct pages p, uint64_t who) {
     return tagged(p.first, who) && tagged(p.second, who + 1);
 }
 
-static struct pages written(char *at) {
-    struct pages p = {at, at + PAGE, false};
+bool reads(struct pages p, uint64_t mine, uint64_t latest) {
+    uint64_t who = p.shared ? latest : mine;
+    return who == OLD ? untouched(p) : wrote_both(p, who);
+}
+
+bool discarded(struct pages p, uint64_t latest) {
+    return p.shared || p.file ? reads(p, OLD, latest) : all_bytes(p.first, 0, 2 * PAGE);
+}
+
+struct pages written(char *at) {
+    struct pages p = {.first = at, .second = at + PAGE};
     write_both(p, OLD);
     return p;
 }
@@ -34,10 +45,15 @@ static struct pages heap(char *unused) {
     return written((char *)end);
 }
 
+// The program's file has the same tags.
 static struct pages data(char *unused) {
-    static char pages[2 * PAGE] __attribute__((aligned(4096), section(".data"))) = {1};
+    enum { WORDS = PAGE / 8 };
+    static uint64_t pages[2 * WORDS] __attribute__((aligned(4096), section(".data"))) = {
+        [0] = OLD, [WORDS - 1] = ~(uint64_t)OLD, [WORDS] = OLD + 1, [2 * WORDS - 1] = ~(uint64_t)(OLD + 1)};
     (void)unused;
-    return written(pages);
+    struct pages p = written((char *)pages);
+    p.file = true;
+    return p;
 }
 
 static struct pages bss(char *unused) {
@@ -53,7 +69,7 @@ static struct pages stack(char *stack_pages) {
 static struct pages never_touched(char *unused) {
     (void)unused;
     char *at = map(2, PROT_RW);
-    return (struct pages){at, at + PAGE, true};
+    return (struct pages){.first = at, .second = at + PAGE, .zero = true};
 }
 
 static struct pages read_but_not_written(char *unused) {
@@ -65,7 +81,7 @@ static struct pages read_but_not_written(char *unused) {
 static struct pages never_touched_bss(char *unused) {
     static char pages[2 * PAGE] __attribute__((aligned(4096)));
     (void)unused;
-    return (struct pages){pages, pages + PAGE, true};
+    return (struct pages){.first = pages, .second = pages + PAGE, .zero = true};
 }
 
 static struct pages across_two_tables(char *unused) {
@@ -90,20 +106,29 @@ static struct pages reused(char *unused) {
     return p;
 }
 
-// Shared with a relative who lives on and looks at the pages again in the end.
 static struct gate relative_hold;
 static int relative;
 
-static struct pages shared_already(char *unused) {
-    struct pages p = anonymous(unused);
+void share_with_relative(struct pages p, char *at) {
+    struct gate looked = gate_new();
     relative_hold = gate_new();
     if ((relative = spawn()) == 0) {
         char byte;
         ksys_close(relative_hold.ends[1]);
+        if (at) { peek(at); }
+        gate_post(&looked);
         ksys_read(relative_hold.ends[0], &byte, 1);
         CHECK(untouched(p));
         leave();
     }
+    gate_wait(&looked);
+    gate_free(&looked);
+}
+
+// Shared with a relative who lives on and looks at the pages again in the end.
+static struct pages shared_already(char *unused) {
+    struct pages p = anonymous(unused);
+    share_with_relative(p, NULL);
     return p;
 }
 
@@ -130,7 +155,7 @@ static struct pages filled_by_read(char *unused) {
         CHECK_EQ(ksys_write(pipe.ends[1], source.first + i * PAGE, PAGE), PAGE);
         CHECK_EQ(ksys_read(pipe.ends[0], at + i * PAGE, PAGE), PAGE);
     }
-    return (struct pages){at, at + PAGE, false};
+    return (struct pages){.first = at, .second = at + PAGE};
 }
 
 // The same addresses were mapped, written, shared and unmapped before.
