@@ -39,7 +39,8 @@ int main(int argc, char **argv) {
     const struct {
         const struct action *rows;
         int count;
-    } parts[] = {{actions, action_count}, {orders, order_count}, {writers, writer_count}};
+    } parts[] = {{actions, action_count}, {orders, order_count}, {writers, writer_count},
+                 {changes, change_count}, {transfers, transfer_count}};
     int only = argc > 1 ? atoi(argv[1]) : -1;
     int total = 0, number = 0, columns = state_count + file_count + table_count;
     for (int part = 0; part < COUNT(parts); part++) { total += parts[part].count; }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// writers.c - the instructions and kernel paths by which a child can write a page that its parent has, too.
+// writers.c - the instructions, kernel paths and threads by which a child can write a page that its
+// parent has, too.
 #include "matrix.h"
+#include "user/tests/team.h"
 
 static uint64_t sum(struct pages p) {
     uint64_t all = 0;
@@ -108,6 +110,61 @@ static void device_read(struct pages p) {
     CHECK(all_bytes(p.first + 1, 0, 2 * PAGE - 2));
 }
 
+// Two pieces that begin in one page and end in the next, and a third into the first piece again.
+static void vector_read(struct pages p) {
+    struct gate pipe = gate_new();
+    const struct iovec pieces[] = {{p.second - 9, 12}, {p.first + 7, 0}, {p.second - 2, 4}};
+    CHECK_EQ(ksys_write(pipe.ends[1], "abcdefghijklMNOP", 16), 16);
+    CHECK_EQ(ksys_readv(pipe.ends[0], pieces, COUNT(pieces)), 16);
+    CHECK(memcmp(p.second - 9, "abcdefgMNOPl", 12) == 0);
+}
+
+static void file_read(struct pages p) {
+    int fd = (int)ksys_openat(AT_FDCWD, "/bin/cat", O_RDONLY, 0);
+    CHECK_EQ(ksys_read(fd, p.first + 1, PAGE + 1), PAGE + 1);
+    CHECK(memcmp(p.first + 1, "\177ELF", 4) == 0);
+}
+
+static void *write_first_page(void *p) {
+    tag(((struct pages *)p)->first, NEW);
+    return NULL;
+}
+
+static void *write_second_page(void *p) {
+    tag(((struct pages *)p)->second, NEW + 1);
+    return NULL;
+}
+
+// Two threads of one child, each a page, in one table.
+static void two_threads(struct pages p) {
+    struct thread *one = begin(write_first_page, &p), *other = begin(write_second_page, &p);
+    end(one);
+    end(other);
+    CHECK(wrote_both(p, NEW));
+}
+
+static void *fork_and_look(void *p) {
+    int pid = spawn();
+    if (pid == 0) {
+        const volatile uint64_t *word = (uint64_t *)((struct pages *)p)->second;
+        uint64_t seen = *word;
+        ksys_sched_yield();
+        CHECK(((struct pages *)p)->shared || *word == seen);
+        leave();
+    }
+    return (void *)(long)reap(pid);
+}
+
+// A thread forks while another writes: the grandchild's pages stand still.
+static void thread_among_forks(struct pages p) {
+    for (int round = 0; round < 3; round++) {
+        struct thread *forks = begin(fork_and_look, &p);
+        for (int i = 0; i < 50; i++) { write_both(p, NEW + i); }
+        CHECK_EQ(end(forks), 0);
+        CHECK(wrote_both(p, NEW + 49));
+    }
+}
+
 // Reading a shared page in the kernel must not write it, nor make it writable.
 static void pipe_write(struct pages p) {
     struct gate pipe = gate_new();
@@ -115,6 +172,15 @@ static void pipe_write(struct pages p) {
     CHECK_EQ(ksys_write(pipe.ends[1], p.first, PAGE), PAGE);
     CHECK_EQ(ksys_read(pipe.ends[0], back, PAGE), PAGE);
     CHECK(memcmp(back, p.first, PAGE) == 0);
+}
+
+static void vector_write(struct pages p) {
+    struct gate pipe = gate_new();
+    char back[40];
+    const struct iovec pieces[] = {{p.second - 20, 30}, {p.first, 10}};
+    CHECK_EQ(ksys_writev(pipe.ends[1], pieces, COUNT(pieces)), 40);
+    CHECK_EQ(ksys_read(pipe.ends[0], back, 40), 40);
+    CHECK(memcmp(back, p.second - 20, 30) == 0 && memcmp(back + 30, p.first, 10) == 0);
 }
 
 #define WRITER(name)                                                                               \
@@ -131,7 +197,12 @@ WRITER(pipe_read)
 WRITER(pipe_read_while_blocked)
 WRITER(wait_status)
 WRITER(device_read)
+WRITER(vector_read)
+WRITER(file_read)
+WRITER(two_threads)
+WRITER(thread_among_forks)
 WRITER(pipe_write)
+WRITER(vector_write)
 
 const struct action writers[] = {
     {"amoadd", child_amo},
@@ -144,6 +215,11 @@ const struct action writers[] = {
     {"read from a pipe, asleep first", child_pipe_read_while_blocked},
     {"wait4's status", child_wait_status},
     {"read from /dev/zero", child_device_read},
+    {"readv into both pages", child_vector_read},
+    {"read from a file", child_file_read},
+    {"two threads write a page each", child_two_threads},
+    {"a thread writes, another forks", child_thread_among_forks},
     {"write to a pipe", child_pipe_write},
+    {"writev of both pages", child_vector_write},
 };
 const int writer_count = COUNT(writers);
