@@ -187,6 +187,8 @@ def everything(tally):
             tally.guest(test, ["/tests/" + test], smp=smp)
         for modern in (False, True):
             tally.guest("disk, modern" if modern else "disk", ["/tests/disk"], smp=smp, disk=DISKS, modern=modern)
+    for smp in (2, 3):
+        tally.guest("cowmatrix", ["/tests/cowmatrix"], smp=smp)
     tally.guest("disk, watched", ["/tests/disk"], smp=4, mem="256M", kernel=WATCHED, disk=DISKS)
     tally.guest("disk under the race detector", ["/tests/disk"], kernel=RACE, disk=DISKS)
     for smp, options in ((1, {}), (8, {}), (4, {"kernel": GHOST}), (4, {"kernel": WATCHED, "mem": "128M"})):
