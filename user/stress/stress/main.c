@@ -29,6 +29,7 @@ const struct workload workloads[] = {
     {"execstorm", run_execstorm, "fork and exec"},
     {"killstorm", run_killstorm, "kill at random moments"},
     {"threads", run_threads, "threads write, fork, exec and end side by side"},
+    {"mapstorm", run_mapstorm, "threads map, share, protect, move, discard, fork and are killed"},
     {"oom", run_oom, "memory run down to nothing"},
     {"mix", run_mix, "all of these, moving from hart to hart"},
 };
@@ -48,6 +49,9 @@ static uint64_t option(int argc, char **argv, const char *name, uint64_t fallbac
 
 enum { NOT_FORKED = -1 };
 
+// Where memory may be run down, a worker may be the one that has to die.
+static bool greedy(const struct workload *w) { return !strcmp(w->name, "oom") || !strcmp(w->name, "mapstorm"); }
+
 static int run_workers(const struct workload *w, const struct params *p) {
     pid_t pids[64];
     int bad = 0;
@@ -59,8 +63,7 @@ static int run_workers(const struct workload *w, const struct params *p) {
     }
     for (int i = 0; i < p->workers; i++) {
         int code = pids[i] > 0 ? reap_child(pids[i]) : NOT_FORKED;
-        // Where memory is run down on purpose, a worker may be the one that has to die.
-        bool allowed = !strcmp(w->name, "oom") && code == KILLED(9);
+        bool allowed = greedy(w) && code == KILLED(9);
         if (code && !allowed) {
             ktap_comment("worker %d ended with %d", i, code);
             bad++;
@@ -83,8 +86,7 @@ static bool audit(struct kine_audit *books) {
 // A workload goes on when there is no memory for a child. One without children would have checked nothing: each
 // worker has one in four rounds, at the least; where memory is run down, there is one after the workers.
 static bool forked_enough(const struct workload *w, const struct params *p, uint64_t forks) {
-    bool oom = !strcmp(w->name, "oom");
-    uint64_t least = p->workers + (oom ? 1 : p->workers * (p->rounds / 4 + 1));
+    uint64_t least = p->workers + (greedy(w) ? 1 : p->workers * (p->rounds / 4 + 1));
     if (forks < least) { ktap_comment("only %lu forks, at least %lu expected", forks, least); }
     return forks >= least;
 }

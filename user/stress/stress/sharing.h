@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sharing.h - the workloads of sharing.c, storms.c and threads.c (main.c lists them).
+// sharing.h - the workloads of sharing.c, storms.c, threads.c and mapstorm.c (main.c lists them).
 #pragma once
 #include "stress.h"
 int run_forkstorm(const struct params *p, int worker);
@@ -13,5 +13,6 @@ int run_brk(const struct params *p, int worker);
 int run_execstorm(const struct params *p, int worker);
 int run_killstorm(const struct params *p, int worker);
 int run_threads(const struct params *p, int worker);
+int run_mapstorm(const struct params *p, int worker);
 int run_oom(const struct params *p, int worker);
 int run_mix(const struct params *p, int worker);
