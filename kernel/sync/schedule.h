@@ -2,10 +2,11 @@
 // schedule.h - a scheduler of race points: which hart passes next is decided, not left to chance.
 // (SCHED=1. In other builds every hook is nothing.)
 //
-// Model      A play has up to four players: processes, each pinned to the hart of its number (1 ..). One
-//            of them has the baton and runs; at each race point it asks who is next. The others stand at
-//            a point, or wait for a lock or to be unparked. So a play is a sequence of steps (player,
-//            point, who is next), and with the same choices it is the same sequence.
+// Model      A play has up to four players: threads, of one process or of several, each pinned to the hart of
+//            its number (1 ..); some may join when it has begun. One of them has the baton and runs; at
+//            each race point it asks who is next. The others stand at a point, or wait for a lock or to be
+//            unparked. So a play is a sequence of steps (player, point, who is next), and with the same
+//            choices it is the same sequence.
 // Choices    by a script (a player runs up to a point), by random priorities that change at a few steps
 //            (PCT), or by a list of choices; where none is given, who runs goes on.
 // Waiting    A player without the baton sleeps with interrupts on: it answers shootdowns. One that waits

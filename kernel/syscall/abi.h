@@ -103,7 +103,7 @@ enum kine_inject {
 };
 #define KINE_INJECT_SELF 0x80  // only while the calling process runs
 
-// A play of the schedule explorer (kernel/sync/schedule.h): player n is a process on hart n.
+// A play of the schedule explorer (kernel/sync/schedule.h): player n is a thread on hart n.
 #define KINE_PLAYERS 4
 #define KINE_SCHEDULE_DEPTH 8
 #define KINE_SCHEDULE_LINES 256
@@ -112,11 +112,12 @@ enum kine_inject {
 enum kine_schedule_op {
     KINE_SCHEDULE_PREPARE,  // take over the plan; pages that players share must be there already
     KINE_SCHEDULE_JOIN,     // be a player, from now on only when the scheduler says so
-    KINE_SCHEDULE_HERE,     // wait until b have joined
+    KINE_SCHEDULE_HERE,     // wait until b have joined; returns how many have
     KINE_SCHEDULE_BEGIN,    // => all have joined
     KINE_SCHEDULE_LEAVE,    // a player is through, as it is by its exit
     KINE_SCHEDULE_OVER,     // wait until all have left
     KINE_SCHEDULE_RECORD,   // what was played: the plan with steps, lost, step[0..steps)
+    KINE_SCHEDULE_POINT,    // come to the point user.b, b = 1 .. 9; returns the number of the step that it was
 };
 
 enum kine_schedule_mode {

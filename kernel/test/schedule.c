@@ -66,6 +66,15 @@ static long join(void) {
     return schedule_join() ? 0 : -EINVAL;
 }
 
+static long point(u64 n) {
+    static const char *const names[] = {"user.1", "user.2", "user.3", "user.4", "user.5",
+                                        "user.6", "user.7", "user.8", "user.9"};
+    long step = schedule_record()->steps;
+    if (n - 1 >= ARRAY_LEN(names)) { return -EINVAL; }
+    schedule_point(names[n - 1]);
+    return step;
+}
+
 static long record(uaddr to) {
     const struct kine_schedule *s = schedule_record();
     usize kept = MIN(s->steps, KINE_SCHEDULE_STEPS) * sizeof(s->step[0]);
@@ -80,7 +89,7 @@ long test_schedule(u64 op, uaddr at) {
         return join();
     case KINE_SCHEDULE_HERE:
         wanted = at;
-        return wait_until(enough);
+        return wait_until(enough) ? -EINTR : (long)schedule_here();
     case KINE_SCHEDULE_BEGIN:
         schedule_begin();
         return 0;
@@ -91,6 +100,8 @@ long test_schedule(u64 op, uaddr at) {
         return wait_until(schedule_over);
     case KINE_SCHEDULE_RECORD:
         return record(at);
+    case KINE_SCHEDULE_POINT:
+        return point(at);
     }
     return -EINVAL;
 }

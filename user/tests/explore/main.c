@@ -52,9 +52,8 @@ int main(int argc, char **argv) {
     const struct scenario *s = argc > 2 ? scenario_named(argv[2], strlen(argv[2])) : NULL;
     if (!s) {
         fprintf(stderr, "usage: explore script|seeded|exhaustive|list SCENARIO ...; scenarios:");
-        for (int i = 0; i < nscenarios; i++) {
-            fprintf(stderr, " %s", scenarios[i].name);
-        }
+        for (int i = 0; i < nscenarios; i++) { fprintf(stderr, " %s", scenarios[i].name); }
+        for (int i = 0; i < nhouse_scenarios; i++) { fprintf(stderr, " %s", house_scenarios[i].name); }
         fprintf(stderr, "\n");
         return 2;
     }

@@ -10,12 +10,6 @@ enum { FRESH = 1, WORDS = PAGE / 8 };  // FRESH: the page behind it, which nobod
 
 static volatile uint64_t *words(void) { return (volatile uint64_t *)shared; }
 
-static uint64_t pattern(int i) {
-    return 0x1000000ul + (uint64_t)i * 0x9e3779b97f4a7c15ul;
-}
-
-static uint64_t mark(int role) { return ~0ul - (uint64_t)role; }
-
 void scenario_page(void) {
     long at = ksys_mmap(shared, 3 * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     CHECK_EQ(at, (long)shared);
@@ -27,7 +21,7 @@ void scenario_drop(void) { unmap_pages(shared, 1); }
 
 // ---- what is done
 
-static void write_word(int role) { words()[64 * role] = mark(role); }
+void scenario_write(int role) { words()[64 * role] = mark(role); }
 
 static void just_exit(int role) {
     (void)role;
@@ -58,7 +52,7 @@ void scenario_pipe(void) {
 void scenario_close(void) { gate_free(&mail); }
 
 int scenario_failures(void) {
-    int failed = checks_failed;
+    int failed = checks_failed + threads_failures();
     checks_failed = 0;
     return failed;
 }
@@ -83,7 +77,7 @@ static void take_frame(int role) {
 static void send_or_receive(int role) {
     uint64_t message = mark(2);
     if (role == 1) {
-        write_word(1);
+        scenario_write(1);
         CHECK_EQ(ksys_write(mail.ends[1], &message, 8), 8);
     } else {
         CHECK_EQ(ksys_read(mail.ends[0], (void *)&words()[128], 8), 8);
@@ -91,24 +85,24 @@ static void send_or_receive(int role) {
     }
 }
 
-static void fork_or_write(int role) { role == 1 ? fork_once() : write_word(role); }
+static void fork_or_write(int role) { role == 1 ? fork_once() : scenario_write(role); }
 static void fork_or_exit(int role) { role == 1 ? fork_once() : just_exit(role); }
-static void write_or_exit(int role) { role == 1 ? write_word(role) : just_exit(role); }
-static void fail_or_write(int role) { role == 1 ? fail_to_write() : write_word(role); }
+static void write_or_exit(int role) { role == 1 ? scenario_write(role) : just_exit(role); }
+static void fail_or_write(int role) { role == 1 ? fail_to_write() : scenario_write(role); }
 static void fork_write_exit(int role) { role == 3 ? just_exit(role) : fork_or_write(role); }
 
 // ---- what must hold
 
-static void check_words(int writer) {
+void scenario_words(int writer) {
     for (int i = 0; i < WORDS; i++) {
         CHECK_EQ(words()[i], writer && i == 64 * writer ? mark(writer) : pattern(i));
     }
 }
 
-static void check_own(int role) { check_words(role); }
+static void check_own(int role) { scenario_words(role); }
 
 static void check_fork(int role) {
-    check_words(role == 1 ? 0 : role);
+    scenario_words(role == 1 ? 0 : role);
     if (role == 1) { CHECK_EQ(reap(child), 0); }
 }
 
@@ -116,7 +110,7 @@ static void check_failed_write(int role) {
     if (role == 1 && answer == 0) {  // the other was done, so no copy was needed
         words()[64] = mark(1);
     }
-    check_words(role == 1 && answer ? 0 : role);
+    scenario_words(role == 1 && answer ? 0 : role);
 }
 
 static void check_taken(int role) {
@@ -140,25 +134,24 @@ static bool one_of_two(const int status[]) {
 }
 
 const struct scenario scenarios[] = {
-    {"cow2", 2, write_word, check_own, NULL, NULL},
-    {"cow3", 3, write_word, check_own, NULL, NULL},
-    {"cow4", 4, write_word, check_own, NULL, NULL},
-    {"forkwrite", 2, fork_or_write, check_fork, NULL, NULL},
-    {"forkexit", 2, fork_or_exit, check_fork, NULL, NULL},
-    {"exitwrite", 2, write_or_exit, check_own, NULL, NULL},
-    {"exitexit", 2, just_exit, nothing_left, NULL, NULL},
-    {"forkwriteexit", 3, fork_write_exit, check_fork, NULL, NULL},
-    {"pipe", 2, send_or_receive, check_own, NULL, NULL},
-    {"oom", 2, fail_or_write, check_failed_write, NULL, NULL},
-    {"scarce", 2, take_frame, check_taken, leave_one_frame, one_of_two},
+    {"cow2", 2, scenario_write, check_own, NULL, NULL, 0, NULL},
+    {"cow3", 3, scenario_write, check_own, NULL, NULL, 0, NULL},
+    {"cow4", 4, scenario_write, check_own, NULL, NULL, 0, NULL},
+    {"forkwrite", 2, fork_or_write, check_fork, NULL, NULL, 0, NULL},
+    {"forkexit", 2, fork_or_exit, check_fork, NULL, NULL, 0, NULL},
+    {"exitwrite", 2, write_or_exit, check_own, NULL, NULL, 0, NULL},
+    {"exitexit", 2, just_exit, nothing_left, NULL, NULL, 0, NULL},
+    {"forkwriteexit", 3, fork_write_exit, check_fork, NULL, NULL, 0, NULL},
+    {"pipe", 2, send_or_receive, check_own, NULL, NULL, 0, NULL},
+    {"oom", 2, fail_or_write, check_failed_write, NULL, NULL, 0, NULL},
+    {"scarce", 2, take_frame, check_taken, leave_one_frame, one_of_two, 0, NULL},
 };
 const int nscenarios = COUNT(scenarios);
 
 const struct scenario *scenario_named(const char *name, size_t length) {
-    for (int i = 0; i < nscenarios; i++) {
-        if (strlen(scenarios[i].name) == length && memcmp(scenarios[i].name, name, length) == 0) {
-            return &scenarios[i];
-        }
+    for (int i = 0; i < nscenarios + nhouse_scenarios; i++) {
+        const struct scenario *s = i < nscenarios ? &scenarios[i] : &house_scenarios[i - nscenarios];
+        if (strlen(s->name) == length && memcmp(s->name, name, length) == 0) { return s; }
     }
     return NULL;
 }

@@ -63,7 +63,7 @@ static void play(const struct scenario *s) {
     for (int role = 1; role <= s->players; role++) {
         pids[role] = spawn();
         if (pids[role] == 0) { be_player(s, role); }
-        CHECK_EQ(ksys_kine_ctl(KINE_SCHEDULE, KINE_SCHEDULE_HERE, (unsigned long)role), 0);
+        CHECK_EQ(ksys_kine_ctl(KINE_SCHEDULE, KINE_SCHEDULE_HERE, (unsigned long)role), role);
     }
     scenario_drop();
     if (s->before) { s->before(); }
@@ -77,18 +77,26 @@ static void play(const struct scenario *s) {
     }
 }
 
+static void play_apart(const struct scenario *s) {
+    scenario_page();
+    CHECK_EQ(schedule(KINE_SCHEDULE_PREPARE), 0);
+    if (!checks_failed) { play(s); }
+    ksys_munmap(shared, 3 * PAGE);
+}
+
 bool perform(const struct scenario *s) {
     checks_failed = 0;
     scenario_pipe();
     turn = gate_new();
     open_books();
-    scenario_page();
     plan.players = s->players;
-    plan.watch = s->before ? 0 : (uint64_t)shared;
+    plan.watch = s->before && !s->stage ? 0 : (uint64_t)shared;
     plan.length = plan.length ? plan.length : 1;
-    CHECK_EQ(schedule(KINE_SCHEDULE_PREPARE), 0);
-    if (!checks_failed) { play(s); }
-    ksys_munmap(shared, 3 * PAGE);
+    if (s->stage) {
+        CHECK(play_house(s));
+    } else {
+        play_apart(s);
+    }
     close_books();
     scenario_close();
     gate_free(&turn);
