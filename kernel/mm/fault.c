@@ -262,6 +262,12 @@ static noinline int fault_slowly_or_wait(struct as *as, u64 va, enum access acce
 int as_fault(struct as *as, u64 va, enum access access) {
     va = ALIGN_DOWN(va, PAGE_SIZE);
     if (unlikely(va / USER_TOP)) { return -EFAULT; }
+#ifdef MUTANT_flip_unlocked  // "one atomic operation needs no lock"
+    pte_t *seen = pt_find(as->table, va);
+    if (seen && access == ACCESS_WRITE && *seen & PTE_COW && frame_sole(frame_of_pte(*seen))) {
+        return flip(seen, va, frame_of_pte(*seen));
+    }
+#endif
     pte_t *e = cursor_try(as, va);
     if (unlikely(!e)) { return fault_slowly_or_wait(as, va, access); }
     if (access == ACCESS_WRITE && *e & PTE_COW) {

@@ -160,11 +160,16 @@ static pte_t share_leaf(pte_t *from) {
 #endif
     if (e & PTE_W) {
         e ^= PTE_W | PTE_COW;
+#ifndef MUTANT_original_kept  // "the copy is marked"
         ghost_change(from, write_once(*from, e));  // nobody else looks; a hart that did would be told of it
+#endif
     }
     RACE_POINT_FRAME("share.get", frame_of_pte(e));
 #ifdef MUTANT_W04  // a child of the dying need not be counted
     if (park_killed()) { return e; }
+#endif
+#ifdef MUTANT_get_late  // in privatise
+    return e;
 #endif
     frame_get(frame_of_pte(e));
     return e;
@@ -229,6 +234,13 @@ static int privatise(pte_t *e, frame_t shared, int lower_level) {
     ghost_change(e, atomic_store_release(e, pt_owned(copy)));  // its entries before the pointer
 #endif
     let_go(shared, lower_level);
+    RACE_POINT("table.copied");
+#ifdef MUTANT_get_late  // pages are counted when all have their tables
+    pte_t *late = pt_entries(copy);
+    for each_entry(i, copy, late) {
+        if (!lower_level) { frame_get(frame_of_pte(late[i])); }
+    }
+#endif
     COUNT(table_copies);
     return 0;
 }
@@ -251,6 +263,9 @@ int pt_own(pte_t *e, int level, bool make) {
     if (*e & PTE_V) { return 0; }
     frame_t lower = frame_of_pte(*e);
     pt_lock(lower, level - 1);
+#ifdef MUTANT_frame_only  // "whether a page is shared, its own count says"
+    if (level > 1)
+#endif
     if (!frame_sole(lower)) { return privatise(e, lower, level - 1); }
     // What was done below by those who shared it, before the entry: who walks without a lock follows it.
     ghost_change(e, atomic_store_release(e, pt_owned(lower)));
