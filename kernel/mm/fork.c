@@ -84,5 +84,6 @@ struct as *as_fork(struct as *parent, const u64 *soon, u32 n) {
         as_destroy(child);
         return NULL;
     }
+    RACE_POINT("fork.done");
     return child;
 }
