@@ -160,7 +160,7 @@ void sched_user_work(void) {
         if (quiesce_asked()) { quiesce_stand(); }
         if (park_killed()) { thread_exit(0); }
         sched_obey_affinity();
-        if (work & WORK_RESCHED) { sched_yield(); }
+        if (work & WORK_RESCHED && !schedule_player()) { sched_yield(); }
         irq_disable();
     }
 }

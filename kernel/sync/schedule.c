@@ -27,7 +27,8 @@ static struct player {
 static struct kine_schedule plan;  // and its record
 static u32 watched;
 static u32 baton;   // (a) who runs; 0: nobody, all are parked, or it is not time yet
-static u32 here;    // (a) how many have joined
+static u32 here;    // (a) how many have joined, and not left
+static u32 joined;  // (a) how many have joined
 static u32 plays;   // since boot
 
 static struct player *self(void) {
@@ -176,6 +177,7 @@ void schedule_prepare(const struct kine_schedule *p, u32 watch) {
     plays++;
     watched = watch;
     atomic_store_relaxed(&here, 0u);
+    atomic_store_relaxed(&joined, 0u);
     schedule_deal(&plan);
 }
 
@@ -184,13 +186,14 @@ bool schedule_join(void) {
     if (!n || n > plan.players || players[n].thread) { return false; }
     atomic_store_relaxed(&players[n].state, READY);
     atomic_add_release(&here, 1u);
+    atomic_add_release(&joined, 1u);
     schedule_news();  // while not yet a player: it may have to wait for a lock, and has no baton
     write_once(players[n].thread, this_hart()->current);
     await(&players[n]);
     return true;
 }
 
-u32 schedule_here(void) { return atomic_load_acquire(&here); }
+u32 schedule_joined(void) { return atomic_load_acquire(&joined); }
 
 void schedule_begin(void) { give(decide(0, "begin", false)); }
 
@@ -207,6 +210,8 @@ void schedule_leave(void) {
         give(next);
     }
 }
+
+bool schedule_player(void) { return self(); }
 
 bool schedule_over(void) {
     return atomic_load_acquire(&here) == 0 && atomic_load_acquire(&baton) == 0;

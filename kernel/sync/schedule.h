@@ -33,13 +33,14 @@ void schedule_park(void);      // => announced, about to switch away
 void schedule_parked(void);    // runs again
 void schedule_unparked(struct thread *t);
 void schedule_leave(void);     // the play, if the caller is in one
+bool schedule_player(void);    // the caller is in one: no tick takes its hart away
 void schedule_explain(print_say say);  // panic: how it came so far
 
 // ---- the stage manager (test/schedule.c) ----
 
 void schedule_prepare(const struct kine_schedule *plan, u32 watch);
 bool schedule_join(void);      // false: this hart has no role, or it is taken
-u32 schedule_here(void);       // how many have joined, and not left
+u32 schedule_joined(void);     // how many have
 bool schedule_over(void);
 void schedule_begin(void);
 const struct kine_schedule *schedule_record(void);
@@ -58,5 +59,6 @@ u32 schedule_choose(struct kine_schedule *plan, u32 me, u32 mask, u32 out, const
 #define schedule_parked() ((void)0)
 #define schedule_unparked(t) ((void)0)
 #define schedule_leave() ((void)0)
+#define schedule_player() false
 #define schedule_explain(say) ((void)0)
 #endif

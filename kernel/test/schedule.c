@@ -34,7 +34,7 @@ static long wait_until(bool (*is_true)(void)) {
 
 static u32 wanted;
 
-static bool enough(void) { return schedule_here() >= wanted; }
+static bool enough(void) { return schedule_joined() >= wanted; }
 
 static frame_t frame_at(u64 va) {
     struct cursor_view v = {0, 0};
@@ -89,7 +89,7 @@ long test_schedule(u64 op, uaddr at) {
         return join();
     case KINE_SCHEDULE_HERE:
         wanted = at;
-        return wait_until(enough) ? -EINTR : (long)schedule_here();
+        return wait_until(enough) ? -EINTR : (long)schedule_joined();
     case KINE_SCHEDULE_BEGIN:
         schedule_begin();
         return 0;

@@ -3,7 +3,8 @@
 //
 // The house's first thread sets the stage, starts the players one at a time and then sleeps on hart 0 until
 // the play is over; the director (stage.c) begins it, and reaps the house. Whoever joins the play later is forked by a
-// player, who has the baton and yields its hart until the child is there.
+// player, who has the baton and yields its hart until the child is there: so nobody may stand meanwhile who holds
+// what the child needs on its way.
 #include "explore.h"
 #include <thread.h>
 

@@ -49,6 +49,8 @@ void scenario_pipe(void) {
     CHECK_EQ(ksys_write(mail.ends[1], &message, 8), 8);
 }
 
+long scenario_receive(void *to) { return ksys_read(mail.ends[0], to, 8); }
+
 void scenario_close(void) { gate_free(&mail); }
 
 int scenario_failures(void) {

@@ -48,13 +48,19 @@ static void check_child(int role) { scenario_words(role == 0 ? 1 : 0); }
 
 // ---- 1 writes while 2 forks child 3, which looks
 
+static uint64_t at_first;  // the child: what the fork has kept
+
 static void write_and_fork(int role) {
     if (role == 1) { scenario_write(1); }
-    if (role == 3) { CHECK(words()[0] || true); }
+    if (role == 3) { at_first = words()[64]; }
     if (role == 2) {
         house_bring(3);
         point(1);
     }
+}
+
+static void check_kept(int role) {
+    scenario_words(role == 0 || at_first == mark(1) ? 1 : 0);
 }
 
 // ---- 3 stores by what its hart has looked up, while 2 forks child 4; 1 fills a page that was not there
@@ -84,7 +90,7 @@ static void fork_and_store(int role) {
 }
 
 static void room_elsewhere(void) {
-    long at = ksys_mmap(shared + ELSEWHERE, 2 * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    long at = ksys_mmap(shared + ELSEWHERE, 16 * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     CHECK_EQ(at, (long)shared + ELSEWHERE);
     shared[ELSEWHERE + PAGE] = 1;
 }
@@ -106,10 +112,195 @@ static void check_snapshot(int role) {
     }
 }
 
+// ---- 1 copies a page that 2 has looked up; 3 writes to it
+
+static volatile long told;  // 3 has written
+
+static void beside_neighbour(void) {
+    house_neighbour();
+    told = 0;  // and the page of it is the house's own
+}
+
+// What 3 has written before it told 2 is there, whenever 2 looks.
+static void copy_write_look(int role) {
+    if (role == 1) { scenario_write(1); }
+    if (role == 3) {
+        point(1);
+        scenario_write(3);
+        told = 1;
+        point(2);
+    }
+    if (role == 2) {
+        CHECK(words()[192] || true);
+        point(1);
+        long before = told;
+        uint64_t first = words()[192];
+        point(2);
+        uint64_t second = words()[192];
+        CHECK(!before || (first == mark(3) && second == mark(3)));
+        CHECK(first == second || first == pattern(192));
+    }
+}
+
+static void check_both(int role) {
+    (void)role;
+    CHECK(words()[64] == mark(1) && words()[192] == mark(3));
+}
+
+// ---- 1 copies a page that 2 has looked up, and lets go of the old one; child 3 writes to that
+
+static void copy_and_look_on(int role) {
+    if (role == 1) {
+        house_bring(3);
+        point(1);
+        scenario_write(1);
+    } else if (role == 2) {
+        point(1);
+        CHECK(words()[192] || true);
+        point(2);
+        CHECK_EQ(words()[192], pattern(192));
+    } else {
+        CHECK(words()[0] || true);
+        point(1);
+        scenario_write(3);
+    }
+}
+
+static void check_apart(int role) { scenario_words(role ? role : 1); }
+
+// ---- 1 discards a page that 2 has looked up; 3 takes whatever frame is free
+
+static void wide(void) {
+    long at = ksys_mmap(shared, ELSEWHERE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    CHECK_EQ(at, (long)shared);
+    for (int i = 0; i < (int)(PAGE / 8); i++) { words()[i] = pattern(i); }
+    room_elsewhere();
+    told = 0;
+}
+
+static void take_all(void) { CHECK(ksys_kine_ctl(KINE_HOARD, 0, 0) > 0); }
+
+static void discard(size_t bytes, int role) {
+    if (role == 1) { CHECK_EQ(ksys_madvise(shared, bytes, 4), 0); }
+    if (role == 2) {
+        CHECK(words()[192] || true);
+        point(1);
+        CHECK_EQ(words()[192], pattern(192));
+        point(2);
+    }
+    for (int i = 2; role == 3 && i < 4; i++) {  // the kernel writes: where there is no frame, that is no end
+        told += ksys_clock_gettime(CLOCK_MONOTONIC, (struct timespec *)(shared + ELSEWHERE + i * PAGE)) == 0;
+    }
+}
+
+static void discard_page(int role) { discard(PAGE, role); }
+static void discard_table(int role) { discard(ELSEWHERE, role); }
+
+// ---- 1 writes to a page while 2 discards it, and writes, too
+
+static void write_and_discard(int role) {
+    if (role == 2) { CHECK_EQ(ksys_madvise(shared, PAGE, 4), 0); }
+    scenario_write(role);
+}
+
+static void check_discarded(int role) {
+    (void)role;
+    for (int i = 0; i < (int)(PAGE / 8); i++) {
+        CHECK(words()[i] == 0 || (i == 64 && words()[i] == mark(1)) || i == 128);
+    }
+    CHECK_EQ(words()[128], mark(2));
+}
+
+// ---- the kernel writes for 1 to a page that 2 unmaps
+
+static long answer;
+
+static void have_written(int role) {
+    if (role == 1) { answer = ksys_kine_pagemap(shared + ELSEWHERE, 1, (uint64_t *)&words()[64]); }
+    if (role == 2) { CHECK_EQ(ksys_munmap(shared, PAGE), 0); }
+}
+
+static void check_unmapped(int role) {
+    (void)role;
+    CHECK(answer >= 0 || answer == -EFAULT);
+    CHECK_EQ(pagemap(shared), 0);
+}
+
+// 2 fills new pages with what it has unmapped.
+enum { NEW = 16 };
+
+static void read_and_unmap(int role) {
+    if (role == 1) { answer = scenario_receive((void *)&words()[64]); }
+    if (role == 2) {
+        CHECK_EQ(ksys_munmap(shared, PAGE), 0);
+        for (int i = 2; i < NEW; i++) { CHECK(shared[ELSEWHERE + i * PAGE] == 0); }
+        for (int i = 2; i < NEW; i++) { shared[ELSEWHERE + i * PAGE] = 0; }
+    }
+}
+
+static void check_new_pages(int role) {
+    check_unmapped(role);
+    for (int i = 2; i < NEW; i++) { CHECK(all_bytes(shared + ELSEWHERE + i * PAGE, 0, PAGE)); }
+}
+
+// ---- both write to a page that is theirs alone
+
+static void check_written_by_both(int role) {
+    (void)role;
+    CHECK(words()[64] == mark(1) && words()[128] == mark(2));
+}
+
+// ---- 1 faults while 2 ends what it is part of
+
+static void touch_elsewhere(void) { *(volatile char *)(shared + ELSEWHERE) = 1; }
+
+static void fault_and_exec(int role) {
+    char *const argv[] = {"/bin/true", NULL};
+    if (role == 1) { touch_elsewhere(); }
+    if (role == 2) { CHECK_EQ(ksys_execve(argv[0], argv, argv + 1), 0); }
+}
+
+static void fault_and_exit(int role) {
+    if (role == 1) { touch_elsewhere(); }
+    if (role == 2) { ksys_exit_group(5); }
+}
+
+static bool exited_with_5(const int status[]) { return status[1] == EXITED(5); }
+
+// ---- 1 forks, and child 2 kills it
+
+static int house_pid;
+
+static void name_house(void) { house_pid = (int)ksys_getpid(); }
+
+static void fork_and_kill(int role) {
+    if (role == 2) {
+        CHECK_EQ(ksys_kill(house_pid, SIGKILL), 0);
+        return;
+    }
+    house_bring(2);
+    point(1);
+    if (spawn() == 0) { leave(); }
+}
+
+static bool was_killed(const int status[]) { return status[1] == SIGKILL; }
+static void nothing_to_see(int role) { (void)role; }
+
 const struct scenario house_scenarios[] = {
     {"table", 2, write_beside_child, check_child, .late = 1, .stage = plain},
     {"tablemarked", 2, write_beside_child, check_child, .late = 1, .stage = marked},
     {"forkstore", 4, fork_and_store, check_snapshot, .late = 1, .stage = exchange},
-    {"flipfork", 3, write_and_fork, check_child, .late = 1, .stage = marked},
+    {"views", 3, copy_write_look, check_both, .stage = beside_neighbour},
+    {"copyapart", 3, copy_and_look_on, check_apart, .late = 1, .stage = plain},
+    {"discard", 3, discard_page, NULL, .before = take_all, .stage = wide},
+    {"discardtable", 3, discard_table, NULL, .before = take_all, .stage = wide},
+    {"decide", 2, write_and_discard, check_discarded, .stage = beside_neighbour},
+    {"unmap", 2, have_written, check_unmapped, .stage = room_elsewhere},
+    {"unmapread", 2, read_and_unmap, check_new_pages, .stage = room_elsewhere},
+    {"both", 2, scenario_write, check_written_by_both, .stage = marked},
+    {"exec", 2, fault_and_exec, NULL, .stage = room_elsewhere},
+    {"exit", 2, fault_and_exit, NULL, .judge = exited_with_5, .stage = room_elsewhere},
+    {"kill", 2, fork_and_kill, nothing_to_see, .judge = was_killed, .late = 1, .stage = name_house},
+    {"flipfork", 3, write_and_fork, check_kept, .late = 1, .stage = marked},
 };
 const int nhouse_scenarios = COUNT(house_scenarios);
