@@ -36,6 +36,9 @@ static void gather_flush(struct gather *g, bool tables) {
 #ifdef MUTANT_table_freed_early  // before the fence
     if (tables) { destroy_tables(g); }
 #endif
+#ifdef MUTANT_unmap_drop_early  // before the fence
+    for (u32 i = 0; i < g->n; i++) { frame_release(g->frames[i]); }
+#endif
     if (g->lo < g->hi || tables) {
         u64 pages = (g->hi - g->lo) >> PAGE_SHIFT;
 #ifdef MUTANT_table_by_page  // the pages are fenced one by one, and the table that mapped them is freed
@@ -44,7 +47,9 @@ static void gather_flush(struct gather *g, bool tables) {
         tlb_shootdown(g->as, g->lo, tables ? 0 : pages);
 #endif
     }
+#ifndef MUTANT_unmap_drop_early
     for (u32 i = 0; i < g->n; i++) { frame_release(g->frames[i]); }
+#endif
     g->n = 0;
     g->lo = ~0ul;
     g->hi = 0;
