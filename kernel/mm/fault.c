@@ -259,16 +259,36 @@ static noinline int fault_slowly_or_wait(struct as *as, u64 va, enum access acce
     return error == -EAGAIN ? await_change(as) : error;
 }
 
+#ifdef SCHED  // the frame that a race point belongs to
+static frame_t seen_at(struct as *as, u64 va) {
+    pte_t *e = pt_find(as->table, va);
+    return e ? frame_of_pte(*e) : FRAME_NONE;
+}
+#endif
+
 int as_fault(struct as *as, u64 va, enum access access) {
     va = ALIGN_DOWN(va, PAGE_SIZE);
     if (unlikely(va / USER_TOP)) { return -EFAULT; }
+    RACE_POINT_FRAME("fault.begin", seen_at(as, va));
 #ifdef MUTANT_flip_unlocked  // "one atomic operation needs no lock"
     pte_t *seen = pt_find(as->table, va);
     if (seen && access == ACCESS_WRITE && *seen & PTE_COW && frame_sole(frame_of_pte(*seen))) {
         return flip(seen, va, frame_of_pte(*seen));
     }
 #endif
+#ifdef MUTANT_decided_early  // what to do is found out before the table is locked
+    pte_t *early = pt_find(as->table, va), was = early ? *early : 0;
+    if (was & PTE_COW) { RACE_POINT_FRAME("break.test", frame_of_pte(was)); }
+#endif
     pte_t *e = cursor_try(as, va);
+#ifdef MUTANT_decided_early
+    if (e && access == ACCESS_WRITE && was & PTE_COW) {
+        frame_t copy = frame_copy(frame_of_pte(was));
+        if (copy) { break_shared(as, e, va, copy); }
+        cursor_close(e);
+        return copy ? 0 : -ENOMEM;
+    }
+#endif
     if (unlikely(!e)) { return fault_slowly_or_wait(as, va, access); }
     if (access == ACCESS_WRITE && *e & PTE_COW) {
         frame_t f = frame_of_pte(*e);

@@ -16,7 +16,8 @@ static noinline void break_shared(struct as *as, pte_t *e, u64 va, frame_t copy)
     pt_release(old);
 #endif
 #ifdef MUTANT_make_early  // no moment without a page
-    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy), (old & PTE_FLAGS & ~(PTE_COW | PTE_BORROWED)) | PTE_W)));
+    ghost_change(e, atomic_store_release(e, pte_make(frame_pa(copy),
+                                                     (old & PTE_FLAGS & ~(PTE_COW | PTE_BORROWED)) | PTE_W)));
 #else
     ghost_change(e, atomic_swap_relaxed(e, 0ul));
 #endif
