@@ -188,6 +188,11 @@ static bool range_free(struct as *as, u64 start, u64 end) {
 static long replace(struct as *as, u64 start, u64 end, const struct region *with) {
     u64 lo = start, hi = end;
     if (unmap_prepare(as, &lo, &hi)) { return -ENOMEM; }
+#ifdef MUTANT_map_late  // "first the pages, then the map"
+    unmap_range(as, lo, hi);
+    RACE_POINT("unmap.done");
+    return (with ? region_set(as, with) : region_replace(as, start, end, NULL)) ? 0 : -ENOMEM;
+#endif
 #ifndef MUTANT_over_at_once  // "the tables are locked"
     as_busy(as, start, end);
 #endif
@@ -195,6 +200,7 @@ static long replace(struct as *as, u64 start, u64 end, const struct region *with
     bool done = with ? region_set(as, with) : region_replace(as, start, end, NULL);
     RACE_POINT("map.over");
     if (done) { unmap_range(as, lo, hi); }
+    RACE_POINT("unmap.done");
     region_put(was);
     as_idle(as);
     return done ? 0 : -ENOMEM;

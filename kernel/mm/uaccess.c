@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "sync/lockdep.h"
+#include "sync/point.h"
 
 int uaccess_copy(void *d, const void *s, usize n);
 int uaccess_peek(u32 *d, uaddr s);
@@ -21,7 +22,6 @@ int copy_in(void *d, uaddr s, usize n) {
 #ifdef MUTANT_copy_resolved  // looked up under the space's lock, written when that is gone
 #include "mm/as.h"
 #include "riscv/hart.h"
-#include "sync/point.h"
 
 static int copy_resolved(uaddr d, const char *s, usize n) {
     struct as *as = this_hart()->active_as;
@@ -30,7 +30,7 @@ static int copy_resolved(uaddr d, const char *s, usize n) {
         int error = as_fault(as, d + done, ACCESS_WRITE);
         void *page = error ? NULL : as_populate(as, d + done);
         if (!page) { return error ? error : -EFAULT; }
-        RACE_POINT("uaccess.resolved");
+        RACE_POINT("uaccess.copy");
         memcpy(page, s + done, step);
     }
     return 0;
@@ -42,6 +42,7 @@ int copy_out(uaddr d, const void *s, usize n) {
 #ifdef MUTANT_copy_resolved
     return user_range(d, n) ? copy_resolved(d, s, n) : -EFAULT;
 #endif
+    RACE_POINT("uaccess.copy");
     return user_range(d, n) ? uaccess_copy((void *)d, s, n) : -EFAULT;
 }
 
