@@ -98,6 +98,9 @@ static noreturn void end_thread(int status, bool all) {
     fd_table_put(t->files);
     t->files = NULL;
     if (t->cwd) { cwd_put(t); }
+#ifdef MUTANT_exit_takes_space  // "all of them end"
+    if (all) { atomic_store_relaxed(&t->as->users, 1u); }
+#endif
     thread_leave_space(NULL);
     if (last) {
         for (struct proc *child; (child = any_child(p));) { give_to_init(p, child); }
