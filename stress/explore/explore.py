@@ -9,7 +9,8 @@
     stress/explore/explore.py list cow2 1212          one play: its choices, as a failure prints them
     stress/explore/explore.py check                   the short set of make check
 
---refs cas|freelock|biglock and --mutant NAME say which kernel; it is built first. Prints KTAP.
+--refs cas|freelock|biglock, --mutant NAME and --ghost (the ghost TLB looks on) say which kernel; it is built first.
+Prints KTAP.
 """
 import argparse
 import pathlib
@@ -50,11 +51,11 @@ def schedules(names=()):
     return [Schedule(n) for n in names or sorted(p.stem for p in (HERE / "schedules").glob("*.txt"))]
 
 
-def kernel(refs, mutant=""):
-    """The folder of the kernel, built."""
-    subprocess.run(["make", "-s", "-C", str(qemu.ROOT), "SCHED=1", f"REFS={refs}", f"MUTANT={mutant}", "kernel",
-                    "out/initrd.cpio"], check=True, stdout=subprocess.DEVNULL)
-    return "-".join([refs, "sched"] + [mutant] * bool(mutant))
+def kernel(refs, mutant="", ghost=False):
+    """The folder of the kernel, built; perhaps with the ghost TLB."""
+    subprocess.run(["make", "-s", "-C", str(qemu.ROOT), "SCHED=1", f"GHOST={int(ghost)}", f"REFS={refs}",
+                    f"MUTANT={mutant}", "kernel", "out/initrd.cpio"], check=True, stdout=subprocess.DEVNULL)
+    return "-".join([refs, "sched"] + ["ghost"] * ghost + [mutant] * bool(mutant))
 
 
 def configuration(folder, words):
@@ -117,6 +118,7 @@ def check(out):
     """Every schedule in every design; the same trace 20 times out of 20; small scenarios to their end."""
     for refs in ALL_REFS:
         scripted(out, kernel(refs), refs)
+    scripted(out, kernel("cas", ghost=True), "cas")
     cas = kernel("cas")
     _, good, log = play(cas, ["script", "wrong/cow2/1:frame.copy,2:no.such.point,1:end"])
     out.one(not good and any("step 2 cannot be followed: 2 no.such.point" in line for line in log),
@@ -137,6 +139,7 @@ def main():
     p.add_argument("what", nargs="*", help="names of schedules; a scenario; its choices")
     p.add_argument("--refs", default="cas", choices=ALL_REFS)
     p.add_argument("--mutant", default="")
+    p.add_argument("--ghost", action="store_true")
     p.add_argument("--steps", action="store_true", help="of scripts: show them")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--runs", type=int, default=20)
@@ -150,11 +153,11 @@ def main():
     if args.mode == "check":
         check(out)
     elif args.mode == "scripted":
-        scripted(out, kernel(args.refs, args.mutant), args.refs, args.what, args.steps)
+        scripted(out, kernel(args.refs, args.mutant, args.ghost), args.refs, args.what, args.steps)
     else:
         options = {"seeded": ["seed", "runs", "depth", "length", "times"], "exhaustive": ["bound", "limit"]}
         words = [f"{name}={getattr(args, name)}" for name in options.get(args.mode, [])]
-        out.guest(kernel(args.refs, args.mutant), [args.mode, *args.what, *words])
+        out.guest(kernel(args.refs, args.mutant, args.ghost), [args.mode, *args.what, *words])
     print(f"1..{out.count}")
     return out.failed != 0 or out.count == 0
 

@@ -267,6 +267,21 @@ static void fault_and_exit(int role) {
 
 static bool exited_with_5(const int status[]) { return status[1] == EXITED(5); }
 
+// ---- 1 is the first to run a page of text
+
+void fresh_text(void);
+__asm__(".pushsection .text.fresh, \"ax\"\n"
+        ".balign 4096\n"
+        ".globl fresh_text\n"
+        "fresh_text: ret\n"
+        ".space 4092\n"  // nobody else runs in it
+        ".popsection\n");
+
+static void run_text(int role) {
+    if (role == 1) { fresh_text(); }
+    if (role == 2) { point(1); }
+}
+
 // ---- 1 forks, and child 2 kills it
 
 static int house_pid;
@@ -300,6 +315,7 @@ const struct scenario house_scenarios[] = {
     {"both", 2, scenario_write, check_written_by_both, .stage = marked},
     {"exec", 2, fault_and_exec, NULL, .stage = room_elsewhere},
     {"exit", 2, fault_and_exit, NULL, .judge = exited_with_5, .stage = room_elsewhere},
+    {"text", 2, run_text, NULL, .stage = plain},
     {"kill", 2, fork_and_kill, nothing_to_see, .judge = was_killed, .late = 1, .stage = name_house},
     {"flipfork", 3, write_and_fork, check_kept, .late = 1, .stage = marked},
 };
