@@ -75,7 +75,9 @@ static void shoot(u64 targets, u64 va, u64 pages) {
 #ifdef MUTANT_ack_is_quick  // whoever has not answered within a fifth of a second never will
         if (time_now() - asked > 2000000) { break; }
 #endif
+#ifndef MUTANT_no_poll  // "it will be done when this is"
         tlb_serve();
+#endif
         park_poll_stop();
         cpu_pause();
     }

@@ -3,6 +3,7 @@
 // are asked, and harts that ask each other do not wait for ever.
 //
 // The fake TLB forgets nothing by itself, and free frames hold junk: a fence that is missing shows.
+#include <unistd.h>
 #include "lib/errno.h"
 #include "mm/cursor.h"
 #include "mm/tlb.h"
@@ -197,6 +198,27 @@ TEST(two_harts_shoot_at_each_other_at_once) {
     on_harts(2, shoot_across, NULL);
     as_destroy(pair[0]);
     as_destroy(pair[1]);
+}
+
+// Hart 1 has interrupts off and is asked by hart 0; then it asks hart 0, which waits with interrupts off.
+static void ask_while_asked(void *arg) {
+    struct as *as = arg;
+    as_switch(as);
+    rendezvous(2);
+    u64 flags = irq_save();
+    bool second = this_hart()->index == 1;
+    while (second && !atomic_load_relaxed(&this_hart()->tlb_requests)) { cpu_pause(); }
+    tlb_shootdown(as, BASE, 1);
+    irq_restore(flags);
+    rendezvous(2);
+    as_switch(NULL);
+}
+
+TEST(who_is_asked_while_it_asks_answers) {
+    struct as *as = space_with(1);
+    alarm(2);  // nobody would come back from it
+    on_harts(2, ask_while_asked, as);
+    as_destroy(as);
 }
 
 // Harts go from space to space while hart 0 forks both: the same addresses, other values.
