@@ -25,6 +25,7 @@ struct thread *context_switch(struct context *from, struct context *to, struct t
 
 // After a switch: `prev` is off its stack now, so others may have it.
 static void finish(struct thread *prev) {
+    schedule_switched();
     if (unlikely(quiesce_asked())) {  // the IPI may have come to the one before us
         atomic_or_relaxed(&thread_self()->work, WORK_QUIESCE);
     }

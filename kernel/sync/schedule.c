@@ -22,6 +22,7 @@ static struct player {
     u32 state;              // (a) enum state
     const u32 *word;        // SPINS: until its lowest bit is clear
     u32 asleep;             // (a)
+    u32 owed;               // 1 + who has the baton next, when this hart has left the thread that parks
 } cacheline_aligned players[KINE_PLAYERS + 1];
 
 static struct kine_schedule plan;  // and its record
@@ -151,13 +152,27 @@ void schedule_park(void) {
         if (atomic_load_relaxed(&p->thread->state) != THREAD_PARKING) {
             atomic_store_relaxed(&p->state, READY);
         }
-        give(decide(number(p), "parked", true));
+        p->owed = 1 + decide(number(p), "parked", true);
     }
+}
+
+static void pay(struct player *p) {
+    u32 owed = p->owed;
+    p->owed = 0;
+    if (owed) { give(owed - 1); }
+}
+
+void schedule_switched(void) {
+    u32 n = this_hart()->index;
+    if (n && n <= KINE_PLAYERS) { pay(&players[n]); }
 }
 
 void schedule_parked(void) {
     struct player *p = self();
-    if (p) { await(p); }
+    if (p) {
+        pay(p);  // it has not been left: somebody was faster
+        await(p);
+    }
 }
 
 void schedule_unparked(struct thread *t) {

@@ -30,6 +30,7 @@ void schedule_lock(u32 rank);                            // about to take it
 // A step of a wait loop: the lowest bit of *word is set, by whoever runs on that hart.
 void schedule_spin(const void *word, u32 hart, const char *what);
 void schedule_park(void);      // => announced, about to switch away
+void schedule_switched(void);  // this hart has left a thread, and its space
 void schedule_parked(void);    // runs again
 void schedule_unparked(struct thread *t);
 void schedule_leave(void);     // the play, if the caller is in one
@@ -56,6 +57,7 @@ u32 schedule_choose(struct kine_schedule *plan, u32 me, u32 mask, u32 out, const
 #define schedule_lock(rank) ((void)0)
 #define schedule_spin(word, hart, what) ((void)0)
 #define schedule_park() ((void)0)
+#define schedule_switched() ((void)0)
 #define schedule_parked() ((void)0)
 #define schedule_unparked(t) ((void)0)
 #define schedule_leave() ((void)0)
