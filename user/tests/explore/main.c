@@ -47,6 +47,7 @@ int main(int argc, char **argv) {
     }
     pin(0);  // a player in a play lets nobody else onto its hart
     rehearse(scenario_named("cow2", 4));
+    rehearse(scenario_named("both", 4));
     bool steps = argc > 1 && strcmp(argv[1], "steps") == 0;
     if (steps || (argc > 1 && strcmp(argv[1], "script") == 0)) { return run_scripts(argc - 2, argv + 2, steps); }
     const struct scenario *s = argc > 2 ? scenario_named(argv[2], strlen(argv[2])) : NULL;

@@ -84,8 +84,16 @@ static void play_apart(const struct scenario *s) {
     ksys_munmap(shared, 3 * PAGE);
 }
 
+// What the director runs of the scenario's is text of its own: there before the books are opened.
+static void touch_text(uintptr_t code) {
+    enum { LONGEST = 256 };
+    if (code) { (void)(*(volatile char *)code + *(volatile char *)(code + LONGEST)); }
+}
+
 bool perform(const struct scenario *s) {
     checks_failed = 0;
+    touch_text((uintptr_t)s->before);
+    touch_text((uintptr_t)s->judge);
     scenario_pipe();
     turn = gate_new();
     open_books();
