@@ -21,7 +21,8 @@ extern const struct scenario scenarios[], house_scenarios[];
 extern const int nscenarios, nhouse_scenarios;
 const struct scenario *scenario_named(const char *name, size_t length);
 void scenario_pipe(void);  // before the books are opened: its memory is the director's
-long scenario_receive(void *to);  // one message from it
+void scenario_send(void);
+long scenario_receive(void *to);  // a message; there is one from the beginning
 void scenario_close(void);
 void scenario_page(void);  // a new page that players will share; returns with it filled
 void scenario_drop(void);  // the director's mapping of it

@@ -43,10 +43,14 @@ static void fork_once(void) {
 
 static struct gate mail;  // a pipe with one message in it
 
-void scenario_pipe(void) {
+void scenario_send(void) {
     uint64_t message = mark(2);
-    mail = gate_new();
     CHECK_EQ(ksys_write(mail.ends[1], &message, 8), 8);
+}
+
+void scenario_pipe(void) {
+    mail = gate_new();
+    scenario_send();
 }
 
 long scenario_receive(void *to) { return ksys_read(mail.ends[0], to, 8); }

@@ -168,6 +168,41 @@ static void copy_and_look_on(int role) {
 
 static void check_apart(int role) { scenario_words(role ? role : 1); }
 
+// ---- 1 copies a page while 2, whose hart was idle, comes and looks it up; child 3 wakes 2
+
+static long copied, looking;
+static uint64_t found;
+
+static void copy_while_one_comes(int role) {
+    if (role == 1) {
+        house_bring(3);
+        point(1);
+        scenario_write(1);
+        long step = point(2);
+        copied = step;
+    } else if (role == 2) {
+        uint64_t message;
+        CHECK_EQ(scenario_receive(&message), 8);
+        CHECK_EQ(scenario_receive(&message), 8);
+        CHECK(words()[64] || true);
+        point(1);
+        long step = point(2);
+        uint64_t word = words()[64];
+        point(3);
+        found = word;
+        looking = step;
+    } else {
+        CHECK(words()[0] || true);
+        point(1);
+        scenario_send();
+    }
+}
+
+static void check_found(int role) {
+    scenario_words(role ? 0 : 1);
+    CHECK(role || looking < copied || found == mark(1));
+}
+
 // ---- 1 discards a page that 2 has looked up; 3 takes whatever frame is free
 
 static void wide(void) {
@@ -307,6 +342,7 @@ const struct scenario house_scenarios[] = {
     {"forkstore", 4, fork_and_store, check_snapshot, .late = 1, .stage = exchange},
     {"views", 3, copy_write_look, check_both, .stage = beside_neighbour},
     {"copyapart", 3, copy_and_look_on, check_apart, .late = 1, .stage = plain},
+    {"comes", 3, copy_while_one_comes, check_found, .late = 1, .stage = plain},
     {"discard", 3, discard_page, NULL, .before = take_all, .stage = wide},
     {"discardtable", 3, discard_table, NULL, .before = take_all, .stage = wide},
     {"decide", 2, write_and_discard, check_discarded, .stage = beside_neighbour},
