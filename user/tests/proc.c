@@ -254,11 +254,10 @@ static void many_orphans_are_reaped(void) {
 }
 
 // All alive at one time.
-static void a_thousand_children(void) {
-    enum { CHILDREN = 1000 };
-    static int pid[CHILDREN];
+static void have_children(int n) {
+    static int pid[1000];
     struct gate hold = gate_new();
-    for (int i = 0; i < CHILDREN; i++) {
+    for (int i = 0; i < n; i++) {
         if ((pid[i] = spawn()) == 0) {
             gate_wait(&hold);
             ksys_exit_group(i & 127);
@@ -269,17 +268,25 @@ static void a_thousand_children(void) {
             break;
         }
     }
-    for (int i = 0; i < CHILDREN; i++) {
+    for (int i = 0; i < n; i++) {
         gate_post(&hold);
         if (i % 100 == 0) {  // slow under the race detector: show that it goes on
             printf("# %d were told\n", i);
         }
     }
-    for (int i = CHILDREN - 1; i >= 0; i--) {  // the youngest first
+    for (int i = n - 1; i >= 0; i--) {  // the youngest first
         if (pid[i] > 0) { CHECK_EQ(reap(pid[i]), EXITED(i & 127)); }
         if (i % 100 == 0) { printf("# %d are left\n", i); }
     }
     CHECK_EQ(reap(-1), -ECHILD);
+}
+
+static void a_thousand_children(void) { have_children(1000); }
+
+// More stacks at once than a hart keeps: some are unmapped, on all harts.
+static void a_hundred_children(void) {
+    pin(0);
+    have_children(100);
 }
 
 // Stacks of the dead stay with the harts for the next ones, but no more than some.
@@ -360,5 +367,5 @@ TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill
           TEST(wait4_chooses_its_child), TEST(wait4_for_the_group_with_all_options),
           TEST(a_grandchild_is_nobodys_child),
           TEST(orphans_get_a_living_parent), TEST(many_orphans_are_reaped),
-          TEST(a_thousand_children), TEST(pids_are_unique_in_a_fork_storm),
+          TEST(a_thousand_children), TEST(a_hundred_children), TEST(pids_are_unique_in_a_fork_storm),
           TEST(a_tree_of_forks), KINE_TEST(the_dead_keep_no_kernel_memory))
