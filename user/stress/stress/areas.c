@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RW = PROT_READ | PROT_WRITE, DONTNEED = 4, MAYMOVE = 1, MOVE_TO = 2 };
+enum { RW = PROT_READ | PROT_WRITE, DONTNEED = 4, PAGEOUT = 21, MAYMOVE = 1, MOVE_TO = 2 };
 
 // next_random's state is the process's; threads have their own.
 uint64_t dice(struct storm *s, uint64_t sides) {
@@ -111,6 +111,12 @@ static void discard(struct storm *s, struct area *a, int lo, int hi) {
     for (int i = lo; i < hi; i++) { a->page[i].tag = a->page[i].under; }
 }
 
+// To the swap device, if there is one: nothing is seen of that.
+static void send_out(struct storm *s, struct area *a, int lo, int hi) {
+    (void)s;
+    ksys_madvise(a->at + lo * PAGE, (hi - lo) * PAGE, PAGEOUT);
+}
+
 // From either end, or all.
 static void unmap(struct storm *s, struct area *a, int lo, int hi) {
     bool head = dice(s, 2);
@@ -176,7 +182,7 @@ static void kernel_writes(struct storm *s, struct area *a, int lo, int hi) {
 void area_step(struct storm *s, struct area *a) {
     static void (*const steps[])(struct storm *, struct area *, int, int) = {
         write_pages, write_pages, write_pages, check_pages, check_pages, protect, protect,
-        discard, unmap, move, move, kernel_reads, kernel_writes};
+        discard, send_out, send_out, unmap, move, move, kernel_reads, kernel_writes};
     if (a == s->lent) { return; }
     if (!a->at) {
         map_area(s, a);

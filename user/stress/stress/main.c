@@ -2,14 +2,16 @@
 // main.c - run workloads with several workers each, audit every frame after each of them.
 //
 //     stress list | stress WORKLOAD|all [seed=N] [workers=N] [rounds=N] [pages=N] [time=S] [delay=N]
-//         [spurious=N] [late=N] [slow=N]
+//         [spurious=N] [late=N] [slow=N] [swap=1]
 //
 // With time= the list is gone through again with the next seed until the time is over.
 // delay=, late= and slow= bound waits, in spins: at race points, behind an IPI, on entry of a slow hart;
+// swap=1: there is a disk to swap to, /dev/vda; when that is full the largest process is ended.
 // spurious= makes one page fault in N come twice (kernel/sync/inject.h). Kernels with CHECK=1 only.
 #include "sharing.h"
 #include <errno.h>
 #include <kine.h>
+#include <ksys.h>
 #include <ktap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +52,11 @@ static uint64_t option(int argc, char **argv, const char *name, uint64_t fallbac
 enum { NOT_FORKED = -1 };
 
 // Where memory may be run down, a worker may be the one that has to die.
-static bool greedy(const struct workload *w) { return !strcmp(w->name, "oom") || !strcmp(w->name, "mapstorm"); }
+static bool swapping;
+
+static bool greedy(const struct workload *w) {
+    return swapping || !strcmp(w->name, "oom") || !strcmp(w->name, "mapstorm");
+}
 
 static int run_workers(const struct workload *w, const struct params *p) {
     pid_t pids[64];
@@ -91,6 +97,9 @@ static bool forked_enough(const struct workload *w, const struct params *p, uint
     return forks >= least;
 }
 
+// Pages of processes, in memory or not, and their tables.
+static long pages(const struct kine_audit *books) { return books->user + books->swapped + books->table; }
+
 static void run_one(const struct workload *w, const struct params *p) {
     struct kine_audit before = {0}, after = {0};
     struct kine_counters then, now;
@@ -100,14 +109,14 @@ static void run_one(const struct workload *w, const struct params *p) {
     bad += counted && kine_counters(-1, &now) == 0 && !forked_enough(w, p, now.forks - then.forks);
     bool exact = audit(&after);
     // Orphans of killed workers may still be on their way out: exact now, and the same a little later.
-    for (int i = 0; exact && i < 200 && after.user + after.table != before.user + before.table; i++) {
+    for (int i = 0; exact && i < 200 && pages(&after) != pages(&before); i++) {
         usleep(10000);
         exact = audit(&after);
     }
     bad += !exact;
-    if (after.user + after.table != before.user + before.table) {
-        ktap_comment("user frames %d -> %d, tables %d -> %d", (int)before.user, (int)after.user,
-                     (int)before.table, (int)after.table);
+    if (pages(&after) != pages(&before)) {
+        ktap_comment("user frames %d -> %d, swapped %d -> %d, tables %d -> %d", (int)before.user, (int)after.user,
+                     (int)before.swapped, (int)after.swapped, (int)before.table, (int)after.table);
         bad++;
     }
     tests++;
@@ -159,6 +168,11 @@ int main(int argc, char **argv) {
     spurious = option(argc, argv, "spurious", 0);
     late = option(argc, argv, "late", 0);
     slow = option(argc, argv, "slow", 0);
+    swapping = option(argc, argv, "swap", 0);
+    if (swapping && ksys_swapon("/dev/vda", 0) < 0) {
+        perror("stress: /dev/vda");
+        return 2;
+    }
     write(1, "KTAP version 1\n", 15);
     do {
         if (delay) { kine_ctl(KINE_DELAY, p.seed, delay); }
