@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // matrix.h - the copy-on-write matrix: every way to share and write (actions.c, orders.c, writers.c,
-// changes.c, transfers.c) times every way a page can have come about (states.c, files.c, tables.c).
+// changes.c, transfers.c) times every way a page can have come about (states.c, files.c, tables.c,
+// away.c).
 //
 // What an action expects depends on the state in two things only. Of shared pages all processes see
 // the latest write, of private ones each its own: reads() knows. And what pages are that have been
@@ -29,9 +30,9 @@ struct action {
     void (*run)(struct pages p);
 };
 
-extern const struct state states[], files[], tables[];
+extern const struct state states[], files[], tables[], away[];
 extern const struct action actions[], orders[], writers[], changes[], transfers[];
-extern const int state_count, file_count, table_count;
+extern const int state_count, file_count, table_count, away_count;
 extern const int action_count, order_count, writer_count, change_count, transfer_count;
 
 // Whether both pages still read as they did before the action.
