@@ -179,7 +179,7 @@ def test_what_is_given_is_not_drawn():
     args = campaign.parser().parse_args(["--workload=oom", "--cpu=sstc=off", "--machine=", "--mem=64M"])
     configs = [c for _, c in zip(range(8), campaign.configurations(args))]
     assert {(c.command[1], c.cpu, c.machine, c.mem) for c in configs} == {("oom", "sstc=off", "", "64M")}
-    assert {c.smp for c in configs} == {1, 2, 3, 8} and len(campaign.workloads()) == 13
+    assert {c.smp for c in configs} == {1, 2, 3, 8} and len(campaign.workloads()) == 14
 
 
 def test_command_survives_the_round_trip():

@@ -52,6 +52,6 @@ pid_t spawn_child(void) { return fork(); }
 
 int reap_child(pid_t pid) {
     int status;
-    if (waitpid(pid, &status, 0) != pid) { return 2000; }
+    if (waitpid(pid, &status, 0) != pid) { return NOT_KNOWN; }
     return WIFSIGNALED(status) ? KILLED(WTERMSIG(status)) : WEXITSTATUS(status);
 }

@@ -51,9 +51,9 @@ static uint64_t option(int argc, char **argv, const char *name, uint64_t fallbac
 
 enum { NOT_FORKED = -1 };
 
-// Where memory may be run down, a worker may be the one that has to die.
 static bool swapping;
 
+// Where memory may be run down, a worker may be the one that has to die, or cannot begin.
 static bool greedy(const struct workload *w) {
     return swapping || !strcmp(w->name, "oom") || !strcmp(w->name, "mapstorm");
 }
@@ -69,7 +69,7 @@ static int run_workers(const struct workload *w, const struct params *p) {
     }
     for (int i = 0; i < p->workers; i++) {
         int code = pids[i] > 0 ? reap_child(pids[i]) : NOT_FORKED;
-        bool allowed = greedy(w) && code == KILLED(9);
+        bool allowed = greedy(w) && (code == KILLED(9) || code == NOT_FORKED);
         if (code && !allowed) {
             ktap_comment("worker %d ended with %d", i, code);
             bad++;

@@ -83,6 +83,9 @@ static _Noreturn void live_as_child(struct storm *s, struct area *lent, uint64_t
     _exit(0);
 }
 
+// Well, or killed, by us or for want of memory; or it has told already (1).
+static bool ended_as_meant(int code) { return code == 0 || code == 1 || code == KILLED(SIGKILL) || code == NOT_KNOWN; }
+
 // The parent goes on while it has the child; then all is as it must be, whether the child was killed or not.
 static void fork_and_go_on(struct storm *s, struct area *a) {
     bool before = s->company;
@@ -102,7 +105,7 @@ static void fork_and_go_on(struct storm *s, struct area *a) {
         s->lent = lent_before;
         if (lent && code == 0) { know_agreed(lent, tag); }
         if (lent && code != 0) { lent->at = NULL; }
-        if (code != 0 && code != KILLED(SIGKILL)) { wrong(s, "a child ended badly"); }
+        if (!ended_as_meant(code)) { wrong(s, "a child ended badly"); }
         areas_check(s);
     }
     s->forks--;
@@ -173,7 +176,7 @@ static int one_team(const struct params *p) {
     int code = pid > 0 ? reap_child(pid) : 0;
     int bad = read_verdict(verdict[0]);
     close(verdict[0]);
-    return bad + (code != 0 && code != KILLED(SIGKILL));
+    return bad + !ended_as_meant(code);
 }
 
 int run_mapstorm(const struct params *p, int worker) {

@@ -35,6 +35,7 @@ int tag_check(const char *base, int page, uint32_t writer, uint32_t sequence);
 
 // fork; -1 when there is no memory (a workload goes on), 0 in the child.
 pid_t spawn_child(void);
-// Wait for one child: its exit code, or 1000 + signal.
+// Wait for one child: its exit code, or 1000 + signal, or that it is not known: no memory for the status.
 int reap_child(pid_t pid);
+enum { NOT_KNOWN = 2000 };
 #define KILLED(signal) (1000 + (signal))
