@@ -58,15 +58,29 @@ static bool greedy(const struct workload *w) {
     return swapping || !strcmp(w->name, "oom") || !strcmp(w->name, "mapstorm");
 }
 
+// Workers begin when all are there, and the one who waits for them has copied what it will write: it must not be
+// the one that memory is wanting for.
+static void await_opening(const int *gate) {
+    char none;
+    close(gate[1]);
+    (void)!read(gate[0], &none, 1);
+    close(gate[0]);
+}
+
 static int run_workers(const struct workload *w, const struct params *p) {
     pid_t pids[64];
-    int bad = 0;
+    int bad = 0, gate[2];
+    if (pipe(gate) < 0) { return 1; }
     for (int i = 0; i < p->workers; i++) {
         if ((pids[i] = fork()) == 0) {
+            await_opening(gate);
             seed_random(p->seed, i);
             _exit(w->run(p, i) != 0);
         }
     }
+    seed_random(0, 0);  // writes what is this process's own
+    close(gate[0]);
+    close(gate[1]);
     for (int i = 0; i < p->workers; i++) {
         int code = pids[i] > 0 ? reap_child(pids[i]) : NOT_FORKED;
         bool allowed = greedy(w) && (code == KILLED(9) || code == NOT_FORKED);
