@@ -17,8 +17,8 @@ struct scenario {
     void (*stage)(void);      // not NULL: the players are threads of one process (house.c), which begins with this
 };
 
-extern const struct scenario scenarios[], house_scenarios[];
-extern const int nscenarios, nhouse_scenarios;
+extern const struct scenario scenarios[], house_scenarios[], end_scenarios[];
+extern const int nscenarios, nhouse_scenarios, nend_scenarios;
 const struct scenario *scenario_named(const char *name, size_t length);
 void scenario_pipe(void);  // before the books are opened: its memory is the director's
 void scenario_send(void);
@@ -27,12 +27,14 @@ void scenario_close(void);
 void scenario_page(void);  // a new page that players will share; returns with it filled
 void scenario_drop(void);  // the director's mapping of it
 extern char *const shared;
+enum { ELSEWHERE = 2 << 20 };  // from the page: another leaf table
+static inline volatile uint64_t *words(void) { return (volatile uint64_t *)shared; }
 static inline uint64_t pattern(int i) { return 0x1000000ul + (uint64_t)i * 0x9e3779b97f4a7c15ul; }
 static inline uint64_t mark(int role) { return ~0ul - (uint64_t)role; }
 void scenario_words(int writer);  // CHECK the page: as it was, but for what player `writer` has written; 0: for nothing
 void scenario_write(int role);
-int scenario_failures(void);  // common.h counts by file: what failed there, and in threads.c, since the last call
-int threads_failures(void);
+int scenario_failures(void);  // common.h counts by file: what failed in any of the three, since the last call
+int threads_failures(void), ends_failures(void);
 
 // The plan, and after perform() the record.
 extern struct kine_schedule plan;
@@ -45,6 +47,8 @@ bool play_house(const struct scenario *s);
 // For what players do in it:
 static inline long point(int n) { return ksys_kine_ctl(KINE_SCHEDULE, KINE_SCHEDULE_POINT, (unsigned long)n); }
 void house_bring(int role);  // fork a child that is player `role` from now on
+void stage_plain(void);      // as it is
+void stage_elsewhere(void);  // room for pages in another table
 void house_neighbour(void);  // on stage: fork a child that shares the page until the play is over
 uint64_t trace_hash(void);
 void trace_print(void);

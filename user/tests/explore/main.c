@@ -55,6 +55,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: explore script|seeded|exhaustive|list SCENARIO ...; scenarios:");
         for (int i = 0; i < nscenarios; i++) { fprintf(stderr, " %s", scenarios[i].name); }
         for (int i = 0; i < nhouse_scenarios; i++) { fprintf(stderr, " %s", house_scenarios[i].name); }
+        for (int i = 0; i < nend_scenarios; i++) { fprintf(stderr, " %s", end_scenarios[i].name); }
         fprintf(stderr, "\n");
         return 2;
     }

@@ -8,8 +8,6 @@
 char *const shared = (char *)0x5000000;
 enum { FRESH = 1, WORDS = PAGE / 8 };  // FRESH: the page behind it, which nobody has touched
 
-static volatile uint64_t *words(void) { return (volatile uint64_t *)shared; }
-
 void scenario_page(void) {
     long at = ksys_mmap(shared, 3 * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     CHECK_EQ(at, (long)shared);
@@ -58,7 +56,7 @@ long scenario_receive(void *to) { return ksys_read(mail.ends[0], to, 8); }
 void scenario_close(void) { gate_free(&mail); }
 
 int scenario_failures(void) {
-    int failed = checks_failed + threads_failures();
+    int failed = checks_failed + threads_failures() + ends_failures();
     checks_failed = 0;
     return failed;
 }
@@ -154,10 +152,15 @@ const struct scenario scenarios[] = {
 };
 const int nscenarios = COUNT(scenarios);
 
-const struct scenario *scenario_named(const char *name, size_t length) {
-    for (int i = 0; i < nscenarios + nhouse_scenarios; i++) {
-        const struct scenario *s = i < nscenarios ? &scenarios[i] : &house_scenarios[i - nscenarios];
+static const struct scenario *named_in(const struct scenario *s, int n, const char *name, size_t length) {
+    for (; n > 0; s++, n--) {
         if (strlen(s->name) == length && memcmp(s->name, name, length) == 0) { return s; }
     }
     return NULL;
+}
+
+const struct scenario *scenario_named(const char *name, size_t length) {
+    const struct scenario *s = named_in(scenarios, nscenarios, name, length);
+    if (!s) { s = named_in(house_scenarios, nhouse_scenarios, name, length); }
+    return s ? s : named_in(end_scenarios, nend_scenarios, name, length);
 }

@@ -7,10 +7,6 @@
 //           read or written a page and then only comes to a point (point()) goes on by what it has looked up.
 #include "explore.h"
 
-enum { ELSEWHERE = 2 << 20 };  // from the page: another leaf table
-
-static volatile uint64_t *words(void) { return (volatile uint64_t *)shared; }
-
 int threads_failures(void) {
     int failed = checks_failed;
     checks_failed = 0;
@@ -19,7 +15,7 @@ int threads_failures(void) {
 
 // ---- how the page stands when the play begins
 
-static void plain(void) {}
+void stage_plain(void) {}
 
 // COW and counted once: there was a child, and it has gone.
 static void marked(void) {
@@ -89,14 +85,14 @@ static void fork_and_store(int role) {
     }
 }
 
-static void room_elsewhere(void) {
+void stage_elsewhere(void) {
     long at = ksys_mmap(shared + ELSEWHERE, 16 * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     CHECK_EQ(at, (long)shared + ELSEWHERE);
     shared[ELSEWHERE + PAGE] = 1;
 }
 
 static void exchange(void) {
-    room_elsewhere();
+    stage_elsewhere();
     letter = gate_new();
 }
 
@@ -203,34 +199,6 @@ static void check_found(int role) {
     CHECK(role || looking < copied || found == mark(1));
 }
 
-// ---- 1 discards a page that 2 has looked up; 3 takes whatever frame is free
-
-static void wide(void) {
-    long at = ksys_mmap(shared, ELSEWHERE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    CHECK_EQ(at, (long)shared);
-    for (int i = 0; i < (int)(PAGE / 8); i++) { words()[i] = pattern(i); }
-    room_elsewhere();
-    told = 0;
-}
-
-static void take_all(void) { CHECK(ksys_kine_ctl(KINE_HOARD, 0, 0) > 0); }
-
-static void discard(size_t bytes, int role) {
-    if (role == 1) { CHECK_EQ(ksys_madvise(shared, bytes, 4), 0); }
-    if (role == 2) {
-        CHECK(words()[192] || true);
-        point(1);
-        CHECK_EQ(words()[192], pattern(192));
-        point(2);
-    }
-    for (int i = 2; role == 3 && i < 4; i++) {  // the kernel writes: where there is no frame, that is no end
-        told += ksys_clock_gettime(CLOCK_MONOTONIC, (struct timespec *)(shared + ELSEWHERE + i * PAGE)) == 0;
-    }
-}
-
-static void discard_page(int role) { discard(PAGE, role); }
-static void discard_table(int role) { discard(ELSEWHERE, role); }
-
 // ---- 1 writes to a page while 2 discards it, and writes, too
 
 static void write_and_discard(int role) {
@@ -246,38 +214,6 @@ static void check_discarded(int role) {
     CHECK_EQ(words()[128], mark(2));
 }
 
-// ---- the kernel writes for 1 to a page that 2 unmaps
-
-static long answer;
-
-static void have_written(int role) {
-    if (role == 1) { answer = ksys_kine_pagemap(shared + ELSEWHERE, 1, (uint64_t *)&words()[64]); }
-    if (role == 2) { CHECK_EQ(ksys_munmap(shared, PAGE), 0); }
-}
-
-static void check_unmapped(int role) {
-    (void)role;
-    CHECK(answer >= 0 || answer == -EFAULT);
-    CHECK_EQ(pagemap(shared), 0);
-}
-
-// 2 fills new pages with what it has unmapped.
-enum { NEW = 16 };
-
-static void read_and_unmap(int role) {
-    if (role == 1) { answer = scenario_receive((void *)&words()[64]); }
-    if (role == 2) {
-        CHECK_EQ(ksys_munmap(shared, PAGE), 0);
-        for (int i = 2; i < NEW; i++) { CHECK(shared[ELSEWHERE + i * PAGE] == 0); }
-        for (int i = 2; i < NEW; i++) { shared[ELSEWHERE + i * PAGE] = 0; }
-    }
-}
-
-static void check_new_pages(int role) {
-    check_unmapped(role);
-    for (int i = 2; i < NEW; i++) { CHECK(all_bytes(shared + ELSEWHERE + i * PAGE, 0, PAGE)); }
-}
-
 // ---- both write to a page that is theirs alone
 
 static void check_written_by_both(int role) {
@@ -285,74 +221,15 @@ static void check_written_by_both(int role) {
     CHECK(words()[64] == mark(1) && words()[128] == mark(2));
 }
 
-// ---- 1 faults while 2 ends what it is part of
-
-static void touch_elsewhere(void) { *(volatile char *)(shared + ELSEWHERE) = 1; }
-
-static void fault_and_exec(int role) {
-    char *const argv[] = {"/bin/true", NULL};
-    if (role == 1) { touch_elsewhere(); }
-    if (role == 2) { CHECK_EQ(ksys_execve(argv[0], argv, argv + 1), 0); }
-}
-
-static void fault_and_exit(int role) {
-    if (role == 1) { touch_elsewhere(); }
-    if (role == 2) { ksys_exit_group(5); }
-}
-
-static bool exited_with_5(const int status[]) { return status[1] == EXITED(5); }
-
-// ---- 1 is the first to run a page of text
-
-void fresh_text(void);
-__asm__(".pushsection .text.fresh, \"ax\"\n"
-        ".balign 4096\n"
-        ".globl fresh_text\n"
-        "fresh_text: ret\n"
-        ".space 4092\n"  // nobody else runs in it
-        ".popsection\n");
-
-static void run_text(int role) {
-    if (role == 1) { fresh_text(); }
-    if (role == 2) { point(1); }
-}
-
-// ---- 1 forks, and child 2 kills it
-
-static int house_pid;
-
-static void name_house(void) { house_pid = (int)ksys_getpid(); }
-
-static void fork_and_kill(int role) {
-    if (role == 2) {
-        CHECK_EQ(ksys_kill(house_pid, SIGKILL), 0);
-        return;
-    }
-    house_bring(2);
-    point(1);
-    if (spawn() == 0) { leave(); }
-}
-
-static bool was_killed(const int status[]) { return status[1] == SIGKILL; }
-static void nothing_to_see(int role) { (void)role; }
-
 const struct scenario house_scenarios[] = {
-    {"table", 2, write_beside_child, check_child, .late = 1, .stage = plain},
+    {"table", 2, write_beside_child, check_child, .late = 1, .stage = stage_plain},
     {"tablemarked", 2, write_beside_child, check_child, .late = 1, .stage = marked},
     {"forkstore", 4, fork_and_store, check_snapshot, .late = 1, .stage = exchange},
     {"views", 3, copy_write_look, check_both, .stage = beside_neighbour},
-    {"copyapart", 3, copy_and_look_on, check_apart, .late = 1, .stage = plain},
-    {"comes", 3, copy_while_one_comes, check_found, .late = 1, .stage = plain},
-    {"discard", 3, discard_page, NULL, .before = take_all, .stage = wide},
-    {"discardtable", 3, discard_table, NULL, .before = take_all, .stage = wide},
+    {"copyapart", 3, copy_and_look_on, check_apart, .late = 1, .stage = stage_plain},
+    {"comes", 3, copy_while_one_comes, check_found, .late = 1, .stage = stage_plain},
     {"decide", 2, write_and_discard, check_discarded, .stage = beside_neighbour},
-    {"unmap", 2, have_written, check_unmapped, .stage = room_elsewhere},
-    {"unmapread", 2, read_and_unmap, check_new_pages, .stage = room_elsewhere},
     {"both", 2, scenario_write, check_written_by_both, .stage = marked},
-    {"exec", 2, fault_and_exec, NULL, .stage = room_elsewhere},
-    {"exit", 2, fault_and_exit, NULL, .judge = exited_with_5, .stage = room_elsewhere},
-    {"text", 2, run_text, NULL, .stage = plain},
-    {"kill", 2, fork_and_kill, nothing_to_see, .judge = was_killed, .late = 1, .stage = name_house},
     {"flipfork", 3, write_and_fork, check_kept, .late = 1, .stage = marked},
 };
 const int nhouse_scenarios = COUNT(house_scenarios);
