@@ -186,17 +186,9 @@ bool region_replace(struct as *as, u64 lo, u64 hi, const struct region *with) {
     return publish(as, &b, replaced(&b, as->map, lo, hi, with));
 }
 
-bool region_move(struct as *as, u64 lo, u64 hi, const struct region *to) {
-    struct build b = {false};
-    struct region_node *without = replaced(&b, as->map, lo, hi, NULL);
-    struct region_node *new = b.failed ? NULL : replaced(&b, without, to->start, to->end, to);
-    region_put(without);
-    return publish(as, &b, new);
-}
-
-// Whether region a, where there is one, goes on in b.
+// Whether region a goes on in b.
 static bool joins(const struct region *a, const struct region *b) {
-    if (!a || !b || a->end != b->start || a->prot != b->prot || a->never != b->never ||
+    if (a->end != b->start || a->prot != b->prot || a->never != b->never ||
         a->shared != b->shared || a->backing != b->backing) {
         return false;
     }
@@ -204,19 +196,38 @@ static bool joins(const struct region *a, const struct region *b) {
     return !a->backing || (a->file_bytes == len && a->file_off + len == b->file_off);
 }
 
+// r and its like on both sides, as far as that lies beside it.
+static struct region joined(const struct region_node *map, const struct region *r) {
+    const struct region *low = find(map, r->start - 1), *high = find(map, r->end);
+    struct region all = *r, part;
+    if (low) { part = region_cut(low, low->start, r->start); }
+    if (low && joins(&part, &all)) {
+        part.end = all.end;
+        part.file_bytes += all.file_bytes;
+        all = part;
+    }
+    if (high) { part = region_cut(high, r->end, high->end); }
+    if (high && joins(&all, &part)) {
+        all.end = part.end;
+        all.file_bytes += part.file_bytes;
+    }
+    return all;
+}
+
 bool region_set(struct as *as, const struct region *r) {
-    const struct region *below = find(as->map, r->start - 1), *above = find(as->map, r->end);
-    struct region joined = *r;
-    if (joins(below, &joined)) {
-        joined = *below;
-        joined.end = r->end;
-        joined.file_bytes += r->file_bytes;
+    struct region all = joined(as->map, r);
+    return region_replace(as, all.start, all.end, &all);
+}
+
+bool region_move(struct as *as, u64 lo, u64 hi, const struct region *to) {
+    struct build b = {false};
+    struct region_node *without = replaced(&b, as->map, lo, hi, NULL), *new = NULL;
+    if (!b.failed) {
+        struct region all = joined(without, to);
+        new = replaced(&b, without, all.start, all.end, &all);
     }
-    if (joins(&joined, above)) {
-        joined.end = above->end;
-        joined.file_bytes += above->file_bytes;
-    }
-    return region_replace(as, joined.start, joined.end, &joined);
+    region_put(without);
+    return publish(as, &b, new);
 }
 
 const struct region *region_first(struct as *as, u64 va) {

@@ -77,7 +77,7 @@ static const struct script scripts[] = {
     {"uptime x", "usage: uptime\n", 2, NULL},
     {"uname", "Kine @ multicore copy-on-write riscv64\n", 0, NULL},
     {"memaudit",
-     "frames @ = free @ + user @ + table @ + kernel @\n"
+     "frames @ = free @ + user @ + cached @ + table @ + kernel @\n"
      "mappings @, shared frames @, errors 0\n", 0, NULL},
     {"counters | head -n 1 | grep -c '^syscalls '", "1\n", 0, NULL},
     {"nproc; nproc --all; taskset 1 nproc --all", nproc_says, 0, NULL},

@@ -151,6 +151,10 @@ TEST(neighbours_alike_become_one) {
     const struct region *r = region_first(as, 0);
     EXPECT(r->start == BASE - PAGE_SIZE && r->end == page_va(3) && region_first(as, r->end)->prot == PROT_READ);
     EXPECT(objects_out() == 3);  // the space and two regions
+    EXPECT(as_map_fixed(as, page_va(1), PAGE_SIZE, PROT_READ | PROT_WRITE) > 0);  // amid its like
+    EXPECT(as_remap(as, page_va(3), PAGE_SIZE, PAGE_SIZE, true, page_va(4)) == (long)page_va(4));
+    EXPECT(as_map_fixed(as, page_va(5), PAGE_SIZE, PROT_READ) > 0 && objects_out() == 3);
+    EXPECT(as_remap(as, page_va(5), PAGE_SIZE, 3 * PAGE_SIZE, false, 0) == (long)page_va(5) && objects_out() == 3);
     as_destroy(as);
 }
 
