@@ -60,17 +60,28 @@ int cursor_next(struct as *as, u64 *va, u64 end, pte_t **entry) {
     return 0;
 }
 
+// Go down the way to va, however many share it, as far as it is there. The last table, locked, and its level; with how
+// many others the tables on the way are shared.
+static frame_t look_down(struct as *as, u64 va, int *level, u32 *others) {
+    frame_t t = as->root;
+    *level = PT_LEVELS - 1;
+    *others = 0;
+    pt_lock(t, *level);
+    for (pte_t e; *level > 0 && (e = pt_entries(t)[pt_index(va, *level)]); --*level) {
+        frame_t lower = frame_of_pte(e);
+        pt_lock(lower, *level - 1);
+        pt_unlock(t, *level);
+        *others += frame_refs(lower) - 1;
+        t = lower;
+    }
+    return t;
+}
+
 frame_t cursor_look(struct as *as, u64 *va, u64 end) {
     while (*va < end) {
-        frame_t t = as->root;
-        int level = PT_LEVELS - 1;
-        pt_lock(t, level);
-        for (pte_t e; level > 0 && (e = pt_entries(t)[pt_index(*va, level)]); level--) {
-            frame_t lower = frame_of_pte(e);
-            pt_lock(lower, level - 1);
-            pt_unlock(t, level);
-            t = lower;
-        }
+        int level;
+        u32 others;
+        frame_t t = look_down(as, *va, &level, &others);
         if (level == 0) { return t; }
         *va = next_below(t, level, *va);
         pt_unlock(t, level);
@@ -90,16 +101,8 @@ int cursor_own(struct as *as, u64 va, u64 end) {
 
 struct cursor_view cursor_view(struct as *as, u64 va) {
     struct cursor_view v = {0, 0};
-    frame_t t = as->root;
-    int level = PT_LEVELS - 1;
-    pt_lock(t, level);
-    for (pte_t e; level > 0 && (e = pt_entries(t)[pt_index(va, level)]); level--) {
-        frame_t lower = frame_of_pte(e);
-        pt_lock(lower, level - 1);
-        pt_unlock(t, level);
-        v.sharers += frame_refs(lower) - 1;
-        t = lower;
-    }
+    int level;
+    frame_t t = look_down(as, va, &level, &v.sharers);
     if (level == 0) { v.entry = pt_entries(t)[pt_index(va, 0)]; }
     pt_unlock(t, level);
     if (!v.entry) { return (struct cursor_view){0, 0}; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// fault.c - page faults: demand-zero, pages of files, and copy-on-write.
+// fault.c - page faults: pages that are touched for the first time (fill.c), or away (swap.c), and copy-on-write.
 //
 // Protocol   of a write to a COW page, under the lock of its leaf table, to which the path is owned (cursor.h):
 //              sole owner    one AMO turns COW into W; a local fence; no copy.
@@ -12,63 +12,15 @@
 #include "lib/errno.h"
 #include "mm/around.h"
 #include "mm/cursor.h"
+#include "mm/fill.h"
 #include "mm/refs.h"
 #include "mm/swap.h"
 #include "mm/tlb.h"
 #include "sync/race.h"
 
-static u64 leaf_flags(u32 prot) {
-#ifdef MUTANT_ad_by_hardware  // the walker will set them
-    u64 flags = PTE_V | PTE_U;
-#else
-    u64 flags = PTE_V | PTE_U | PTE_A | PTE_D;
-#endif
-    flags |= prot & (PROT_READ | PROT_WRITE) ? PTE_R : 0;  // W without R is reserved
-    flags |= prot & PROT_WRITE ? PTE_W : 0;
-    flags |= prot & PROT_EXEC ? PTE_X : 0;
-    return flags;
-}
-
 static always_inline bool permits(pte_t e, enum access access) {
     u64 need = access == ACCESS_WRITE ? PTE_W : access == ACCESS_EXEC ? PTE_X : PTE_R;
     return e & need;
-}
-
-static int new_page(frame_t f, u64 flags, pte_t *leaf) {
-    if (!f) { return -ENOMEM; }
-    ghost_text(f);
-    *leaf = pte_make(frame_pa(f), flags);
-    return 0;
-}
-
-// What will be written, or shows no more than n bytes of the file's page: a copy, with zeros behind them.
-static int copy_of_file(frame_t page, u64 n, u64 flags, pte_t *leaf) {
-    frame_t copy = frame_copy(page);
-    if (copy) { memset((char *)frame_kva(copy) + n, 0, PAGE_SIZE - n); }
-    COUNT(file_fills);
-    return new_page(copy, flags, leaf);
-}
-
-static int borrow(const struct region *r, frame_t page, u64 flags, pte_t *leaf) {
-    if (flags & PTE_W && !r->shared) { flags ^= PTE_W | PTE_COW; }
-    COUNT(file_maps);
-    *leaf = pte_make(frame_pa(page), flags | PTE_BORROWED);
-    return 0;
-}
-
-// The leaf for a page that is not there yet. => the region allows the access
-static int make_leaf(const struct region *r, u64 va, enum access access, pte_t *leaf) {
-    u64 at = va - r->start, flags = leaf_flags(r->prot);
-    if (!r->backing || at >= r->file_bytes) {
-        COUNT(zero_fills);
-        return new_page(frame_alloc_zeroed(FRAME_USER), flags, leaf);
-    }
-    frame_t page;
-    int error = backing_page(r->backing, (r->file_off + at) >> PAGE_SHIFT, &page);
-    if (error) { return error; }
-    u64 n = MIN(r->file_bytes - at, PAGE_SIZE);
-    bool copied = n < PAGE_SIZE || (access == ACCESS_WRITE && !r->shared);
-    return copied ? copy_of_file(page, n, flags, leaf) : borrow(r, page, flags, leaf);
 }
 
 // Whether a page of the region may be made for this access.
@@ -103,7 +55,7 @@ static noinline int populate(struct as *as, pte_t *e, u64 va, enum access access
         return -EFAULT;
     }
     pte_t leaf, old = *e;
-    int error = old ? swap_read(old, &leaf) : make_leaf(&r, va, access, &leaf);
+    int error = old ? swap_read(old, &leaf) : fill_leaf(&r, va, access, &leaf);
     if (error) { return error; }
 #ifndef MUTANT_fill_without_fence_i
     if (r.prot & PROT_EXEC) {

@@ -193,7 +193,7 @@ inline fault(h, a) {
     :: valid[a] && !writable[a] && sole -> permit(a, true); flush(h)
 #endif
     :: !valid[a] ->                            // @ fault_locked: populate(as, e, va, access)
-        alloc(copy);                           // @ make_leaf: frame_alloc_zeroed(FRAME_USER)
+        alloc(copy);                           // @ fill_leaf: frame_alloc_zeroed(FRAME_USER)
         if
         :: copy != NONE -> entry(a, true, copy, true)  // @ populate: pt_set(e, 
         :: else -> failed = true
