@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """files.py - litmus tests of the page cache and of swap (kernel/mm/pagecache.c, backing.c, swap.c)."""
 from steps import Test, at
-from weak import add, cas, load, read, store, write
+from weak import add, cas, load, read, store, swap, write
 
 
 def page_slot():
@@ -54,7 +54,19 @@ def swap_slot():
                 None)
 
 
-TESTS = [page_slot(), page_valid(), swap_device(), swap_slot()]
+def mutex_tried():
+    def holder():
+        yield write("map", "changed")
+        yield at(swap("state", 0), "mutex_unlock: atomic_swap_release(&m->state, 0u)")
+
+    def reclaimer():
+        if (yield at(cas("state", 0, 1), "mutex_try: atomic_cas32_acquire(&m->state, 0, 1)")) == 0:
+            yield read("map")
+    return Test("mutex: who tries and gets it sees the section before", [holder, reclaimer], {"state": 1}, {"map": 0},
+                None)
+
+
+TESTS = [page_slot(), page_valid(), swap_device(), swap_slot(), mutex_tried()]
 
 # (operation, weaker order): who loses looks again, by a load that it follows.
 SLACK = {

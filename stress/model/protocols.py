@@ -298,6 +298,10 @@ def publication():
         yield at(store("leaf", 1), "pt_set: atomic_store_release(e, leaf)")
         yield write("copy", "filled")
         yield at(store("leaf", 2), "break_shared: atomic_store_release(e, pte_make(frame_pa(copy)")
+        yield write("run", "filled")
+        yield at(store("leaf", 3), "break_run: atomic_store_release(r->entries[i], new)")
+        yield write("back", "filled")
+        yield at(store("leaf", 4), "populate: atomic_store_release(e, leaf)")
 
     def walker():  # each step follows a pointer that it has just read: in RVWMO as good as an acquire
         branch = yield load("branch", "acquire")
@@ -305,9 +309,9 @@ def publication():
             yield read({1: "table", 2: "entries", 3: "below"}[branch])
             leaf = yield load("leaf", "acquire")
             if leaf:
-                yield read("page" if leaf == 1 else "copy")
+                yield read({1: "page", 2: "copy", 3: "run", 4: "back"}[leaf])
     return Test("tables: filled before they are pointed at", [builder, walker], {"branch": 0, "leaf": 0},
-                {"table": 0, "entries": 0, "below": 0, "page": 0, "copy": 0}, None)
+                {"table": 0, "entries": 0, "below": 0, "page": 0, "copy": 0, "run": 0, "back": 0}, None)
 
 
 def map_version():
