@@ -145,6 +145,10 @@ def main():
     named = [w for w in sys.argv[1:] if not w.startswith("--")]
     table, number, failed, begin = matrix.Matrix(), 0, 0, time.monotonic()
     every = list(rows())
+    unknown = options - {"--fast", "--matrix", "--plain"} | set(named) - {m.name for m in every} - {"models"}
+    if unknown:
+        print(__doc__, file=sys.stderr)
+        return f"mutants.py: there is no {', '.join(sorted(unknown))}" if unknown != {"--help"} else 0
     slow = {m for m in every if "--fast" in options and table.takes(m.name, m.tool) > FAST}
     chosen = [m for m in every if m not in slow and (not named or m.name in named)]
     print("KTAP version 1")
