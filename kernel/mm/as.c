@@ -194,7 +194,7 @@ static long replace(struct as *as, u64 start, u64 end, const struct region *with
     return (with ? region_set(as, with) : region_replace(as, start, end, NULL)) ? 0 : -ENOMEM;
 #endif
 #ifndef MUTANT_over_at_once  // "the tables are locked"
-    as_busy(as, start, end);
+    if (with) { as_busy(as, start, end); }
 #endif
     struct region_node *was = region_get(as->map);
     bool done = with ? region_set(as, with) : region_replace(as, start, end, NULL);
