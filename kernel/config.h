@@ -12,6 +12,7 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 4096ul
 #define HART_MAX 64
+#define ASID_MAX 32  // that a hart uses, beside ASID 0
 #define CACHE_LINE 64
 
 #define USER_MIN 0x10000ul

@@ -76,10 +76,12 @@ void as_each(void (*fn)(struct as *, void *), void *arg) {
 
 // ---- life ----
 
+static u64 new_id(struct hart *h) { return ++h->spaces * HART_MAX + h->index; }
+
 struct as *as_create(void) {
     struct as *as = cache_alloc(&as_cache);
     if (!as) { return NULL; }
-    *as = (struct as){.root = pt_alloc(PT_LEVELS - 1), .users = 1};
+    *as = (struct as){.root = pt_alloc(PT_LEVELS - 1), .users = 1, .id = new_id(this_hart())};
     if (!as->root) {
         cache_free(&as_cache, as);
 #ifdef MUTANT_freed_twice  // by whoever notices, and by the exit of all errors
@@ -139,38 +141,6 @@ void as_get(struct as *as) { refcount_get(&as->users); }
 // before its put: a thread is queued elsewhere after its hart has switched (sched.c, finish).
 void as_put(struct as *as) {
     if (refcount_put(&as->users)) { as_destroy(as); }
-}
-
-// The new space's bit is set before its root is in satp, the old one's cleared after its last
-// translation is gone; the full fence pairs with the one in tlb_shootdown.
-void as_switch(struct as *as) {
-    struct hart *h = this_hart();
-    struct as *old = h->active_as;
-    if (old == as) { return; }
-    u64 bit = 1ul << h->index;
-    if (as) {
-        atomic_or_relaxed(&as->harts, bit);
-#ifndef MUTANT_enter_unfenced  // "satp comes later anyway"
-        atomic_fence_full();
-#endif
-    }
-    u64 root = as ? frame_pa(as->root) : kvm_root_pa;
-    ghost_satp(frame_from_pa(root), csr_write(satp, SATP_SV39 | root >> PAGE_SHIFT));
-    h->active_as = as;
-    COUNT(full_fences);
-#ifndef MUTANT_switch_unfenced
-    sfence_space();
-#endif
-#ifndef MUTANT_switch_without_fence_i
-    fence_i();  // text may have been filled in by another hart
-#endif
-    if (old) {
-#ifdef MUTANT_leave_relaxed  // "sfence.vma has fenced"
-        atomic_and_relaxed(&old->harts, ~bit);
-#else
-        atomic_and_release(&old->harts, ~bit);  // pairs with as_destroy, tlb_shootdown
-#endif
-    }
 }
 
 static bool range_ok(u64 start, u64 len) {

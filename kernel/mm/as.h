@@ -3,7 +3,8 @@
 //
 // Invariants S1 a valid leaf lies in a region; W or COW only if the region is writable; never both.
 //            S2 W only if the frame's count is 1, or it is borrowed and the region shared.
-//            S3 as->harts has the bit of every hart whose satp or TLB may hold this space.
+//            S3 as->harts has the bit of every hart whose satp may hold this space. (Of what TLBs hold of it
+//               beside that nobody makes use: tlb.h.)
 // Locking    as->lock (rank AS, a mutex) for the map and for changes of more than one table: fork, unmap.
 //            A fault does not take it. It holds the lock of one leaf table (cursor.h), on a path that is
 //            owned, which is what makes frame_sole() trustworthy there.
@@ -19,7 +20,7 @@ struct as {
     pte_t *table;        // the root, where the kernel sees it
     struct region_node *map;  // (a) written under the lock
     u64 busy;            // (a) a range of pages, first << 32 | end: see as_busy; written under the lock
-    u64 harts;           // (a) bit i: hart i may hold translations
+    u64 harts;           // (a) bit i: hart i may make use of translations
     u32 users;           // (a) threads, and whoever builds it: as_put
     u32 audited;         // the last audit that has seen it
     // (lock)
@@ -31,6 +32,10 @@ struct as {
     // (the lock of the list: see as_pick)
     struct list link;    // in that of the hart that made it
     u16 home;
+    // What harts keep of it when they leave (tlb.h).
+    cacheline_aligned u64 generation;  // (a) raised by each change that takes away what a hart may hold
+    u64 id;              // no other space has it, nor will have it
+    u8 asid[HART_MAX];   // [i]: which ASID of hart i it had last; written there
 } cacheline_aligned;
 
 void as_init(void);  // boot: the caches
@@ -45,7 +50,7 @@ void as_put(struct as *as);
 u32 as_population(u32 h);
 struct as *as_pick(u32 h) must_check;
 void as_each(void (*fn)(struct as *, void *), void *arg);  // => all harts stand still
-// Make `as` (NULL: none, the kernel's own root) the one that this hart translates by.
+// Make `as` (NULL: none, the kernel's own root) the one that this hart translates by. (asid.c)
 void as_switch(struct as *as);
 
 // Where a region comes to lie: at its addresses if nothing is there; over what is there; there if nothing is, or

@@ -5,6 +5,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/tlb.h"
 #include "riscv/csr.h"
 #include "riscv/hart.h"
 #include "riscv/pte.h"
@@ -106,7 +107,8 @@ void kvm_init(const struct mem_range *memory, u32 n) {
 }
 
 void kvm_activate(void) {
-    ghost_satp(frame_from_pa(kvm_root_pa), csr_write(satp, SATP_SV39 | kvm_root_pa >> PAGE_SHIFT));
+    asid_probe();
+    ghost_satp(frame_from_pa(kvm_root_pa), 0, csr_write(satp, SATP_SV39 | kvm_root_pa >> PAGE_SHIFT));
     sfence_all();
 }
 

@@ -5,10 +5,13 @@
 // Model      The initiator writes down what it wants in its own struct hart, sets its bit in every
 //            target's tlb_requests, rings, and waits for shoot_pending to reach 0. While it waits it
 //            serves requests itself, so two harts that shoot at each other cannot deadlock.
-// Targets    the harts whose bit stands in as->harts: set before satp, cleared after the fence that
-//            follows satp's change (as_switch). Here: change the entry, full fence, read the mask;
-//            there: set the bit, full fence, walk. One of the two sees the other (Dekker). A bit that is
-//            clear was cleared with release, behind that hart's last access.
+// Targets    the harts whose bit stands in as->harts: set before satp, cleared after satp has changed
+//            (as_switch). Here: change the entry, raise the generation, full fence, read the mask; there: set
+//            the bit, full fence, read the generation, walk. One of the two sees the other (Dekker). A bit
+//            that is clear was cleared with release, behind that hart's last access.
+// Fences     are by the ASID that the space has on the hart which fences, now in satp or not. If it has none any
+//            more, its last one was fenced when it was given away (G2). Whoever fences what one change has
+//            taken has one more behind it, if it had all before (G3).
 // Ordering   T1 request bit: release, after the request is written; taken with acquire.
 //            T2 acknowledgement: release, after the fence instruction; awaited with acquire.
 #include "mm/tlb.h"
@@ -19,16 +22,47 @@
 #include "sync/park.h"
 #include "sync/point.h"
 
-static void fence_range(u64 va, u64 pages) {
-    if (pages >= TLB_TEXT) {
-        if (pages == TLB_TEXT) { fence_i(); }
+static void fence_range(u64 asid, u64 va, u64 pages) {
+    if (pages == 0 || pages > TLB_PAGES_MAX) {
+        COUNT(full_fences);
+        sfence_space(asid);
         return;
     }
+    for (u64 i = 0; i < pages; i++) {
+        COUNT(page_fences);
+        sfence_page_of(va + i * PAGE_SIZE, asid);
+    }
+}
+
+// Global entries.
+static void fence_range_kernel(u64 va, u64 pages) {
     if (pages == 0 || pages > TLB_PAGES_MAX) {
         tlb_fence_all();
         return;
     }
-    for (u64 i = 0; i < pages; i++) { tlb_fence_page(va + i * PAGE_SIZE); }
+    for (u64 i = 0; i < pages; i++) {
+        COUNT(page_fences);
+        sfence_page(va + i * PAGE_SIZE);
+    }
+}
+
+static void forget(const struct shoot *s) {
+    struct hart *h = this_hart();
+    u32 asid = s->as->asid[h->index];
+    struct asid *slot = &h->asids[asid];
+    if (h->nasids && slot->space != s->as->id) { return; }
+    fence_range(asid, s->va, s->pages);
+    if (slot->generation + 1 == s->generation) { slot->generation = s->generation; }
+}
+
+static void answer(const struct shoot *s) {
+    if (s->pages >= TLB_TEXT) {
+        if (s->pages == TLB_TEXT) { fence_i(); }
+    } else if (s->as) {
+        forget(s);
+    } else {
+        fence_range_kernel(s->va, s->pages);
+    }
 }
 
 void tlb_serve(void) {
@@ -37,7 +71,7 @@ void tlb_serve(void) {
     u64 from = atomic_swap_acquire(&self->tlb_requests, 0ul);  // T1
     for (u32 i = 0; from; i++, from >>= 1) {
         if (from & 1) {
-            fence_range(harts[i]->shoot_va, harts[i]->shoot_pages);
+            answer(&harts[i]->shoot);
 #ifdef MUTANT_ack_relaxed  // "only a number"
             atomic_sub_relaxed(&harts[i]->shoot_pending, 1u);
 #else
@@ -47,7 +81,7 @@ void tlb_serve(void) {
     }
 }
 
-static void shoot(u64 targets, u64 va, u64 pages) {
+static void shoot(u64 targets, const struct shoot *what) {
 #ifdef MUTANT_M28  // no shootdown on other harts
     return;
 #endif
@@ -55,8 +89,7 @@ static void shoot(u64 targets, u64 va, u64 pages) {
     COUNT(shootdowns);
     lockdep_ipi_wait();
     u64 flags = irq_save();
-    self->shoot_va = va;
-    self->shoot_pages = pages;
+    self->shoot = *what;
     atomic_store_relaxed(&self->shoot_pending, bits_count(targets));
     for (u32 i = 0; i < nharts; i++) {
         if (targets >> i & 1) {
@@ -86,13 +119,19 @@ static void shoot(u64 targets, u64 va, u64 pages) {
 
 void tlb_shootdown(struct as *as, u64 va, u64 pages) {
     RACE_POINT("tlb.shootdown");
+    struct shoot s = {.as = as, .va = va, .pages = pages};
+#ifdef MUTANT_raise_relaxed  // "there is a fence behind it"
+    s.generation = atomic_add_relaxed(&as->generation, 1ul) + 1;
+#elif !defined(MUTANT_generation_kept)  // "all that hold it are shot at"
+    s.generation = atomic_add_release(&as->generation, 1ul) + 1;  // the change is before it: pairs with as_switch
+#endif
 #ifndef MUTANT_shootdown_unfenced  // "the load acquires"
-    atomic_fence_full();  // the entry's change before the mask: pairs with as_switch
+    atomic_fence_full();  // the change and the generation before the mask: pairs with as_switch
 #endif
     u64 mask = atomic_load_acquire(&as->harts);  // who has left did so after its last access
     u64 self = 1ul << this_hart()->index;
-    if (mask & self) { fence_range(va, pages); }
-    if (unlikely(mask & ~self)) { shoot(mask & ~self, va, pages); }
+    if (mask & self) { forget(&s); }
+    if (unlikely(mask & ~self)) { shoot(mask & ~self, &s); }
     RACE_POINT("tlb.done");
 }
 
@@ -107,17 +146,17 @@ void tlb_fence_text(struct as *as) {
 #ifdef MUTANT_text_fenced_here  // "the others have never seen it"
     return;
 #endif
-    if (unlikely(others)) { shoot(others, 0, TLB_TEXT); }
+    if (unlikely(others)) { shoot(others, &(struct shoot){.pages = TLB_TEXT}); }
 }
 
 void tlb_sync(struct as *as) {
     u64 others = tlb_others(as);
-    if (others) { shoot(others, 0, TLB_NOTHING); }
+    if (others) { shoot(others, &(struct shoot){.pages = TLB_NOTHING}); }
 }
 
 void tlb_shootdown_kernel(u64 va, u64 pages) {
     atomic_fence_full();
-    fence_range(va, pages);
+    fence_range_kernel(va, pages);
     u64 others = harts_all() & ~(1ul << this_hart()->index);
-    if (others) { shoot(others, va, pages); }
+    if (others) { shoot(others, &(struct shoot){.va = va, .pages = pages}); }
 }

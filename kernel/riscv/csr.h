@@ -31,6 +31,8 @@
 #define CAUSE_STORE_PAGE 15
 
 #define SATP_SV39 (8ul << 60)
+#define SATP_ASID_SHIFT 44
+#define SATP_ASIDS 0xfffful
 
 // The race detector is told when interrupts go on and off (sync/race.h).
 #if defined(RACE) && defined(__SANITIZE_THREAD__)
@@ -88,31 +90,38 @@ static always_inline void fence_io(void) {
 
 static always_inline u64 time_now(void) { return csr_read(time); }
 
-// Drop this hart's translations: of one page (leaf entries only), of ASID 0 (all user pages; global
-// entries stay), of everything.
+// Drop this hart's translations: of one page (leaf entries only), of whatever ASID and global ones, or of one
+// ASID; of an ASID (global entries stay); of everything.
 static always_inline void sfence_page(u64 va) {
-    ghost_fence(FENCE_PAGE, va, __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory"));
+    ghost_fence(FENCE_PAGE, va, 0, __asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory"));
 }
 
-static always_inline void sfence_space(void) {
-    ghost_fence(FENCE_SPACE, 0, __asm__ volatile("sfence.vma zero, %0" ::"r"(0ul) : "memory"));
+static always_inline void sfence_page_of(u64 va, u64 asid) {
+    ghost_fence(FENCE_PAGE_OF, va, asid, __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory"));
+}
+
+static always_inline void sfence_space(u64 asid) {
+    ghost_fence(FENCE_SPACE, 0, asid, __asm__ volatile("sfence.vma zero, %0" ::"r"(asid) : "memory"));
 }
 
 static always_inline void sfence_all(void) {
-    ghost_fence(FENCE_ALL, 0, __asm__ volatile("sfence.vma" ::: "memory"));
+    ghost_fence(FENCE_ALL, 0, 0, __asm__ volatile("sfence.vma" ::: "memory"));
 }
 
 static always_inline void fence_i(void) {
-    ghost_fence(FENCE_TEXT, 0, __asm__ volatile("fence.i" ::: "memory"));
+    ghost_fence(FENCE_TEXT, 0, 0, __asm__ volatile("fence.i" ::: "memory"));
 }
 #else
 // Host builds for unit tests: what the fake harts of test/host do instead.
 #define csr_write(csr, v) host_write_##csr(v)
+#define csr_read(csr) host_read_##csr()
 void host_write_satp(u64 satp);
+u64 host_read_satp(void);
 u64 irq_save(void);
 void irq_restore(u64 flags);
 void sfence_page(u64 va);
-void sfence_space(void);
+void sfence_page_of(u64 va, u64 asid);
+void sfence_space(u64 asid);
 void sfence_all(void);
 static inline void fence_i(void) {}
 #endif

@@ -26,6 +26,17 @@ struct inject {
     u64 fail_at;  // 0 = never
 };
 
+// An ASID of this hart: the space that it belongs to, and the last of its changes that is known here (mm/tlb.h).
+struct asid {
+    u64 space, generation;
+};
+
+// What a hart wants others to forget: pages of a space, or (NULL) of the kernel's half.
+struct shoot {
+    struct as *as;
+    u64 generation, va, pages;
+};
+
 enum hart_stop { HART_RUNNING, HART_STOPPED };
 
 struct hart {
@@ -46,6 +57,9 @@ struct hart {
     struct as *active_as;
     u64 streak_next;  // where the next copy would be if a run of writes goes on, and
     u32 streak;       // for how many pages that has held (mm/around.c)
+    u32 asid;  // in satp
+    u32 nasids, last_asid;  // 1 .. nasids are in use, 0: none but ASID 0; and the one that was given last
+    u64 spaces;  // made here, ever
     u64 refreshed;  // the last page whose entry was good when it faulted (mm/fault.c)
     u32 next_pid;
     i32 tables_in_hand;  // detached here less freed or adopted here (mm/pagetable.h); their sum is what is detached
@@ -64,8 +78,11 @@ struct hart {
     u32 stopped;                         // enum hart_stop, in a panic
     u64 stop_fp, stop_pc;
     // A shootdown that this hart has asked for; targets read it.
-    cacheline_aligned u64 shoot_va, shoot_pages;
+    cacheline_aligned struct shoot shoot;
     u32 shoot_pending;
+
+    // (i) [0] belongs to no space
+    cacheline_aligned struct asid asids[ASID_MAX + 1];
 };
 
 extern struct hart *harts[HART_MAX];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ghost.c - what each hart may hold: stale entries come with changes and go with fences. See ghost.h.
 //
-// Time       counts changes and fences. A stale entry is held by those of its harts whose last fence
-//            that covers it is older, so a fence of a space or of all costs nothing but the time.
+// Time       counts changes and fences. A stale entry is held by those of its harts that have its root
+//            under some tag since before, so a fence of a space or of all costs nothing but the time.
 // Found      by address (for a fence of a page, and for what is put there next) and by the frame that
 //            is pointed at (when that is freed). What nobody holds is dropped on the way.
 // Locking    one bare word, with interrupts off: the hooks stand where no other lock may be taken.
@@ -25,10 +25,9 @@ struct ghost_page *ghost_pages;
 struct ghost_hart ghost_harts[HART_MAX];
 struct ghost_stale *ghost_stales;
 u32 ghost_nstales, ghost_kernel_root;
-u64 ghost_played, ghost_checked;
+u64 ghost_played, ghost_checked, ghost_now;
 
 static u32 word;  // (a) 1: somebody is inside
-static u64 now;
 static struct list buckets[BUCKETS], unused = LIST_INIT(unused);
 
 u64 ghost_enter(void) {
@@ -53,16 +52,6 @@ struct list *ghost_bucket(u64 va) {
 }
 
 // ---- stale entries ----
-
-u64 ghost_holders(const struct ghost_stale *s) {
-    u64 held = 0;
-    for (u64 left = s->harts; left; left &= left - 1) {
-        const struct ghost_hart *h = &ghost_harts[bits_lowest(left)];
-        bool fenced = h->all > s->when || (s->root != ghost_kernel_root && h->space > s->when);
-        held |= fenced ? 0 : left & -left;
-    }
-    return held;
-}
 
 void ghost_drop(struct ghost_stale *s) {
     list_del(&s->by_va);
@@ -97,7 +86,7 @@ static void go_stale(const struct ghost_page *t, u64 va, u64 old, u64 harts) {
     struct ghost_stale *s = harts ? take() : NULL;
     if (!s) { return; }
     *s = (struct ghost_stale){
-        .harts = harts, .when = ++now, .va = va, .old = old, .root = t->root, .level = t->level};
+        .harts = harts, .when = ++ghost_now, .va = va, .old = old, .root = t->root, .level = t->level};
     stack_take(s->pc, GHOST_DEPTH, (u64)__builtin_frame_address(0));
     list_add(bucket, &s->by_va);
     list_init(&s->by_frame);
@@ -129,7 +118,7 @@ static void check_make(const struct ghost_page *t, u64 va, u64 e) {
         struct ghost_stale *s = list_entry(it, struct ghost_stale, by_va);
         bool same = s->va == va && s->root == t->root && s->level == t->level;
         if (same && s->old & PTE_V && !within(s->old, e)) {
-            ghost_problem(GHOST_MAKE, ghost_holders(s), va, s);
+            ghost_problem(GHOST_MAKE, ghost_users(s), va, s);
         }
     }
 }
@@ -160,7 +149,7 @@ static void adopt(u32 t, u64 va, u64 e) {
 static void came(u32 t, u64 va, u64 e) {
     struct ghost_page *p = &ghost_pages[frame_of_pte(e)];
     p->mapped++;
-    if (!p->filled) { p->filled = ++now; }
+    if (!p->filled) { p->filled = ++ghost_now; }
     adopt(t, va, e);
 }
 
@@ -171,7 +160,7 @@ void ghost_changed(u64 *at, u64 old) {
         struct ghost_page *p = &ghost_pages[frame_of_pte(old)];
         if (!--p->mapped && !frame_record(frame_of_pte(old))->cached) { p->filled = 0; }  // else it may come again
         if (!within(old, e)) { go_stale(t, va, old, walkers(t)); }
-        if (!(e & PTE_V) && e && t->level > 0) { ghost_pages[t->root].shared = now; }
+        if (!(e & PTE_V) && e && t->level > 0) { ghost_pages[t->root].shared = ghost_now; }
     } else if (t->root == ghost_kernel_root) {
         go_stale(t, va, 0, walkers(t));  // H5
     }
@@ -181,51 +170,43 @@ void ghost_changed(u64 *at, u64 old) {
     }
 }
 
-void ghost_filled(u32 f) { ghost_pages[f].filled = ++now; }
+void ghost_filled(u32 f) { ghost_pages[f].filled = ++ghost_now; }
 
 // ---- what harts do ----
 
-static void forget_page(u64 hart, u64 va) {
+// Under this tag, or (GHOST_NO_TAG) under all and as global.
+static void forget_page(u64 hart, u32 asid, u64 va) {
     struct list *bucket = ghost_bucket(va);
     list_each(it, bucket) {
         struct ghost_stale *s = list_entry(it, struct ghost_stale, by_va);
-        if (s->va == va && s->level == 0) { s->harts &= ~(1ul << hart); }
+        bool kept = asid != GHOST_NO_TAG && ghost_held_except(&ghost_harts[hart], s, asid);
+        if (s->va == va && s->level == 0 && !kept) { s->harts &= ~(1ul << hart); }
     }
     sweep(bucket);
 }
 
-static void forget_roots(struct ghost_hart *h, u64 bit) {
-    while (h->nroots > 1) { ghost_pages[h->roots[--h->nroots]].harts &= ~bit; }
-    if (h->nroots) {
-        ghost_pages[h->roots[0]].harts |= bit;  // it may have stood there twice
-    }
-}
-
-void ghost_fenced(u32 hart, enum ghost_fence how, u64 va) {
+void ghost_fenced(u32 hart, enum ghost_fence how, u64 va, u32 asid) {
     hart = ghost_self(hart);
     struct ghost_hart *h = &ghost_harts[hart];
     if (how == FENCE_TEXT) {
-        h->text = ++now;
-    } else if (ghost_pages && how == FENCE_PAGE) {
-        forget_page(hart, ALIGN_DOWN(va, PAGE_SIZE));
+        h->text = ++ghost_now;
+    } else if (ghost_pages && (how == FENCE_PAGE || how == FENCE_PAGE_OF)) {
+        forget_page(hart, how == FENCE_PAGE ? GHOST_NO_TAG : asid, ALIGN_DOWN(va, PAGE_SIZE));
+    } else if (ghost_pages && how == FENCE_SPACE) {
+        ghost_forget_tag(hart, asid);
     } else if (ghost_pages) {
-        h->space = ++now;
-        h->all = how == FENCE_ALL ? now : h->all;
-        forget_roots(h, 1ul << hart);
+        h->all = ++ghost_now;
+        for (u32 i = 0; i <= ASID_MAX; i++) { ghost_forget_tag(hart, i); }
     }
 }
 
-void ghost_walks(u32 hart, u32 root) {
+void ghost_walks(u32 hart, u32 root, u32 asid) {
     hart = ghost_self(hart);
     struct ghost_hart *h = &ghost_harts[hart];
     if (!ghost_pages) { return; }
-    if (h->nroots == GHOST_ROOTS) {
-        ghost_problem(GHOST_FULL, 1ul << hart, 0, NULL);
-        return;
-    }
-    ghost_pages[root].harts |= 1ul << hart;
-    h->roots[h->nroots++] = h->roots[0];
-    h->roots[0] = root;
+    h->root = root;
+    h->asid = asid;
+    if (root != ghost_kernel_root) { ghost_walk(hart, asid, root); }
 }
 
 // ---- tables ----
@@ -259,5 +240,6 @@ void ghost_boot(void) {
     for (u32 i = 0; i < frame_count; i++) { list_init(&pages[i].stale); }
     ghost_pages = pages;
     know_kernel();
+    for (u32 i = 0; i < HART_MAX; i++) { ghost_harts[i].root = ghost_kernel_root; }
 }
 #endif

@@ -12,53 +12,61 @@ bool ghost_has_past(u32 f) {
     return read_once(p->stale.next) != &p->stale || p->mapped || p->root;  // another hart sweeps
 }
 
+// The harts that have this root's entries from before `when` under the tag that is in satp. The tags of others owe.
+static u64 users_of_root(u32 root, u64 when) {
+    u64 use = 0;
+    for (u64 left = ghost_pages[root].harts; left; left &= left - 1) {
+        const struct ghost_hart *h = &ghost_harts[bits_lowest(left)];
+        for (u32 i = 0; i <= ASID_MAX; i++) {
+            const struct ghost_stale any = {.root = root, .when = when};
+            if (!ghost_under_tag(&h->tags[i], &any)) { continue; }
+            if (i == h->asid) {
+                use |= left & -left;
+            } else {
+                ghost_owe(bits_lowest(left), i);
+            }
+        }
+    }
+    return use;
+}
+
 // H1. What nobody holds any more is dropped, so that a free frame has no past.
 void ghost_freed(u32 f) {
     struct ghost_page *p = &ghost_pages[f];
     while (!list_empty(&p->stale)) {
         struct ghost_stale *s = list_first(&p->stale, struct ghost_stale, by_frame);
-        ghost_problem(pte_is_leaf(s->old) ? GHOST_LEAF : GHOST_TABLE, ghost_holders(s), s->va, s);
+        ghost_problem(pte_is_leaf(s->old) ? GHOST_LEAF : GHOST_TABLE, ghost_users(s), s->va, s);
         ghost_drop(s);
     }
     if (p->mapped) { ghost_problem(GHOST_MAPPED, ~0ul, 0, NULL); }
-    ghost_problem(GHOST_ROOT, p->root == f ? p->harts : 0, 0, NULL);
+    if (p->root == f) { ghost_problem(GHOST_ROOT, users_of_root(f, ~0ul), 0, NULL); }
     p->root = 0;
     p->filled = 0;
 }
 
-// Has every hart that may walk the root fenced all of it since `when`?
-static bool all_fenced_since(u32 root, u64 when) {
-    for (u64 left = ghost_pages[root].harts; left; left &= left - 1) {
-        if (ghost_harts[bits_lowest(left)].space < when) { return false; }
-    }
-    return true;
-}
-
-// H2. Entry by entry only if somebody has not fenced all.
+// H2. Entry by entry only if somebody in the space has not fenced all.
 void ghost_forked(u32 root) {
-    if (all_fenced_since(root, ghost_pages[root].shared)) { return; }
+    if (!users_of_root(root, ghost_pages[root].shared)) { return; }
     for (u32 i = 0; i < ghost_nstales; i++) {
         struct ghost_stale *s = &ghost_stales[i];
-        if (s->harts && s->root == root && s->level > 0) {
-            ghost_problem(GHOST_FORK, ghost_holders(s), s->va, s);
-        }
+        if (s->harts && s->root == root && s->level > 0) { ghost_problem(GHOST_FORK, ghost_users(s), s->va, s); }
     }
 }
 
 bool ghost_unfenced(void) {
     const struct ghost_hart *h = &ghost_harts[this_hart()->index];
-    return h->nroots != 1 || ghost_pages[h->roots[0]].filled > h->text;
+    const struct ghost_tag *t = &h->tags[h->asid];
+    return t->n != 1 || t->owes || ghost_pages[h->root].filled > h->text;
 }
 
-// H4. The kernel's own root maps nothing for the user.
+// H4, H6. The kernel's own root maps nothing for the user, and is not looked for.
 void ghost_enters(u32 hart) {
     hart = ghost_self(hart);
     const struct ghost_hart *h = &ghost_harts[hart];
-    for (u32 i = 1; i < h->nroots; i++) {
-        bool other = h->roots[i] != h->roots[0] && h->roots[i] != ghost_kernel_root;
-        ghost_problem(GHOST_SPACE, (u64)other << hart, 0, NULL);
-    }
-    bool old_text = h->nroots && ghost_pages[h->roots[0]].filled > h->text;
+    const struct ghost_tag *t = &h->tags[h->asid];
+    for (u32 i = 0; i < t->n; i++) { ghost_problem(GHOST_SPACE, (u64)(t->of[i].root != h->root) << hart, 0, NULL); }
+    ghost_problem(GHOST_AWAY, (u64)t->owes << hart, 0, NULL);
+    bool old_text = h->root != ghost_kernel_root && ghost_pages[h->root].filled > h->text;
     ghost_problem(GHOST_TEXT, (u64)old_text << hart, 0, NULL);
 }
 

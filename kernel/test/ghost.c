@@ -26,7 +26,7 @@
 static struct as *space[2], *child;
 static frame_t page, table;  // unhooked and not yet freed
 static u64 stacks[STACKS];
-static u32 nstacks, hart;
+static u32 nstacks, hart, asid;
 
 // P's entry, owned or not.
 static pte_t *entry(void) {
@@ -96,10 +96,10 @@ static void free_stacks(void) {
 }
 
 static void fence(enum ghost_fence how, u64 va) {
-    ghost_atomic((void)0, ghost_fenced(hart, how, va));
+    ghost_atomic((void)0, ghost_fenced(hart, how, va, asid));
 }
 
-static void walk(u32 root) { ghost_atomic((void)0, ghost_walks(hart, root)); }
+static void walk(u32 root, u32 by) { ghost_atomic((void)0, ghost_walks(hart, root, by)); }
 
 static void fence_stack(void) {
     for (u64 va = stacks[nstacks - 1] - KSTACK_SIZE; va < stacks[nstacks - 1]; va += PAGE_SIZE) {
@@ -111,11 +111,14 @@ static void step(char c) {
     switch (c) {
     case '1': hart = FIRST_PLAYED; break;
     case '2': hart = FIRST_PLAYED + 1; break;
-    case 'A': walk(space[0]->root); break;
-    case 'B': walk(space[1]->root); break;
-    case 'K': walk(ghost_kernel_root); break;
-    case 'p': fence(FENCE_PAGE, P); break;
-    case 'q': fence(FENCE_PAGE, Q); break;
+    case '3': asid = 1; break;
+    case '4': asid = 2; break;
+    case 'A': walk(space[0]->root, asid); break;
+    case 'B': walk(space[1]->root, asid); break;
+    case 'K': walk(ghost_kernel_root, 0); break;
+    case 'p': fence(FENCE_PAGE_OF, P); break;
+    case 'q': fence(FENCE_PAGE_OF, Q); break;
+    case 'j': fence(FENCE_PAGE, P); break;
     case 's': fence(FENCE_SPACE, 0); break;
     case 'a': fence(FENCE_ALL, 0); break;
     case 'i': fence(FENCE_TEXT, 0); break;
@@ -150,6 +153,7 @@ static void set_up(void) {
         ASSERT(at == P, "no memory for a test: %ld", at);
     }
     step('1');
+    step('3');
 }
 
 static void tidy(void) {

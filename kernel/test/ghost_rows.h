@@ -3,8 +3,9 @@
 //
 // Model      Each letter is a step, by one of two harts. P and Q are neighbouring pages of space A.
 //              1 2      this hart acts (at first: 1)
-//              A B K    its satp gets the root of A, of B, of the kernel. No fence
-//              p q s a i   it fences P, Q, the space, all, text
+//              3 4      it means ASID 1, 2 (at first: 1)
+//              A B K    its satp gets the root of A, of B, and that ASID; of the kernel, and 0. No fence
+//              p q s    it fences P, Q, all of that ASID      j a i  P of all ASIDs; all; text
 //              m x      P gets a new page of data, of text        w  P: W <-> COW
 //              h        the root's entry for P: OWNED <-> SHARED
 //              z f      P's entry is cleared; its page is freed   t T  the same with its table
@@ -35,7 +36,10 @@ static const struct {
     {"free of what nobody could see", "mzf", SILENT},
     {"the hart comes after the change", "mzAsf", SILENT},
     {"the hart has left with a fence", "mAsKszf", SILENT},
-    {"the hart has left without", "mAsKzf", G(LEAF)},
+    {"the hart has left without", "mAsKzf", SILENT},
+    {"fence of the page, of another ASID", "mAsz4pf", G(LEAF)},
+    {"fence of the space, of another ASID", "mAsz4sf", G(LEAF)},
+    {"fence of the page, of all ASIDs", "mAsz4jf", SILENT},
     {"the hart comes, goes, and comes again", "mAsKsAszsf", SILENT},
     {"a page is freed that is mapped", "my", G(MAPPED)},
     // a table is freed
@@ -53,6 +57,7 @@ static const struct {
     {"unmap and map without a fence", "mAszm", G(MAKE)},
     {"unmap, fence, map", "mAszpm", SILENT},
     {"break of what was left", "mAsKswzm", SILENT},
+    {"break of what was left without a fence", "mAsKwzm", SILENT},
     {"a page where none was", "Asm", SILENT},
     // fork
     {"fork without a fence", "mAshF", G(FORK)},
@@ -61,7 +66,7 @@ static const struct {
     {"fork, fence of another page", "mAshqF", G(FORK)},
     {"fork, another hart does not fence", "mAs2As1hsF", G(FORK)},
     {"fork, another hart has left with a fence", "mAs2AsKs1hsF", SILENT},
-    {"fork, another hart has left without", "mAs2AsK1hsF", G(FORK)},
+    {"fork, another hart has left without", "mAs2AsK1hsF", SILENT},
     {"fence before fork's change", "mAsshF", G(FORK)},
     {"fork, fence of all", "mAshaF", SILENT},
     {"fork of what is taken back, no fence", "mAshshF", SILENT},
@@ -71,12 +76,16 @@ static const struct {
     {"a page is freed in a table that is taken back", "mAshshzf", G(LEAF)},
     {"another page in a table that is shared, no fence", "mAshzm", G(MAKE)},
     // spaces, text
-    {"another space without a fence", "AsBU", G(SPACE)},
-    {"another space", "AsBsU", SILENT},
-    {"there and back without a fence", "AsBAU", G(SPACE)},
+    {"another space under one ASID without a fence", "AsBU", G(SPACE)},
+    {"another space under one ASID", "AsBsU", SILENT},
+    {"another space under its own ASID", "As4BU", SILENT},
+    {"there and back under one ASID without a fence", "AsBAU", G(SPACE)},
+    {"there and back, each under its own ASID", "As4B3AU", SILENT},
+    {"an ASID is given to another space without a fence", "As4B3BU", G(SPACE)},
+    {"an ASID is fenced, and given to another space", "As4B3sBU", SILENT},
+    {"an ASID is given, the other one is fenced", "As4Bs3BU", G(SPACE)},
     {"by way of the kernel, no fence", "AsKBU", G(SPACE)},
     {"by way of the kernel", "AsKsBU", SILENT},
-    {"more spaces than are counted", "AsBABABABA", G(FULL)},
     {"text, then fence.i", "AsxiU", SILENT},
     {"fence.i, then text", "AsixU", G(TEXT)},
     {"text of old, its fence.i was long ago", "xAsiBsAsU", SILENT},
@@ -84,6 +93,23 @@ static const struct {
     {"text, another hart's fence.i", "Asx2i1U", G(TEXT)},
     {"text, both harts' fence.i", "A2A1xsi2siU1U", SILENT},
     {"data after fence.i", "AsimU", SILENT},
+    // what changes while a hart is away
+    {"away, a page goes, back without a fence", "mAsKzfAU", G(AWAY)},
+    {"away, a page goes, back with a fence", "mAsKzfAsU", SILENT},
+    {"away, a page goes, the ASID is fenced, back", "mAsKzfsAU", SILENT},
+    {"away, a page goes, another ASID is fenced, back", "mAsKzf4s3AU", G(AWAY)},
+    {"away, a page goes, a page is fenced, back", "mAsKzfpAU", G(AWAY)},
+    {"away with a fence, a page goes, back", "mAsKszfAU", SILENT},
+    {"away, a page is fenced, goes, back", "mAsKzpfAU", SILENT},
+    {"away, back before the page has gone", "mAsKzApfU", SILENT},
+    {"away, back before the page has gone, no fence", "mAsKzAf", G(LEAF)},
+    {"away, a page comes, back without a fence", "AsKmAU", SILENT},
+    {"away, another page is made, back without a fence", "mAsKwzmAU", G(AWAY)},
+    {"away, fork, back without a fence", "mAsKhFAU", G(AWAY)},
+    {"away, fork, back with a fence", "mAsKhFAsU", SILENT},
+    {"away, the space ends, its ASID goes on without a fence", "mAsKDBU", G(AWAY)},
+    {"away, the space ends, its ASID goes on with a fence", "mAsKDBsU", SILENT},
+    {"away under one ASID, back under another", "mAsKzf4AU", SILENT},
     // what mm does while a hart holds the space that it does not know of, or has let it go
     {"mm: fork", "mAsr", G(FORK)},
     {"mm: fork of what nobody holds", "mr", SILENT},
@@ -94,7 +120,8 @@ static const struct {
     {"mm: unmap", "mAsv", G(LEAF)},
     {"mm: unmap of what was left", "mAsKsv", SILENT},
     {"mm: end of a space in use", "mAs2As1KsD", END_OF_SPACE},
-    {"mm: end of a space left without a fence", "mAsKD", END_OF_SPACE},
+    {"mm: end of a space left without a fence", "mAsKD", SILENT},
+    {"mm: unmap of what was left without a fence, back", "mAsKvAU", G(AWAY)},
     {"mm: end of a space", "mAs2As1Ks2Ks1D", SILENT},
     // kernel stacks
     {"a new stack is used", "MS", G(STACK)},

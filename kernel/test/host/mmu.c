@@ -2,8 +2,9 @@
 // mmu.c - a fake hart's translation: satp, a page table walker, and a TLB as unkind as the
 // specification allows (Privileged spec 10.2.1).
 //
-// TLB        keeps what a walk found, invalid entries included, until a fence drops it or another
-//            page takes its place. Nothing is dropped for being old, nor for a write to satp.
+// TLB        keeps what a walk found, invalid entries included, under the ASID in satp (the kernel's half: as
+//            global), until a fence drops it or another page takes its place. Nothing is dropped for being
+//            old, nor for a write to satp: what has the ASID is used, whatever root it came from.
 // Walks      where leaf tables lie is kept apart, and survives a fence of one page: that orders leaf
 //            entries only.
 // Access     translation and access are one instruction: no interrupt comes between them, but time
@@ -19,72 +20,95 @@
 #include "sync/atomic.h"
 #include "test/host/host.h"
 
-#define KEPT 512  // more than a test maps, so that little is displaced
+#define KEPT 1024  // more than a test maps, so that little is displaced
 #define FAULTS_MAX 10000
+#define GLOBAL 0xffffu  // in the place of an ASID
 
 struct translation {
     u64 page;  // its number + 1; 0: unused
+    u32 asid;
     pte_t leaf;
 };
 
 struct walk {
     u64 table;  // number of the 2 MiB that the leaf table maps, + 1
+    u32 asid;
     const pte_t *entries;
 };
 
+u64 mmu_asids = 7;
 static __thread struct {
-    u64 root;
+    u64 satp, root;
+    u32 asid;
     struct translation kept[KEPT];
     struct walk walks[KEPT];
 } mmu;
 
-void host_write_satp(u64 satp) { mmu.root = (satp & ((1ul << 44) - 1)) << PAGE_SHIFT; }
+void host_write_satp(u64 satp) {
+    mmu.satp = satp & ~((SATP_ASIDS & ~mmu_asids) << SATP_ASID_SHIFT);
+    mmu.root = (satp & ((1ul << 44) - 1)) << PAGE_SHIFT;
+    mmu.asid = mmu.satp >> SATP_ASID_SHIFT & SATP_ASIDS;
+}
+
+u64 host_read_satp(void) { return mmu.satp; }
+
+// Under which ASID the hart has what it finds now.
+static u32 tag_of(u64 va) { return va < USER_TOP ? mmu.asid : GLOBAL; }
+
+static struct translation *place(u64 va, u32 asid) { return &mmu.kept[((va >> PAGE_SHIFT) + asid * 61ul) % KEPT]; }
+
+void sfence_page_of(u64 va, u64 asid) {
+    struct translation *t = place(va, asid);
+    if (t->page == (va >> PAGE_SHIFT) + 1 && t->asid == asid) { t->page = 0; }
+}
 
 void sfence_page(u64 va) {
-    struct translation *t = &mmu.kept[(va >> PAGE_SHIFT) % KEPT];
-    if (t->page == (va >> PAGE_SHIFT) + 1) { t->page = 0; }
+    for (u64 asid = 0; asid <= mmu_asids; asid++) { sfence_page_of(va, asid); }
+    sfence_page_of(va, GLOBAL);
 }
 
 // Its own hart only: nothing to race with.
-__attribute__((no_sanitize("thread"))) static void forget(u64 from, u64 below) {
+__attribute__((no_sanitize("thread"))) static void forget(u64 asid, bool all) {
     for (u32 i = 0; i < KEPT; i++) {
-        u64 va = (mmu.kept[i].page - 1) << PAGE_SHIFT, table = (mmu.walks[i].table - 1) << 21;
-        mmu.kept[i].page = va >= from && va < below ? 0 : mmu.kept[i].page;
-        mmu.walks[i].table = table >= from && table < below ? 0 : mmu.walks[i].table;
+        struct translation *t = &mmu.kept[i];
+        struct walk *w = &mmu.walks[i];
+        t->page = all || t->asid == asid ? 0 : t->page;
+        w->table = all || w->asid == asid ? 0 : w->table;
     }
 }
 
-void sfence_space(void) { forget(0, USER_TOP); }
+void sfence_space(u64 asid) { forget(asid, false); }
 
-void sfence_all(void) { forget(0, ~0ul); }
+void sfence_all(void) { forget(0, true); }
 
 u64 translations_kept(void) {
     u64 n = 0;
-    for (u32 i = 0; i < KEPT; i++) {
-        n += mmu.kept[i].page && mmu.kept[i].page <= USER_TOP >> PAGE_SHIFT;
-    }
+    for (u32 i = 0; i < KEPT; i++) { n += mmu.kept[i].page && mmu.kept[i].asid == mmu.asid; }
     return n;
 }
 
 static const pte_t *leaf_table(u64 va) {
-    struct walk *w = &mmu.walks[(va >> 21) % KEPT];
-    if (w->table == (va >> 21) + 1) { return w->entries; }
+    u32 asid = tag_of(va);
+    struct walk *w = &mmu.walks[((va >> 21) + asid * 61ul) % KEPT];
+    if (w->table == (va >> 21) + 1 && w->asid == asid) { return w->entries; }
     u64 table = mmu.root;
     for (int level = PT_LEVELS - 1; level > 0; level--) {
         pte_t e = atomic_load_acquire(&((pte_t *)pa_to_kva(table))[pt_index(va, level)]);
         if (!(e & PTE_V)) { return NULL; }
         table = pte_pa(e);
     }
-    *w = (struct walk){(va >> 21) + 1, pa_to_kva(table)};
+    *w = (struct walk){(va >> 21) + 1, asid, pa_to_kva(table)};
     return w->entries;
 }
 
 static pte_t translate(u64 va) {
-    struct translation *t = &mmu.kept[(va >> PAGE_SHIFT) % KEPT];
-    if (t->page != (va >> PAGE_SHIFT) + 1) {
+    u32 asid = tag_of(va);
+    struct translation *t = place(va, asid);
+    if (t->page != (va >> PAGE_SHIFT) + 1 || t->asid != asid) {
         const pte_t *table = leaf_table(va);
         t->leaf = table ? atomic_load_acquire(&table[pt_index(va, 0)]) : 0;
         t->page = (va >> PAGE_SHIFT) + 1;
+        t->asid = asid;
     }
     return t->leaf;
 }

@@ -29,7 +29,7 @@ TEST(alone_it_rings_nobody) {
     EXPECT(translations_kept() == 0);
     EXPECT(user_get(va_of(5)) == 5 && ipis() == before);
     as_switch(NULL);
-    EXPECT(translations_kept() == 0 && as->harts == 0);
+    EXPECT(translations_kept() == 0 && as->harts == 0);  // under the kernel's ASID
     as_destroy(as);
 }
 

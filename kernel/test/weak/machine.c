@@ -71,6 +71,8 @@ void park_poll_stop(void) {}
 // Nothing is kept in a TLB here: a play walks each time.
 u64 kvm_root_pa;
 void host_write_satp(u64 satp) { (void)satp; }
+u64 host_read_satp(void) { return 0; }
 void sfence_all(void) {}
 void sfence_page(u64 va) { (void)va; }
-void sfence_space(void) {}
+void sfence_page_of(u64 va, u64 asid) { (void)va, (void)asid; }
+void sfence_space(u64 asid) { (void)asid; }

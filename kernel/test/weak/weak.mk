@@ -4,7 +4,7 @@
 # of the compiler's own runtime is linked.
 WEAK_DIR := kernel/test/weak
 WEAK_OUT := $(OUT)/weak$(MUTANT:%=-%)
-WEAK_SEEN := kernel/mm/frame.c kernel/mm/freelist_hart.c kernel/mm/tlb.c kernel/mm/as.c \
+WEAK_SEEN := kernel/mm/frame.c kernel/mm/freelist_hart.c kernel/mm/tlb.c kernel/mm/as.c kernel/mm/asid.c \
              kernel/sync/mutex.c kernel/sync/spin.c kernel/sync/waitq.c $(wildcard $(WEAK_DIR)/play_*.c)
 WEAK_REST := $(addprefix $(WEAK_DIR)/,memory.c search.c hooks.c machine.c plays.c absent.c)
 WEAK_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Ikernel -DWEAK -DREFS_CAS $(MUTANT:%=-DMUTANT_%) -fno-pie
