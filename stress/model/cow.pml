@@ -123,7 +123,7 @@ inline enter(h, a) {
 #ifdef MUTANT_ENTER_MASK_LATE
     d_step { space[h] = a; walk(h) } mask[a] = mask[a] | (1 << h);
 #else
-    mask[a] = mask[a] | (1 << h);              // @ as_switch: atomic_or_relaxed(&as->harts, bit)
+    mask[a] = mask[a] | (1 << h);              // @ enter: atomic_or_relaxed(&as->harts, 1ul << h->index)
     d_step { space[h] = a; walk(h) }           // @ as_switch: csr_write(satp
 #endif
 }
@@ -132,8 +132,8 @@ inline leave(h, a) {
     space[h] = 2; mask[a] = mask[a] & ~(1 << h); flush(h);
 #else
     space[h] = 2;                              // @ as_switch: csr_write(satp
-    flush(h);                                  // @ as_switch: sfence_space()
-    mask[a] = mask[a] & ~(1 << h);             // @ as_switch: atomic_and_release(&old->harts, ~bit)
+    flush(h);                                  // what is held stays, but is not used again: shootdown.pml
+    mask[a] = mask[a] & ~(1 << h);             // @ as_switch: atomic_and_release(&old->harts, ~(1ul << h->index))
 #endif
 }
 

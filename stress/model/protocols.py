@@ -250,15 +250,15 @@ def mailbox():
 
 def come(word):
     """Into a space (as_switch), and then a look at what may just have changed there."""
-    yield at(swap("mask", 1), "as_switch: atomic_or_relaxed(&as->harts, bit)")
-    yield at(fence("full"), "as_switch: atomic_fence_full()")
+    yield at(swap("mask", 1), "enter: atomic_or_relaxed(&as->harts, 1ul << h->index)")
+    yield at(fence("full"), "enter: atomic_fence_full()")
     return (yield load(word))
 
 
 def leave(last):
     """A space (as_switch), after a last access."""
     yield last
-    yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~bit)")
+    yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~(1ul << h->index))")
 
 
 def hart_mask():
@@ -268,6 +268,37 @@ def hart_mask():
         return (yield at(load("mask"), "tlb_shootdown: atomic_load_acquire(&as->harts)"))
     return Test("hart mask: who may hold the old entry is shot at", [lambda: come("entry"), shooter],
                 {"mask": 0, "entry": 1}, {}, lambda outcome: outcome == (1, 0))
+
+
+def change_entry():
+    """And the generation, and then a look at who is to be asked (tlb_shootdown)."""
+    yield at(swap("entry", 0), "break_shared: atomic_swap_relaxed(e, 0ul)")
+    yield at(add("generation", 1), "tlb_shootdown: atomic_add_release(&as->generation, 1ul)")
+    yield at(fence("full"), "tlb_shootdown: atomic_fence_full()")
+    return (yield at(load("mask"), "tlb_shootdown: atomic_load_acquire(&as->harts)"))
+
+
+def come_back():
+    """Into a space whose ASID has generation 0 here, and holds the old entry."""
+    yield at(swap("mask", 1), "enter: atomic_or_relaxed(&as->harts, 1ul << h->index)")
+    yield at(fence("full"), "enter: atomic_fence_full()")
+    return (yield at(load("generation"), "enter: atomic_load_acquire(&as->generation)"))
+
+
+def generation():
+    return Test("generation: who comes back sees it, or is shot at", [lambda: come_back(), change_entry],
+                {"mask": 0, "generation": 0, "entry": 1}, {}, lambda outcome: outcome == (0, 0))
+
+
+def generation_kept():
+    """Who sees it walks anew, and knows no old entry under the new generation when it leaves again."""
+    def visitor():
+        seen = yield from come_back()
+        entry = yield load("entry")
+        yield at(swap("mask", 0), "as_switch: atomic_and_release(&old->harts, ~(1ul << h->index))")
+        return seen, entry
+    return Test("generation: who sees it walks to the new entry, or is shot at", [visitor, change_entry],
+                {"mask": 0, "generation": 0, "entry": 1}, {}, lambda outcome: outcome == ((1, 1), 0))
 
 
 def leave_space():
@@ -368,8 +399,8 @@ def word_lock():
 
 TESTS = [last_put(), last_close(), last_of_table(), last_of_cwd(), vfork(), sole_owner(), unless_free(), fork_get(),
          spinlock(), mutex(), word_lock(), wait_queue(), kill(), context(), idle(), mailbox(), hart_mask(),
-         leave_space(), skip_leaver(), publication(), map_version(), map_comer(), map_leaver(), *edges.TESTS,
-         *files.TESTS,
+         generation(), generation_kept(), leave_space(), skip_leaver(), publication(), map_version(), map_comer(),
+         map_leaver(), *edges.TESTS, *files.TESTS,
          *(freelists.handover(g, t) for g in freelists.GIVERS for t in freelists.TAKERS),
          freelists.scan_refill(), freelists.scan_spill(), freelists.scan_give()]
 

@@ -34,7 +34,7 @@ MEMORY_MB_FULL = 5000
 # Model: the searches of every day; those of --full; where else its mutants stand (they have no options).
 MODELS = {
     "cow": ([["-DFAILURES"], ["-DAT_FIRST=2"]], [["-DFAILURES", "-DAT_FIRST=2"], ["-DOPS=2"]], []),
-    "shootdown": ([[]], [["-DROUNDS=2"], ["-DMOVES=2"]], []),
+    "shootdown": ([[], ["-DALONE", "-DMOVES=3"]], [["-DROUNDS=2", "-DALONE", "-DMOVES=3"], ["-DMOVES=2"]], []),
     "freelist": ([["-DOPS=1"]], [[]], []),
     "waitq": ([[]], [["-DSLEEPERS=3"]], ["sleep.inc"]),
     "mutex": ([[]], [["-DSECTIONS=2"]], []),
@@ -45,6 +45,8 @@ MODELS = {
 }
 # Where a mutant shows, if not (or much later) in the bounds that the model has without options.
 SHOWS = {
+    ("shootdown", "GENERATION_LATE"): ["-DALONE", "-DMOVES=3"],
+    ("shootdown", "RAISED_EARLY"): ["-DALONE", "-DMOVES=3"],
     ("tables", "PRIVATE_KEEPS_OWNED"): ["-DLEVELS=3", "-DSTART=4", "-DNARROW"],
     ("tables", "UNMAP_TOP_SHARED"): ["-DLEVELS=3", "-DSTART=16", "-DNARROW"],
     ("tables", "OWN_UNLOCKED"): ["-DSTART=16", "-DNARROW"],
