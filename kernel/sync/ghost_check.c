@@ -12,13 +12,13 @@ bool ghost_has_past(u32 f) {
     return read_once(p->stale.next) != &p->stale || p->mapped || p->root;  // another hart sweeps
 }
 
-// The harts that have this root's entries from before `when` under the tag that is in satp. The tags of others owe.
-static u64 users_of_root(u32 root, u64 when) {
+// The harts that may walk from this root. The tags of those that did owe.
+static u64 users_of_root(u32 root) {
     u64 use = 0;
+    const struct ghost_stale any = {.root = root, .when = ~0ul};
     for (u64 left = ghost_pages[root].harts; left; left &= left - 1) {
         const struct ghost_hart *h = &ghost_harts[bits_lowest(left)];
         for (u32 i = 0; i <= ASID_MAX; i++) {
-            const struct ghost_stale any = {.root = root, .when = when};
             if (!ghost_under_tag(&h->tags[i], &any)) { continue; }
             if (i == h->asid) {
                 use |= left & -left;
@@ -39,14 +39,24 @@ void ghost_freed(u32 f) {
         ghost_drop(s);
     }
     if (p->mapped) { ghost_problem(GHOST_MAPPED, ~0ul, 0, NULL); }
-    if (p->root == f) { ghost_problem(GHOST_ROOT, users_of_root(f, ~0ul), 0, NULL); }
+    if (p->root == f) { ghost_problem(GHOST_ROOT, users_of_root(f), 0, NULL); }
     p->root = 0;
     p->filled = 0;
 }
 
-// H2. Entry by entry only if somebody in the space has not fenced all.
+// Has every hart that has been in the space fenced all of it since `when`?
+static bool all_fenced_since(u32 root, u64 when) {
+    const struct ghost_stale any = {.root = root, .when = when};
+    for (u64 left = ghost_pages[root].harts; left; left &= left - 1) {
+        if (ghost_held_except(&ghost_harts[bits_lowest(left)], &any, GHOST_NO_TAG)) { return false; }
+    }
+    return true;
+}
+
+// H2. Entry by entry only if somebody has not fenced all. (An entry may become SHARED without a shootdown: in a
+// table that nobody walks to.)
 void ghost_forked(u32 root) {
-    if (!users_of_root(root, ghost_pages[root].shared)) { return; }
+    if (all_fenced_since(root, ghost_pages[root].shared)) { return; }
     for (u32 i = 0; i < ghost_nstales; i++) {
         struct ghost_stale *s = &ghost_stales[i];
         if (s->harts && s->root == root && s->level > 0) { ghost_problem(GHOST_FORK, ghost_users(s), s->va, s); }
