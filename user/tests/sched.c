@@ -167,6 +167,32 @@ static void yield_lets_the_other_run(void) {
     CHECK(tries < 10000);
 }
 
+static struct kine_counters counters_of(int hart) {
+    struct kine_counters now;
+    CHECK_EQ(ksys_kine_counters(hart, &now, sizeof now), 0);
+    return now;
+}
+
+// Two spaces that nobody changes: what the hart holds of the one stays while it is in the other.
+static void who_takes_turns_fences_nothing(void) {
+    enum { WARM = 100, TURNS = 500 };
+    int list[1];
+    allowed(list, 1);
+    CHECK_EQ(pin(list[0]), 0);
+    int pid = spawn();
+    if (pid == 0) {
+        for (int i = 0; i < 4 * (WARM + TURNS); i++) { ksys_sched_yield(); }
+        leave();
+    }
+    for (int i = 0; i < WARM; i++) { ksys_sched_yield(); }
+    struct kine_counters before = counters_of(list[0]);
+    for (int i = 0; i < TURNS; i++) { ksys_sched_yield(); }
+    struct kine_counters after = counters_of(list[0]);
+    CHECK(after.switches - before.switches >= 2 * TURNS);
+    CHECK_EQ(after.full_fences - before.full_fences, 0);
+    CHECK_EQ(reap(pid), 0);
+}
+
 static void sleep_lasts_as_long_as_asked(void) {
     const long naps[] = {0, 1, 1000, MS, 7 * MS, 30 * MS, 100 * MS};
     for (int i = 0; i < COUNT(naps); i++) {
@@ -383,5 +409,6 @@ TEST_MAIN(TEST(setting_affinity_moves_at_once), TEST(affinity_is_inherited),
           TEST(killed_sleepers_wake_on_any_hart),
           TEST(sleeps_of_ages_are_sleeps),
           TEST(the_clock_never_goes_back), KINE_TEST(a_long_read_ends_when_its_reader_is_killed),
-          KINE_TEST(user_mode_may_read_the_counters), KINE_TEST(who_waits_for_a_busy_hart_is_stolen),
+          KINE_TEST(user_mode_may_read_the_counters), KINE_TEST(who_takes_turns_fences_nothing),
+          KINE_TEST(who_waits_for_a_busy_hart_is_stolen),
           KINE_TEST(sleepers_wake_where_they_slept), KINE_TEST(the_waker_does_not_take_the_sleeper))
