@@ -228,5 +228,57 @@ static void threads_fill_one_table(void) {
     }
 }
 
+// One thread looks and sleeps, so that its hart leaves the space; the other replaces pages meanwhile: unmapped and
+// mapped, or copied, as a child has them, too.
+static struct gate looked, changed;
+static char *seen_by_both;
+enum { ROUNDS = 60, SEEN = 4 };
+
+static void *look(void *hart) {
+    CHECK_EQ(pin((int)(long)hart), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < SEEN; i++) { CHECK(tagged(seen_by_both + i * PAGE, (uint64_t)round)); }
+        gate_post(&looked);
+        gate_wait(&changed);
+    }
+    return NULL;
+}
+
+static void replace_seen(int round) {
+    int pid = round % 2 ? spawn() : 0;
+    if (round % 2 && pid == 0) {
+        gate_wait(&looked);
+        leave();
+    }
+    if (round % 2 == 0) {
+        long at = ksys_mmap(seen_by_both, SEEN * PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        CHECK_EQ(at, (long)seen_by_both);
+    }
+    for (int i = 0; i < SEEN; i++) { tag(seen_by_both + i * PAGE, (uint64_t)round); }
+    if (round % 2) {
+        gate_post(&looked);
+        CHECK_EQ(reap(pid), 0);
+    }
+}
+
+static void who_was_away_sees_what_has_changed(void) {
+    looked = gate_new();
+    changed = gate_new();
+    seen_by_both = map(SEEN, PROT_RW);
+    for (int i = 0; i < SEEN; i++) { tag(seen_by_both + i * PAGE, 0); }
+    pin(1);  // if there is another hart
+    struct thread *t = begin(look, (void *)0);
+    for (int round = 1; round <= ROUNDS; round++) {
+        gate_wait(&looked);
+        replace_seen(round);
+        gate_post(&changed);
+    }
+    end(t);
+    unmap_pages(seen_by_both, SEEN);
+    gate_free(&looked);
+    gate_free(&changed);
+}
+
 TEST_MAIN(KINE_TEST(threads_share_a_space_and_keep_their_parts), KINE_TEST(fork_of_threads_tells_them_once),
-          KINE_TEST(alone_it_tells_nobody), KINE_TEST(threads_fill_one_table))
+          KINE_TEST(alone_it_tells_nobody), KINE_TEST(threads_fill_one_table),
+          KINE_TEST(who_was_away_sees_what_has_changed))
