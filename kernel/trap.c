@@ -64,16 +64,19 @@ static bool is_page_fault(u64 cause, enum access *access) {
     return cause == CAUSE_STORE_PAGE || cause == CAUSE_LOAD_PAGE || cause == CAUSE_FETCH_PAGE;
 }
 
-static noinline int without_memory(struct as *as, u64 value, enum access access) {
+// A call that faults may hold what others, and a victim, wait for: it is not kept for long.
+static noinline int without_memory(struct as *as, u64 value, enum access access, bool call) {
     int error = -ENOMEM;
-    while (error == -ENOMEM && oom_relieve()) { error = as_fault(as, value, access); }
+    for (u32 tries = 0; error == -ENOMEM && (!call || tries < 32) && oom_relieve(); tries++) {
+        error = as_fault(as, value, access);
+    }
     return error;
 }
 
 // => interrupts as they were at the fault
-static always_inline int page_fault(struct as *as, u64 value, enum access access) {
+static always_inline int page_fault(struct as *as, u64 value, enum access access, bool call) {
     int error = as_fault(as, value, access);
-    if (unlikely(error == -ENOMEM)) { return without_memory(as, value, access); }
+    if (unlikely(error == -ENOMEM)) { return without_memory(as, value, access, call); }
     return inject_spurious() && !error ? as_fault(as, value, access) : error;
 }
 
@@ -120,7 +123,7 @@ SHORT void trap_from_user(struct trapframe *tf, u64 cause, u64 value) {
     inject_slow();
     if (likely(is_page_fault(cause, &access))) {
         irq_enable();
-        int error = page_fault(as_self(), value, access);
+        int error = page_fault(as_self(), value, access, false);
         if (unlikely(error)) { die((struct trapframe *)this_hart()->kernel_sp, error); }
         irq_disable();
     } else {
@@ -145,7 +148,7 @@ void trap_from_kernel(struct trapframe *tf, u64 cause, u64 value) {
     int error = -EFAULT;
     if (faulted && as_self() && !uaccess_is_peek(tf->sepc)) {
         if (tf->sstatus & SSTATUS_SPIE) { irq_enable(); }
-        error = page_fault(as_self(), value, access);
+        error = page_fault(as_self(), value, access, true);
         irq_disable();
     }
     if (error) {

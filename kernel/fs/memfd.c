@@ -18,15 +18,21 @@ static struct cache inode_cache;
 
 void memfd_boot(void) { cache_init(&inode_cache, "inode", sizeof(struct inode)); }
 
+// Nobody else writes the size: f->lock.
+static void set_size(struct file *f, u64 size) { atomic_store_relaxed(&f->inode->backing.size, size); }
+
 // One piece of a page, at f->offset. How long it was, or -errno. => f->lock
 static long move_piece(struct file *f, uaddr buf, usize n, bool write) {
-    u64 within = f->offset % PAGE_SIZE;
+    u64 within = f->offset % PAGE_SIZE, was = inode_size(f->inode);
     usize step = MIN(n, PAGE_SIZE - within);
     frame_t page;
+    if (write) { set_size(f, MAX(was, f->offset + step)); }  // there is no page beyond the end
     long error = backing_page(inode_backing(f->inode), f->offset / PAGE_SIZE, &page);
-    if (error) { return error; }
-    char *at = (char *)frame_kva(page) + within;
-    error = write ? copy_in(at, buf, step) : copy_out(buf, at, step);
+    if (!error) {
+        char *at = (char *)frame_kva(page) + within;
+        error = write ? copy_in(at, buf, step) : copy_out(buf, at, step);
+    }
+    if (error && write) { set_size(f, was); }
     return error ? error : (long)step;
 }
 
@@ -51,21 +57,10 @@ static long memfd_read(struct file *f, uaddr buf, usize n) {
     return done;
 }
 
-// Nobody else writes the size: f->lock.
-static void grow(struct file *f, u64 size) {
-    atomic_store_relaxed(&f->inode->backing.size, MAX(size, inode_size(f->inode)));
-}
-
 static long memfd_write(struct file *f, uaddr buf, usize n) {
     mutex_lock(&f->lock);
-    u64 was = inode_size(f->inode);
-    long done = -ENOSPC;
-    if (f->offset < MEMFD_MAX) {
-        n = MIN(n, MEMFD_MAX - f->offset);
-        grow(f, f->offset + n);  // pages beyond the end cannot be had
-        done = move(f, buf, n, true);
-        atomic_store_relaxed(&f->inode->backing.size, MAX(was, f->offset));
-    }
+    bool room = f->offset < MEMFD_MAX;
+    long done = room || !n ? move(f, buf, MIN(n, MEMFD_MAX - f->offset), true) : -EFBIG;
     mutex_unlock(&f->lock);
     return done;
 }
@@ -94,7 +89,7 @@ long memfd_resize(struct file *f, u64 size) {
     if (size > MEMFD_MAX) { return -EFBIG; }
     mutex_lock(&f->lock);
     long error = size < inode_size(f->inode) ? -EPERM : 0;
-    if (!error) { grow(f, size); }
+    if (!error) { set_size(f, size); }
     mutex_unlock(&f->lock);
     return error;
 }

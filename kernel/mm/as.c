@@ -43,6 +43,7 @@ static void enlist(struct as *as) {
 
 static void strike_off(struct as *as) {
     struct population *p = &populations[as->home];
+    if (list_empty(&as->link)) { return; }  // never adopted
     spin_lock(&p->lock);
     list_del(&as->link);
     write_once(p->n, p->n - 1);
@@ -94,11 +95,19 @@ struct as *as_create(void) {
     ghost_root(as->root);
     kvm_copy_root(as->table);
     pt_detach(as->root);
+    list_init(&as->link);
+#ifdef MUTANT_enlisted_early  // "it is a space, is it not"
     enlist(as);
+#endif
     return as;
 }
 
-void as_adopt(struct as *as) { pt_attach(as->root); }
+void as_adopt(struct as *as) {
+    pt_attach(as->root);
+#ifndef MUTANT_enlisted_early
+    enlist(as);
+#endif
+}
 
 void as_destroy(struct as *as) {
 #ifdef MUTANT_destroy_asks_itself  // "I was the last one in it"

@@ -45,7 +45,8 @@ void as_destroy(struct as *as);         // => no hart uses it (S3: harts == 0), 
 void as_get(struct as *as);             // one user more. => the caller is one, or has it from one
 // The last one's destroys it. => the caller's thread has left it (as_switch) if it was ever in it
 void as_put(struct as *as);
-// Spaces are in lists, one of each hart's, so that reclaim and audits find them. How many hart h has made, about; one
+// Spaces that are adopted are in lists, one of each hart's, so that reclaim and audits find them: what is being built,
+// copied or given up again belongs to one thread, which relies on that. How many hart h has adopted, about; one
 // of them with a count for the caller, which is the last one to be picked again (NULL: there is none).
 u32 as_population(u32 h);
 struct as *as_pick(u32 h) must_check;

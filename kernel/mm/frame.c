@@ -45,6 +45,8 @@ static frame_t own(frame_t f, enum frame_class class) {
         atomic_store_release(&r->ref, 1u);  // pairs with O5
 #endif
         COUNT(frame_allocs);
+    } else {
+        this_hart()->short_of_frames = true;
     }
     return f;
 }

@@ -11,7 +11,8 @@
 //            Who wants to write waits for the table's lock, and finds COW, or the slot.
 // Reach      a table is written to under the lock of ONE space that leads to it, which is shot down whether or not
 //            its path is OWNED; others that share it cannot come to own it meanwhile: this space's map of tables
-//            stays (as->lock), so a table between has a count of two, and the leaf table's lock is ours.
+//            stays (as->lock), so a table between has a count of two, and the leaf table's lock is ours. And a
+//            space is found only when it is adopted: after the shootdown of the fork that has made it.
 // Locking    as->lock by trying, so that nobody who waits for memory waits for somebody who does.
 #include "mm/reclaim.h"
 #include "lib/errno.h"

@@ -136,13 +136,12 @@ static long remap(struct as *as, u64 old, u64 old_len, u64 len, bool may_move, u
         long error = as_unmap_locked(as, to, to + len);
         if (error) { return error; }
     }
-    if (len < old_len) {
+    long at = to ? move_to(as, old, old_len, len, to) : (long)old;
+    if (at > 0 && len < old_len) {
         long error = as_unmap_locked(as, old + len, old + old_len);
-        if (error) { return error; }
-        old_len = len;
+        if (error && !to) { return error; }  // what has moved has moved
     }
-    if (to) { return move_to(as, old, old_len, len, to); }
-    return len == old_len ? (long)old : grow(as, old, old_len, len, may_move);
+    return to || len <= old_len ? at : grow(as, old, old_len, len, may_move);
 }
 
 long as_remap(struct as *as, u64 old, u64 old_len, u64 len, bool may_move, u64 to) {

@@ -22,20 +22,21 @@ struct choice {
     bool done, init;
 };
 
-// The space with the most pages. Only to be compared: it may be gone by now.
-static const struct as *largest(void) {
-    const struct as *found = NULL;
+// The space with the most pages, counted.
+static struct as *largest(void) {
+    struct as *found = NULL;
     u64 most = 0;
     for (u32 h = 0; h < nharts; h++) {
         for (u32 left = as_population(h); left; left--) {
             struct as *as = as_pick(h);
             if (!as) { break; }
             u64 pages = as_rss(as);
+            struct as *less = pages > most ? found : as;
             if (pages > most) {
                 most = pages;
                 found = as;
             }
-            as_put(as);
+            if (less) { as_put(less); }
         }
     }
     return found;
@@ -52,12 +53,23 @@ static bool lives_in(struct proc *p, const struct as *as) {
 static void look(struct proc *p, void *arg) {
     struct choice *c = arg;
     if (c->done || !lives_in(p, c->as)) { return; }
-    c->done = true;
     c->init = p == proc_init_process;
     if (c->init || atomic_load_relaxed(&p->doom)) { return; }
+    c->done = true;
     kprintf("kine: pid %d (%s): out of memory, and it has the most\n", p->id.number, p->name);
     COUNT(ooms);
     proc_kill(p, SIGKILL);
+}
+
+// False: that would be init.
+static bool kill_largest(void) {
+    struct as *as = largest();
+    struct choice c = {.as = as};
+    if (as) {
+        pid_each(look, &c);
+        as_put(as);
+    }
+    return !c.init;
 }
 
 // Somebody's memory will come: of a victim, or of whoever is about to end.
@@ -66,14 +78,15 @@ static bool wait_for_victim(void) {
     return !park_killed();
 }
 
+bool oom_was_short(void) {
+    bool was = this_hart()->short_of_frames;
+    this_hart()->short_of_frames = false;
+    return was;
+}
+
 bool oom_relieve(void) {
     if (!swap_is_on() || park_killed()) { return false; }
     long freed = reclaim(WANT);
     if (freed > 0) { return true; }
-    if (freed == 0) {
-        struct choice c = {.as = largest()};
-        if (c.as) { pid_each(look, &c); }
-        if (c.init) { return false; }
-    }
-    return wait_for_victim();
+    return (freed != 0 || kill_largest()) && wait_for_victim();
 }

@@ -55,6 +55,7 @@ struct hart {
     struct spin *held[HELD_MAX];  // (i) (m: a handler in between uses the slot above)
     u64 rng;  // (m: harts_seed, from any hart) for stealing order and race-point delays
     struct as *active_as;
+    bool short_of_frames;  // an allocation has found none (proc/oom.h)
     u64 streak_next;  // where the next copy would be if a run of writes goes on, and
     u32 streak;       // for how many pages that has held (mm/around.c)
     u32 asid;  // in satp

@@ -40,7 +40,7 @@ static const wrapper calls[CALL_MAX + 1] = {
 // A call that fails for want of memory has changed nothing, so it can be made again when there is some.
 static noinline long without_memory(u64 n) {
     long result = -ENOMEM;
-    for (int tries = 0; result == -ENOMEM && tries < 32 && oom_relieve(); tries++) {
+    for (int tries = 0; result == -ENOMEM && tries < 32 && oom_was_short() && oom_relieve(); tries++) {
         result = calls[n](((struct trapframe *)this_hart()->kernel_sp)->a);
     }
     return result;

@@ -193,6 +193,10 @@ static void read_and_write_see_what_is_mapped(void) {
     char *rest = map_file(fd, 2, PROT_READ, MAP_SHARED, 2 * PAGE);
     CHECK(all_bytes(rest, 0, PAGE - 1) && rest[PAGE - 1] == 'z' && rest[PAGE] == 'z' && rest[PAGE + 1] == 0);
     CHECK_EQ(ksys_read(fd, at, 10), 0);
+    CHECK_EQ(ksys_lseek(fd, 5 * PAGE, 0), 5 * PAGE);
+    CHECK_EQ(ksys_write(fd, at, 0), 0);
+    CHECK_EQ(ksys_write(fd, (void *)8, 100), -EFAULT);
+    CHECK_EQ(ksys_lseek(fd, 0, 2), 3 * PAGE + 1);  // what was not written is not there
     CHECK_EQ(ksys_lseek(fd, 0, 0), 0);
     CHECK_EQ(ksys_read(fd, at + 1, 2 * PAGE - 1), 2 * PAGE - 1);  // into itself
     ksys_close(fd);

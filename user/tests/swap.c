@@ -206,6 +206,54 @@ static void threads_write_meanwhile(void) {
     unmap_pages(field, FIELD);
 }
 
+// -ENOMEM that is no want of memory: nobody pays for it.
+static void a_hole_is_no_want_of_memory(void) {
+    char *at = written(600, 1);
+    unmap_pages(at + 300 * PAGE, 1);
+    struct kine_counters before = counters();
+    for (int i = 0; i < 20; i++) {
+        CHECK_EQ(ksys_mprotect(at, 600 * PAGE, PROT_RW), -ENOMEM);
+        CHECK_EQ(ksys_madvise(at + 290 * PAGE, 20 * PAGE, DONTNEED), -ENOMEM);
+        CHECK_EQ(ksys_mremap(at, PAGE, 2 * PAGE, 0, NULL), -ENOMEM);
+        CHECK_EQ(ksys_mmap(NULL, 1ul << 40, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), -ENOMEM);
+    }
+    struct kine_counters after = counters();
+    CHECK_EQ(after.swap_outs - before.swap_outs, 0);
+    CHECK_EQ(after.ooms - before.ooms, 0);
+    unmap_pages(at, 600);
+}
+
+// Several processes write more than there is, and fork all the while: some of the forks find no table.
+static void forks_when_memory_is_short(void) {
+    enum { WRITERS = 4, ROUNDS = 5 };
+    size_t each = memory_pages() * 5 / 4 / WRITERS;
+    int pid[WRITERS], ended = 0;
+    for (int w = 0; w < WRITERS; w++) {
+        if ((pid[w] = spawn()) == 0) {
+            char *at = map(each, PROT_RW);
+            for (int r = 0; r < ROUNDS; r++) {
+                for (size_t i = r % 2; i < each; i += 2) {
+                    if (r > 1) { CHECK(tagged(at + i * PAGE, 100000 * w + r - 2 + i)); }
+                    tag(at + i * PAGE, 100000 * w + r + i);
+                    int child = i % 50 < 2 ? spawn() : 0;
+                    if (child > 0) { reap(child); }  // it may be the largest
+                    if (child == 0 && i % 50 < 2) {
+                        tag(at, 7);
+                        ksys_exit_group(0);
+                    }
+                }
+            }
+            leave();
+        }
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        int status = reap(pid[w]);
+        CHECK(status == 0 || status == KILLED(SIGKILL));
+        ended += status == 0;
+    }
+    CHECK(ended > 0);
+}
+
 // A small process lives on when a large one takes all there is.
 static void out_of_both_kills_the_largest(void) {
     struct gate hold = gate_new();
@@ -243,7 +291,9 @@ int main(int argc, char **argv) {
     static const struct test good[] = {KINE_TEST(out_and_in_again), KINE_TEST(both_sides_of_a_fork),
                                        KINE_TEST(what_a_fork_shares), KINE_TEST(rights_and_addresses_change),
                                        KINE_TEST(eager_fork_of_what_is_out), KINE_TEST(threads_write_meanwhile),
-                                       KINE_TEST(more_than_there_is), KINE_TEST(out_of_both_kills_the_largest)};
+                                       KINE_TEST(a_hole_is_no_want_of_memory), KINE_TEST(more_than_there_is),
+                                       KINE_TEST(forks_when_memory_is_short),
+                                       KINE_TEST(out_of_both_kills_the_largest)};
     static const struct test bad[] = {KINE_TEST(a_device_that_fails)};
     bool errors = argc > 1 && strcmp(argv[1], "errors") == 0;
     CHECK_EQ(ksys_swapon("/nowhere", 0), -ENOENT);

@@ -294,3 +294,17 @@ TEST(a_space_that_another_hart_uses_is_not_destroyed) {
     on_harts(2, destroy_beside_another, as);
     as_destroy(as);
 }
+
+// What is being built or forked belongs to one thread: reclaim must not come across it.
+TEST(a_space_is_found_when_it_is_adopted) {
+    u32 before = as_population(0);
+    struct as *as = space_with(3), *child = as_fork(as, NULL, 0);
+    EXPECT(as_population(0) == before);
+    as_adopt(as);
+    struct as *found = as_pick(0);
+    EXPECT(as_population(0) == before + 1 && found == as && as->users == 2);
+    as_put(found);
+    as_put(child);
+    as_put(as);
+    EXPECT(as_population(0) == before && !as_pick(0));
+}
