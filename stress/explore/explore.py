@@ -128,8 +128,8 @@ def check(out):
     one, other = (play(cas, seeded)[0] for _ in range(2))
     out.one(one == other and len(one) == 10, "the same seeds leave the same traces in another guest")
     for scenario, bound in (("cow2", 2), ("forkexit", 2), ("exitwrite", 2), ("forkwrite", 1), ("exitexit", 3),
-                            ("oom", 2), ("pipe", 1), ("scarce", 1), ("both", 2), ("decide", 2), ("flipfork", 1),
-                            ("table", 2), ("unmap", 2)):
+                            ("oom", 2), ("pipe", 1), ("scarce", 1), ("both", 2), ("decide", 2),
+                            ("table", 2), ("unmap", 2)):  # whose players are all there from the start
         out.guest(cas, ["exhaustive", scenario, f"bound={bound}"])
 
 
