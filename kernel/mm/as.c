@@ -42,8 +42,8 @@ static void enlist(struct as *as) {
 }
 
 static void strike_off(struct as *as) {
+    if (as->home == AS_HOMELESS) { return; }
     struct population *p = &populations[as->home];
-    if (list_empty(&as->link)) { return; }  // never adopted
     spin_lock(&p->lock);
     list_del(&as->link);
     write_once(p->n, p->n - 1);
@@ -82,7 +82,8 @@ static u64 new_id(struct hart *h) { return ++h->spaces * HART_MAX + h->index; }
 struct as *as_create(void) {
     struct as *as = cache_alloc(&as_cache);
     if (!as) { return NULL; }
-    *as = (struct as){.root = pt_alloc(PT_LEVELS - 1), .users = 1, .id = new_id(this_hart())};
+    *as = (struct as){.root = pt_alloc(PT_LEVELS - 1), .users = 1, .home = AS_HOMELESS,
+                       .id = new_id(this_hart())};
     if (!as->root) {
         cache_free(&as_cache, as);
 #ifdef MUTANT_freed_twice  // by whoever notices, and by the exit of all errors
@@ -95,7 +96,6 @@ struct as *as_create(void) {
     ghost_root(as->root);
     kvm_copy_root(as->table);
     pt_detach(as->root);
-    list_init(&as->link);
 #ifdef MUTANT_enlisted_early  // "it is a space, is it not"
     enlist(as);
 #endif

@@ -14,6 +14,8 @@
 #include "riscv/pte.h"
 #include "sync/mutex.h"
 
+#define AS_HOMELESS 0xffffu
+
 struct as {
     // Read by every fault.
     frame_t root;
@@ -31,7 +33,7 @@ struct as {
     u32 nold_maps;
     // (the lock of the list: see as_pick)
     struct list link;    // in that of the hart that made it
-    u16 home;
+    u16 home;            // the hart whose list that is, or AS_HOMELESS: not adopted
     // What harts keep of it when they leave (tlb.h).
     cacheline_aligned u64 generation;  // (a) raised by each change that takes away what a hart may hold
     u64 id;              // no other space has it, nor will have it
