@@ -81,6 +81,7 @@ void as_switch(struct as *as) {
     struct hart *h = this_hart();
     struct as *old = h->active_as;
     if (old == as) { return; }
+    u64 flags = irq_save();  // who is asked to fence meanwhile changes the same slots
     u64 asid = as ? enter(h, as) : 0, root = as ? frame_pa(as->root) : kvm_root_pa;
     ghost_satp(frame_from_pa(root), asid,
                csr_write(satp, SATP_SV39 | asid << SATP_ASID_SHIFT | root >> PAGE_SHIFT));
@@ -97,4 +98,5 @@ void as_switch(struct as *as) {
         atomic_and_release(&old->harts, ~(1ul << h->index));  // pairs with as_destroy, tlb_shootdown
 #endif
     }
+    irq_restore(flags);
 }

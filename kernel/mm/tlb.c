@@ -130,7 +130,11 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
 #endif
     u64 mask = atomic_load_acquire(&as->harts);  // who has left did so after its last access
     u64 self = 1ul << this_hart()->index;
-    if (mask & self) { forget(&s); }
+    if (mask & self) {
+        u64 flags = irq_save();  // a request that comes now would change the same slot
+        forget(&s);
+        irq_restore(flags);
+    }
     if (unlikely(mask & ~self)) { shoot(mask & ~self, &s); }
     RACE_POINT("tlb.done");
 }
