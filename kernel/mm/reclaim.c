@@ -40,9 +40,7 @@ static void forbid_writes(struct batch *b) {
         any = true;
         ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));
     }
-#ifndef MUTANT_reclaim_unfenced  // "it has not been touched for long"
     if (any) { shoot_batch(b); }
-#endif
     for (u32 i = 0; i < b->n; i++) { b->leaves[i] = *b->entries[i]; }
 }
 
