@@ -101,7 +101,7 @@ static long do_mprotect(void) {
 }
 
 static long do_discard(void) {
-    long got = ksys_madvise(shared + 3 * PAGE, 5 * PAGE, 4);  // MADV_DONTNEED
+    long got = ksys_madvise(shared + 3 * PAGE, 5 * PAGE, MADV_DONTNEED);
     if (got < 0) { CHECK(tagged(shared + 3 * PAGE, 3) && tagged(shared + 7 * PAGE, 7)); }
     return got;
 }
@@ -201,7 +201,7 @@ static long do_futex(void) {
 
 // ---- the same on files and shared memory
 
-enum { FILE_PAGES = 24, MAYMOVE = 1, FIXED = 2 };
+enum { FILE_PAGES = 24 };
 
 static char *map_file(size_t pages, int prot, int flags) {
     long at = ksys_mmap(NULL, pages * PAGE, prot, flags, file, 0);
@@ -327,7 +327,7 @@ static long do_protect_file(void) {
 }
 
 static long do_discard_file(void) {
-    long got = ksys_madvise(view + 3 * PAGE, 5 * PAGE, 4);  // MADV_DONTNEED
+    long got = ksys_madvise(view + 3 * PAGE, 5 * PAGE, MADV_DONTNEED);
     if (got < 0) { CHECK(tagged(view + 4 * PAGE, 4) && tagged(view + 6 * PAGE, 6)); }
     CHECK(tagged(view + 2 * PAGE, 2) && tagged(view + 8 * PAGE, 8));
     return got;
@@ -336,7 +336,7 @@ static long do_discard_file(void) {
 // ---- mremap
 
 static long do_move(void) {
-    long to = ksys_mremap(shared, SHARED * PAGE, 600 * PAGE, MAYMOVE, NULL);
+    long to = ksys_mremap(shared, SHARED * PAGE, 600 * PAGE, MREMAP_MAYMOVE, NULL);
     for (uint64_t i = 0; i < SHARED && to > 0; i++) { CHECK(tagged((char *)to + i * PAGE, i)); }
     return to < 0 ? to : 0;
 }
@@ -344,7 +344,7 @@ static long do_move(void) {
 // What is there may have gone when it fails.
 static long do_move_over(void) {
     char *over = fresh + 2 * MIB - 5 * PAGE;  // over several tables
-    long to = ksys_mremap(shared, SHARED * PAGE, SHARED * PAGE, MAYMOVE | FIXED, over);
+    long to = ksys_mremap(shared, SHARED * PAGE, SHARED * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, over);
     for (uint64_t i = 0; i < SHARED && to > 0; i++) { CHECK(tagged(over + i * PAGE, i)); }
     return to < 0 ? to : 0;
 }

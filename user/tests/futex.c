@@ -261,12 +261,11 @@ static void sleepers_move_between_processes(void) {
 }
 
 static void a_word_stays_itself_when_it_moves(void) {
-    enum { MAYMOVE = 1, FIXED = 2 };
     uint32_t *at = map_words(-1, MAP_SHARED | MAP_ANONYMOUS);
     char *room = map(2, PROT_RW);
     int pid = child_asleep(at + PAGE / 4, FUTEX_WAIT);
     await_sleeper(at + PAGE / 4);
-    CHECK_EQ(ksys_mremap(at + PAGE / 4, PAGE, PAGE, MAYMOVE | FIXED, room + PAGE), room + PAGE);
+    CHECK_EQ(ksys_mremap(at + PAGE / 4, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + PAGE), room + PAGE);
     CHECK_EQ(call(room, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
     CHECK_EQ(call(at, FUTEX_WAKE, ALL, NULL, NULL, 0), 0);
     CHECK_EQ(call(room + PAGE, FUTEX_WAKE, ALL, NULL, NULL, 0), 1);

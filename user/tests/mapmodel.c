@@ -7,7 +7,7 @@
 //         if that is allowed they may be several lines, which together are one.
 #include "maps.h"
 
-enum { PAGES = 48, STEPS = 600, FILE_PAGES = 2 * PAGES, MAYMOVE = 1, FIXED = 2 };
+enum { PAGES = 48, STEPS = 600, FILE_PAGES = 2 * PAGES };
 enum kind { NOTHING, MEMORY, FILE_PAGE };
 
 struct page {
@@ -104,7 +104,7 @@ static void step_move(int page, int n) {
     int new = 1 + draw(12), to = draw(PAGES - new + 1);
     bool apart = to + new <= page || page + n <= to, one = is_one_line(page, page + n);
     struct page first = model[page];
-    long got = ksys_mremap(at(page), n * PAGE, new * PAGE, MAYMOVE | FIXED, at(to));
+    long got = ksys_mremap(at(page), n * PAGE, new * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at(to));
     if (got == -EFAULT && apart && one) { return; }
     CHECK_EQ(got, !apart ? -EINVAL : !one ? -EFAULT : (long)at(to));
     if (got < 0) { return; }

@@ -19,10 +19,6 @@ static int memfd(size_t pages) {
     return fd;
 }
 
-static void touch(void *at) { *(volatile char *)at = 1; }
-static void look(void *at) { (void)*(volatile char *)at; }
-static int death_of(void (*act)(void *), const void *at) { return status_of(act, at); }
-
 static bool same_frame(const void *a, const void *b) {
     return KINE_PM_FRAME(pagemap(a)) == KINE_PM_FRAME(pagemap(b)) && pagemap(a) & KINE_PM_FILE;
 }
@@ -121,7 +117,7 @@ static void the_last_one_frees_it(void) {
     memset(&during, 0, sizeof during);
     ksys_kine_audit(&before, sizeof before);
     char *at = map_shared(100);
-    for (int i = 0; i < 100; i++) { touch(at + i * PAGE); }
+    for (int i = 0; i < 100; i++) { poke(at + i * PAGE); }
     ksys_kine_audit(&during, sizeof during);
     CHECK_EQ(during.cached - before.cached, 100);
     unmap_pages(at, 99);
@@ -205,15 +201,14 @@ static void read_and_write_see_what_is_mapped(void) {
 static void behind_the_end_is_sigbus(void) {
     int fd = memfd(1);
     char *at = map_file(fd, 4, PROT_RW, MAP_SHARED, 0), *mine = map_file(fd, 4, PROT_RW, MAP_PRIVATE, 0);
-    enum { SIGBUS_ = 7 };
-    CHECK_EQ(death_of(touch, at), 0);
-    CHECK_EQ(death_of(touch, at + PAGE), KILLED(SIGBUS_));
-    CHECK_EQ(death_of(look, mine + 3 * PAGE), KILLED(SIGBUS_));
+    CHECK_EQ(status_of(poke, at), 0);
+    CHECK_EQ(status_of(poke, at + PAGE), KILLED(SIGBUS));
+    CHECK_EQ(status_of(peek, mine + 3 * PAGE), KILLED(SIGBUS));
     CHECK_EQ(ksys_write(fd, at + PAGE, 1), -EFAULT);
     CHECK_EQ(ksys_ftruncate(fd, PAGE + 1), 0);
-    touch(at + PAGE);  // to the end of the page
-    touch(mine + 2 * PAGE - 1);
-    CHECK_EQ(death_of(touch, at + 2 * PAGE), KILLED(SIGBUS_));
+    poke(at + PAGE);  // to the end of the page
+    poke(mine + 2 * PAGE - 1);
+    CHECK_EQ(status_of(poke, at + 2 * PAGE), KILLED(SIGBUS));
     CHECK_EQ(ksys_ftruncate(fd, PAGE), -EPERM);
     ksys_close(fd);
 }
@@ -238,7 +233,7 @@ static void what_cannot_be_mapped(void) {
     CHECK_EQ(ksys_ftruncate(77, 1), -EBADF);
     char *at = map_file(text, 1, PROT_READ, MAP_SHARED, 0);
     CHECK_EQ(ksys_mprotect(at, PAGE, PROT_RW), -EACCES);  // opened for reading
-    CHECK_EQ(death_of(touch, at), KILLED(SIGSEGV));
+    CHECK_EQ(status_of(poke, at), KILLED(SIGSEGV));
     ksys_close(fd), ksys_close(text), ksys_close(dir), ksys_close(null);
 }
 
@@ -311,8 +306,8 @@ static void discarded_pages_are_the_files_again(void) {
     mine[0] = 'm';
     all[1] = 'I';
     CHECK(memcmp(mine, "mile", 4) == 0);
-    CHECK_EQ(ksys_madvise(mine, 2 * PAGE, 4), 0);
-    CHECK_EQ(ksys_madvise(all, 2 * PAGE, 4), 0);
+    CHECK_EQ(ksys_madvise(mine, 2 * PAGE, MADV_DONTNEED), 0);
+    CHECK_EQ(ksys_madvise(all, 2 * PAGE, MADV_DONTNEED), 0);
     CHECK(memcmp(mine, "fIle", 4) == 0 && memcmp(all, "fIle", 4) == 0);
     ksys_close(fd);
 }
@@ -326,12 +321,12 @@ static void cut_and_joined_again(void) {
     unmap_pages(at + 3 * PAGE, 1);
     CHECK_EQ(ksys_mmap(at + 6 * PAGE, PAGE, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), at + 6 * PAGE);
     CHECK_EQ(ksys_mprotect(at + 8 * PAGE, PAGE, PROT_READ), 0);
-    CHECK_EQ(ksys_madvise(at, PAGES * PAGE, 4), -ENOMEM);  // the hole; all else is fetched again
+    CHECK_EQ(ksys_madvise(at, PAGES * PAGE, MADV_DONTNEED), -ENOMEM);  // the hole; all else is fetched again
     for (int i = 0; i < PAGES; i++) {
         if (i != 3) { CHECK(i == 6 ? all_bytes(at + i * PAGE, 0, PAGE) : tagged(at + i * PAGE, i)); }
     }
-    CHECK_EQ(death_of(look, at + 3 * PAGE), KILLED(SIGSEGV));
-    CHECK_EQ(death_of(touch, at + 8 * PAGE), KILLED(SIGSEGV));
+    CHECK_EQ(status_of(peek, at + 3 * PAGE), KILLED(SIGSEGV));
+    CHECK_EQ(status_of(poke, at + 8 * PAGE), KILLED(SIGSEGV));
     CHECK_EQ(ksys_mprotect(at + 8 * PAGE, PAGE, PROT_RW), 0);
     CHECK_EQ(ksys_mmap(at + 3 * PAGE, PAGE, PROT_RW, MAP_SHARED | MAP_FIXED, fd, 3 * PAGE), at + 3 * PAGE);
     CHECK_EQ(ksys_mmap(at + 6 * PAGE, PAGE, PROT_RW, MAP_SHARED | MAP_FIXED, fd, 6 * PAGE), at + 6 * PAGE);

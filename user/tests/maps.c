@@ -95,7 +95,7 @@ static void files_and_shared_memory(void) {
     CHECK(strncmp(line_of(at)->name, "/memfd:", 7) == 0);
     CHECK(shows(zeros, 2, "r--s") && shows(more, 2, "r--s") && line_of(zeros)->ino != line_of(more)->ino);
     CHECK(strcmp(line_of(zeros)->name, "/dev/zero (deleted)") == 0 && line_of(zeros)->ino != st.st_ino);
-    CHECK_EQ(ksys_mremap(at + 6 * PAGE, 2 * PAGE, 3 * PAGE, 1, NULL) < 0, false);
+    CHECK_EQ(ksys_mremap(at + 6 * PAGE, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE, NULL) < 0, false);
     read_maps(sizeof text);
     CHECK(shows(at + 5 * PAGE, 1, "rw-s") && shows(at + 8 * PAGE, 1, "rw-s"));
     CHECK_EQ(line_of(at + 8 * PAGE)->off, 11 * PAGE);

@@ -2,10 +2,8 @@
 // mprotect.c - rights that are taken and given, and pages that are discarded, with fork before and after.
 #include "team.h"
 
-enum { MADV_DONTNEED_ = 4 };
-
 static long protect(void *at, size_t pages, int prot) { return ksys_mprotect(at, pages * PAGE, prot); }
-static long discard(void *at, size_t pages) { return ksys_madvise(at, pages * PAGE, MADV_DONTNEED_); }
+static long discard(void *at, size_t pages) { return ksys_madvise(at, pages * PAGE, MADV_DONTNEED); }
 
 static char *filled(size_t pages) {
     char *at = map(pages, PROT_RW);
@@ -104,9 +102,9 @@ static void what_is_refused(void) {
     CHECK_EQ(ksys_mprotect((void *)(1ul << 38), PAGE, PROT_READ), -ENOMEM);
     unmap_pages(at + 2 * PAGE, 1);
     CHECK_EQ(protect(at, 4, PROT_READ), -ENOMEM);  // a hole
-    CHECK_EQ(ksys_madvise(at + 1, PAGE, MADV_DONTNEED_), -EINVAL);
+    CHECK_EQ(ksys_madvise(at + 1, PAGE, MADV_DONTNEED), -EINVAL);
     CHECK_EQ(ksys_madvise(at, PAGE, 77), -EINVAL);
-    CHECK_EQ(ksys_madvise(at, 0, MADV_DONTNEED_), 0);
+    CHECK_EQ(ksys_madvise(at, 0, MADV_DONTNEED), 0);
     CHECK_EQ(discard(at, 4), -ENOMEM);  // and all that there is has gone
     CHECK(all_bytes(at, 0, PAGE) && all_bytes(at + 3 * PAGE, 0, PAGE));
 }

@@ -90,7 +90,7 @@ static void protect_some(struct part *p) {
 static void discard_some(struct part *p) {
     int from, n;
     pick_range(p, &from, &n);
-    long result = ksys_madvise(page(p, from), (size_t)n * PAGE, 4);  // MADV_DONTNEED
+    long result = ksys_madvise(page(p, from), (size_t)n * PAGE, MADV_DONTNEED);
     CHECK(result == 0 || result == -ENOMEM);
     for (int i = from; i < from + n; i++) { p->tags[i] = 0; }
 }

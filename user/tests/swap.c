@@ -4,8 +4,6 @@
 #include "common.h"
 #include <thread.h>
 
-enum { DONTNEED = 4, PAGEOUT = 21 };
-
 static struct kine_audit books(void) {
     static struct kine_audit a;
     audit(&a);
@@ -30,7 +28,7 @@ static bool holds(const char *at, size_t pages, int who) {
 }
 
 static void send_out(char *at, size_t pages) {
-    CHECK_EQ(ksys_madvise(at, pages * PAGE, PAGEOUT), 0);
+    CHECK_EQ(ksys_madvise(at, pages * PAGE, MADV_PAGEOUT), 0);
     for (size_t i = 0; i < pages; i++) { CHECK(is_out(at + i * PAGE)); }
 }
 
@@ -50,7 +48,7 @@ static void out_and_in_again(void) {
     CHECK_EQ(books().swapped, 0);
     send_out(at, PAGES);
     unmap_pages(at, PAGES / 2);
-    CHECK_EQ(ksys_madvise(at + PAGES / 2 * PAGE, PAGE, DONTNEED), 0);
+    CHECK_EQ(ksys_madvise(at + PAGES / 2 * PAGE, PAGE, MADV_DONTNEED), 0);
     CHECK_EQ(books().swapped, PAGES / 2 - 1);
     unmap_pages(at, PAGES);
     CHECK_EQ(books().swapped, 0);
@@ -68,7 +66,7 @@ static void both_sides_of_a_fork(void) {
         gate_post(&counted);
         CHECK(holds(at + PAGE, PAGES - 1, 2));
         for (int i = 0; i < PAGES; i++) { tag(at + i * PAGE, 500 + i); }
-        CHECK_EQ(ksys_madvise(at, PAGES * PAGE, PAGEOUT), 0);
+        CHECK_EQ(ksys_madvise(at, PAGES * PAGE, MADV_PAGEOUT), 0);
         gate_wait(&go);
         CHECK(holds(at, PAGES, 500));
         leave();
@@ -98,7 +96,7 @@ static void what_a_fork_shares(void) {
         leave();
     }
     gate_wait(&ready);
-    CHECK_EQ(ksys_madvise(at, PAGES * PAGE, PAGEOUT), 0);
+    CHECK_EQ(ksys_madvise(at, PAGES * PAGE, MADV_PAGEOUT), 0);
     CHECK(is_out(at));
     gate_post(&go);
     CHECK_EQ(reap(pid), 0);
@@ -108,18 +106,16 @@ static void what_a_fork_shares(void) {
     gate_free(&ready);
 }
 
-static void touch(void *at) { *(volatile char *)at = 1; }
-
 static void rights_and_addresses_change(void) {
     char *at = written(8, 1);
     send_out(at, 8);
     CHECK_EQ(ksys_mprotect(at, 4 * PAGE, PROT_READ), 0);
-    CHECK_EQ(status_of(touch, at), KILLED(SIGSEGV));
+    CHECK_EQ(status_of(poke, at), KILLED(SIGSEGV));
     CHECK(holds(at, 8, 1));
     send_out(at, 8);
     CHECK_EQ(ksys_mprotect(at, 4 * PAGE, PROT_RW), 0);
     tag(at + 3 * PAGE, 4);
-    char *to = (char *)ksys_mremap(at, 8 * PAGE, 600 * PAGE, 1, NULL);
+    char *to = (char *)ksys_mremap(at, 8 * PAGE, 600 * PAGE, MREMAP_MAYMOVE, NULL);
     CHECK(is_out(to + PAGE) && holds(to, 8, 1));
     struct gate pipe = gate_new();
     send_out(to, 8);
@@ -138,7 +134,7 @@ static void eager_fork_of_what_is_out(void) {
     if (pid == 0) {
         checks_failed = 0;
         CHECK(holds(at, 8, 1));
-        touch(at);
+        poke(at);
         leave();
     }
     CHECK_EQ(reap(pid), 0);
@@ -194,7 +190,7 @@ static void threads_write_meanwhile(void) {
     field = map(FIELD, PROT_RW);
     for (long i = 0; i < WRITERS; i++) { CHECK_EQ(thread_create(&t[i], write_words, (void *)i), 0); }
     for (int n = 0; n < 40; n++) {
-        long error = ksys_madvise(field + n % 10 * 20 * PAGE, 100 * PAGE, PAGEOUT);
+        long error = ksys_madvise(field + n % 10 * 20 * PAGE, 100 * PAGE, MADV_PAGEOUT);
         CHECK_EQ(error, 0);
     }
     over = 1;
@@ -213,7 +209,7 @@ static void a_hole_is_no_want_of_memory(void) {
     struct kine_counters before = counters();
     for (int i = 0; i < 20; i++) {
         CHECK_EQ(ksys_mprotect(at, 600 * PAGE, PROT_RW), -ENOMEM);
-        CHECK_EQ(ksys_madvise(at + 290 * PAGE, 20 * PAGE, DONTNEED), -ENOMEM);
+        CHECK_EQ(ksys_madvise(at + 290 * PAGE, 20 * PAGE, MADV_DONTNEED), -ENOMEM);
         CHECK_EQ(ksys_mremap(at, PAGE, 2 * PAGE, 0, NULL), -ENOMEM);
         CHECK_EQ(ksys_mmap(NULL, 1ul << 40, PROT_RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), -ENOMEM);
     }
@@ -266,7 +262,7 @@ static void out_of_both_kills_the_largest(void) {
     }
     int hog = spawn();
     if (hog == 0) {
-        for (size_t n = 0;; n++) { touch(map(1, PROT_RW)); }
+        for (size_t n = 0;; n++) { poke(map(1, PROT_RW)); }
     }
     CHECK_EQ(reap(hog), KILLED(SIGKILL));
     gate_post(&hold);
@@ -280,7 +276,7 @@ static void a_device_that_fails(void) {
     struct gate hold = gate_new();
     char *at = written(600, 1);
     long result = 0;
-    for (int i = 0; i < 600 && result == 0; i++) { result = ksys_madvise(at + i * PAGE, PAGE, PAGEOUT); }
+    for (int i = 0; i < 600 && result == 0; i++) { result = ksys_madvise(at + i * PAGE, PAGE, MADV_PAGEOUT); }
     CHECK_EQ(result, -EIO);
     CHECK(holds(at, 600, 1));  // what could not be written is here still
     gate_free(&hold);

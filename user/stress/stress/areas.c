@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RW = PROT_READ | PROT_WRITE, DONTNEED = 4, PAGEOUT = 21, MAYMOVE = 1, MOVE_TO = 2 };
+enum { RW = PROT_READ | PROT_WRITE };
 
 // next_random's state is the process's; threads have their own.
 uint64_t dice(struct storm *s, uint64_t sides) {
@@ -107,14 +107,14 @@ static void protect(struct storm *s, struct area *a, int lo, int hi) {
 
 static void discard(struct storm *s, struct area *a, int lo, int hi) {
     (void)s;
-    if (ksys_madvise(a->at + lo * PAGE, (hi - lo) * PAGE, DONTNEED) < 0) { a->at = NULL; }
+    if (ksys_madvise(a->at + lo * PAGE, (hi - lo) * PAGE, MADV_DONTNEED) < 0) { a->at = NULL; }
     for (int i = lo; i < hi; i++) { a->page[i].tag = a->page[i].under; }
 }
 
 // To the swap device, if there is one: nothing is seen of that.
 static void send_out(struct storm *s, struct area *a, int lo, int hi) {
     (void)s;
-    ksys_madvise(a->at + lo * PAGE, (hi - lo) * PAGE, PAGEOUT);
+    ksys_madvise(a->at + lo * PAGE, (hi - lo) * PAGE, MADV_PAGEOUT);
 }
 
 // From either end, or all.
@@ -137,7 +137,7 @@ static void unmap(struct storm *s, struct area *a, int lo, int hi) {
 static void move(struct storm *s, struct area *a, int lo, int hi) {
     int pages = a->grows && dice(s, 2) ? 1 + (int)dice(s, s->most) : a->pages - (dice(s, 4) ? 0 : hi - lo - 1);
     char *to = dice(s, 2) ? mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
-    int flags = MAYMOVE | (to == MAP_FAILED ? 0 : MOVE_TO);
+    int flags = MREMAP_MAYMOVE | (to == MAP_FAILED ? 0 : MREMAP_FIXED);
     if (ksys_mprotect(a->at, a->pages * PAGE, RW) < 0) {
         a->at = NULL;
         return;

@@ -2,10 +2,8 @@
 // away.c - pages that are on the swap device when the action begins. Only with a disk, /dev/vda.
 #include "matrix.h"
 
-enum { PAGEOUT = 21 };
-
 static struct pages send_out(struct pages p, char *from, int pages) {
-    CHECK_EQ(ksys_madvise(from, pages * PAGE, PAGEOUT), 0);
+    CHECK_EQ(ksys_madvise(from, pages * PAGE, MADV_PAGEOUT), 0);
     for (int i = 0; i < pages; i++) { CHECK(pagemap(from + i * PAGE) & KINE_PM_SWAP); }
     return p;
 }

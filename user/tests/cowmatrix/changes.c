@@ -10,11 +10,11 @@ static void protect(char *at, size_t pages, int prot) {
 }
 
 static void discard(char *at, size_t pages) {
-    CHECK_EQ(ksys_madvise(at, pages * PAGE, DONTNEED), 0);
+    CHECK_EQ(ksys_madvise(at, pages * PAGE, MADV_DONTNEED), 0);
 }
 
 static char *move(char *at, size_t pages, uintptr_t to) {
-    const int flags = MAYMOVE | MOVE_TO;
+    const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
     CHECK_EQ(ksys_mremap(at, pages * PAGE, pages * PAGE, flags, (void *)to), to);
     return (char *)to;
 }

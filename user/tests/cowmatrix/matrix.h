@@ -57,8 +57,6 @@ struct pages written(char *at);
 void share_with_relative(struct pages p, char *at);
 void release_relative(void);
 
-enum { DONTNEED = 4, MAYMOVE = 1, MOVE_TO = 2 };  // of madvise and mremap
-
 // Run the statements in a child that ends after them; `pid` is then its id.
 #define IN_CHILD(pid, ...)                                                                         \
     int pid = spawn();                                                                             \

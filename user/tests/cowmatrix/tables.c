@@ -127,14 +127,14 @@ static struct pages moved(char *unused) {
     (void)unused;
     char *from = written(map(2, PROT_RW)).first;
     uintptr_t to = LONELY + 8 * MIB - PAGE;
-    CHECK_EQ(ksys_mremap(from, 2 * PAGE, 2 * PAGE, MAYMOVE | MOVE_TO, (void *)to), to);
+    CHECK_EQ(ksys_mremap(from, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to), to);
     return (struct pages){.first = (char *)to, .second = (char *)to + PAGE};
 }
 
 static struct pages discarded_once(char *unused) {
     (void)unused;
     struct pages p = lonely();
-    CHECK_EQ(ksys_madvise(p.first, 2 * PAGE, DONTNEED), 0);
+    CHECK_EQ(ksys_madvise(p.first, 2 * PAGE, MADV_DONTNEED), 0);
     p.zero = true;
     return p;
 }
