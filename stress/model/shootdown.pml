@@ -123,7 +123,7 @@ inline shootdown(h, page) {
     targets = mask;                            // @ tlb_shootdown: atomic_load_acquire(&as->harts)
 #endif
 #ifndef MUTANT_MASK_WITHOUT_SELF
-    if :: targets & BIT(h) -> own_fence(h, page) :: else fi;  // @ tlb_shootdown: if (mask & self) { forget(&s); }
+    if :: targets & BIT(h) -> own_fence(h, page) :: else fi;  // @ tlb_shootdown: forget(&s)
 #endif
     targets = targets & ~BIT(h);
     if :: targets -> shoot(h, page) :: else fi // @ tlb_shootdown: shoot(mask & ~self, &s)
