@@ -81,9 +81,7 @@ static void drop(struct thread *t) {
         vfork_put(t->vfork);
         vfork_put(t->vfork);
     }
-#ifndef MUTANT_W02  // what was shared so far stays so
     if (t->as) { as_put(t->as); }
-#endif
     if (t->files) { fd_table_put(t->files); }
     cwd_put(t);
 }

@@ -133,6 +133,10 @@ bool thread_alone(void) {
 #ifdef MUTANT_exec_with_siblings  // "they have been told"
     wait = false;
 #endif
+#ifdef MUTANT_exec_takes_space  // "so the space is ours"
+    wait = false;
+    atomic_store_relaxed(&t->as->users, 1u);
+#endif
     if (wait) {
         await_burials(p);
         p->exec = false;  // nobody else is there to look
