@@ -106,7 +106,15 @@ static struct region resized(const struct region *part, u64 start, u64 len) {
     return r;
 }
 
-// => lock held; [old, old + old_len) lies in one region
+// To an address where nothing is, as much of it as fits. => lock held; [old, old + old_len) lies in one region
+static long move_to(struct as *as, u64 old, u64 old_len, u64 len, u64 to) {
+    struct region part = region_cut(region_find(as, old), old, old + old_len);
+    struct region r = resized(&part, to, len);
+    struct move m = {as, old, to, MIN(old_len, len), FRAME_NONE};
+    return move_with_spare(&m, &r);
+}
+
+// Where it is, if there is room behind it; else elsewhere. => the same
 static long grow(struct as *as, u64 old, u64 old_len, u64 len, bool may_move) {
     struct region whole = *region_find(as, old), part = region_cut(&whole, old, old + old_len);
     const struct region *next = region_first(as, whole.end);
@@ -115,18 +123,7 @@ static long grow(struct as *as, u64 old, u64 old_len, u64 len, bool may_move) {
         return region_set(as, &r) ? (long)old : -ENOMEM;
     }
     u64 to = may_move ? region_gap(as, len, USER_LIMIT) : 0;
-    if (!to) { return -ENOMEM; }
-    struct region r = resized(&part, to, len);
-    struct move m = {as, old, to, old_len, FRAME_NONE};
-    return move_with_spare(&m, &r);
-}
-
-// The same, to an address that has been chosen; what is there has gone.
-static long move_to(struct as *as, u64 old, u64 old_len, u64 len, u64 to) {
-    struct region whole = *region_find(as, old), part = region_cut(&whole, old, old + old_len);
-    struct region r = resized(&part, to, len);
-    struct move m = {as, old, to, MIN(old_len, len), FRAME_NONE};
-    return move_with_spare(&m, &r);
+    return to ? move_to(as, old, old_len, len, to) : -ENOMEM;
 }
 
 static long remap(struct as *as, u64 old, u64 old_len, u64 len, bool may_move, u64 to) {
