@@ -40,8 +40,14 @@ static void forbid_writes(struct batch *b) {
         any = true;
         ghost_change(e, atomic_xor_relaxed(e, PTE_W | PTE_COW));
     }
+#ifdef MUTANT_reclaim_unfenced  // "it has not been touched for long"
+    any = false;
+#endif
     if (any) { shoot_batch(b); }
-    for (u32 i = 0; i < b->n; i++) { b->leaves[i] = *b->entries[i]; }
+    for (u32 i = 0; i < b->n; i++) {
+        ghost_out(b->entries[i]);
+        b->leaves[i] = *b->entries[i];
+    }
 }
 
 // How many pages have gone, or -errno. => the table's lock

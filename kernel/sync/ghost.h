@@ -24,6 +24,7 @@
 //            H4 user mode is entered with the entries of one space only, and after a fence.i that
 //               follows the filling of all its text.
 //            H6 user mode is entered under no tag that owes a fence.
+//            H7 a page goes to a device when nobody makes use of an entry that lets it be written.
 //            H5 a hart that uses a kernel stack has fenced its addresses since they were mapped: it may
 //               hold them as invalid, too. (In the user's half a spurious fault mends that, so no
 //               fence is asked for; nor for more rights on the same page.)
@@ -66,6 +67,7 @@ struct thread;
 #define ghost_root(root) ghost_atomic((void)0, ghost_rooted(root))       // a root of a new space
 #define ghost_free(f) ghost_if(ghost_has_past(f), ghost_freed(f))        // H1
 #define ghost_fork(root) ghost_atomic((void)0, ghost_forked(root))       // H2: fork is about to unlock
+#define ghost_out(e) ghost_atomic((void)0, ghost_leaves(e))              // H7: the page of *e is about to
 #define ghost_user() ghost_if(ghost_unfenced(), ghost_enters(GHOST_HERE))  // H4, H6: about to enter user mode
 #define ghost_stack(top) ghost_atomic((void)0, ghost_uses(GHOST_HERE, top))  // H5: about to use a stack
 
@@ -88,6 +90,7 @@ void ghost_rooted(u32 root);
 void ghost_filled(u32 f);
 void ghost_freed(u32 f);
 void ghost_forked(u32 root);
+void ghost_leaves(const u64 *e);
 void ghost_enters(u32 hart);
 void ghost_uses(u32 hart, u64 top);
 
@@ -101,6 +104,7 @@ void ghost_uses(u32 hart, u64 top);
     X(ROOT, "a root is freed and hart %u may walk it")                                             \
     X(FORK, "fork ends and hart %u may walk a table that is shared now")                           \
     X(MAKE, "an address gets another page and hart %u may hold the old one")                       \
+    X(OUT, "a page is written out and hart %u may write to it")                                    \
     X(SPACE, "hart %u enters user mode and may hold entries of another space")                     \
     X(AWAY, "hart %u enters user mode with what its space has lost while it was away")              \
     X(TEXT, "hart %u enters user mode without fence.i since text was filled")                      \
@@ -190,6 +194,7 @@ void ghost_problem(enum ghost_problem what, u64 harts, u64 va, const struct ghos
 #define ghost_root(root) ((void)0)
 #define ghost_free(f) ((void)0)
 #define ghost_fork(root) ((void)0)
+#define ghost_out(e) ((void)0)
 #define ghost_user() ((void)0)
 #define ghost_stack(top) ((void)0)
 #define ghost_boot() ((void)0)

@@ -63,6 +63,16 @@ void ghost_forked(u32 root) {
     }
 }
 
+// H7.
+void ghost_leaves(const u64 *e) {
+    struct ghost_page *p = &ghost_pages[frame_of_pte(*e)];
+    if (*e & PTE_W) { ghost_problem(GHOST_OUT, ~0ul, 0, NULL); }
+    list_each(it, &p->stale) {
+        struct ghost_stale *s = list_entry(it, struct ghost_stale, by_frame);
+        if (s->old & PTE_W) { ghost_problem(GHOST_OUT, ghost_users(s), s->va, s); }
+    }
+}
+
 bool ghost_unfenced(void) {
     const struct ghost_hart *h = &ghost_harts[this_hart()->index];
     const struct ghost_tag *t = &h->tags[h->asid];

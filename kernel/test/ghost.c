@@ -131,6 +131,7 @@ static void step(char c) {
     case 'y': ghost_free(frame_of_pte(*entry())); break;
     case 't': unhook_table(); break;
     case 'T': release_table(); break;
+    case 'o': ghost_out(entry()); break;
     case 'F': ghost_fork(space[0]->root); break;
     case 'U': ghost_atomic((void)0, ghost_enters(hart)); break;
     case 'r': child = as_fork(space[0], NULL, 0); break;

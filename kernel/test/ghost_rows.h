@@ -10,6 +10,7 @@
 //              h        the root's entry for P: OWNED <-> SHARED
 //              z f      P's entry is cleared; its page is freed   t T  the same with its table
 //              y        P's page is freed while it is mapped (told only)
+//              o        P's page goes to a device (told only)
 //              F U      fork ends; the hart enters user mode
 //              r d c v D   mm's own fork of A, end of the child, write to P, unmap of P, end of A
 //              M P S R  kernel stacks: make some; fence the last; use it; free all
@@ -59,6 +60,14 @@ static const struct {
     {"break of what was left", "mAsKswzm", SILENT},
     {"break of what was left without a fence", "mAsKwzm", SILENT},
     {"a page where none was", "Asm", SILENT},
+    // a page goes to a device
+    {"a page goes out that may be written", "mAso", G(OUT)},
+    {"a page goes out without a fence", "mAswo", G(OUT)},
+    {"a page goes out, fenced", "mAswpo", SILENT},
+    {"a page goes out, another page is fenced", "mAswqo", G(OUT)},
+    {"a page goes out, another hart does not fence", "mAs2As1wpo", G(OUT)},
+    {"a page goes out, another hart comes afterwards", "mAswp2As1o", SILENT},
+    {"a page goes out that nobody could write", "xAso", SILENT},
     // fork
     {"fork without a fence", "mAshF", G(FORK)},
     {"fork, fence of the page", "mAshpF", G(FORK)},
