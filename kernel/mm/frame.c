@@ -46,7 +46,7 @@ static frame_t own(frame_t f, enum frame_class class) {
 #endif
         COUNT(frame_allocs);
     } else {
-        this_hart()->short_of_frames = true;
+        this_hart()->inject->found_none = true;
     }
     return f;
 }

@@ -79,8 +79,8 @@ static bool wait_for_victim(void) {
 }
 
 bool oom_was_short(void) {
-    bool was = this_hart()->short_of_frames;
-    this_hart()->short_of_frames = false;
+    bool was = this_hart()->inject->found_none;
+    this_hart()->inject->found_none = false;
     return was;
 }
 

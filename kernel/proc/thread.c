@@ -47,7 +47,7 @@ struct thread *thread_create(struct proc *p, void *(*start)(void *), void *arg) 
     t->stack_hart = HART_MAX;
     t->hart = this_hart()->index;
     t->affinity = harts_all();
-    t->inject = (struct inject){0, 0};
+    t->inject = (struct inject){0};
     t->fp_used = false;
     LOCKDEP_ONLY(t->mutexes = (struct lockdep_list){0});
     race_thread_begin(t);

@@ -20,10 +20,11 @@ struct timer_queue;
 struct kstack_pool;
 struct race_context;
 
-// Counts one process's allocations, to make the k-th of them fail (KINE_FAIL_NTH).
+// A thread's allocations: counted, to make the k-th of them fail (KINE_FAIL_NTH).
 struct inject {
     u64 seen;
-    u64 fail_at;  // 0 = never
+    u64 fail_at;      // 0 = never
+    bool found_none;  // there was no frame for one (proc/oom.h)
 };
 
 // An ASID of this hart: the space that it belongs to, and the last of its changes that is known here (mm/tlb.h).
@@ -55,7 +56,6 @@ struct hart {
     struct spin *held[HELD_MAX];  // (i) (m: a handler in between uses the slot above)
     u64 rng;  // (m: harts_seed, from any hart) for stealing order and race-point delays
     struct as *active_as;
-    bool short_of_frames;  // an allocation has found none (proc/oom.h)
     u64 streak_next;  // where the next copy would be if a run of writes goes on, and
     u32 streak;       // for how many pages that has held (mm/around.c)
     u32 asid;  // in satp

@@ -5,6 +5,7 @@
 // This is the shortest way through the kernel, so nothing is kept in registers across the call (the
 // frame is where hart->kernel_sp says), and these functions do without a frame pointer.
 #include "lib/errno.h"
+#include "mm/swap.h"
 #include "proc/oom.h"
 #include "proc/sched.h"
 #include "riscv/csr.h"
@@ -37,11 +38,14 @@ static const wrapper calls[CALL_MAX + 1] = {
 };
 #pragma GCC diagnostic pop
 
-// A call that fails for want of memory has changed nothing, so it can be made again when there is some.
+// A call that fails for want of memory has changed nothing, so it can be made again when there is some. Calls say
+// -ENOMEM for other reasons, too, and some do without what there is not: others pay only if it was short this time.
 static noinline long without_memory(u64 n) {
     long result = -ENOMEM;
-    for (int tries = 0; result == -ENOMEM && tries < 32 && oom_was_short() && oom_relieve(); tries++) {
+    (void)oom_was_short();
+    for (int tries = 0; result == -ENOMEM && tries < 32 && swap_is_on(); tries++) {
         result = calls[n](((struct trapframe *)this_hart()->kernel_sp)->a);
+        if (result == -ENOMEM && !(oom_was_short() && oom_relieve())) { break; }
     }
     return result;
 }

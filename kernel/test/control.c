@@ -79,7 +79,7 @@ static long set_delay(u64 seed, u64 strength) {
 static long fail_nth(u64 n) {
     struct inject *in = &thread_self()->inject;
     u64 seen = in->seen;
-    *in = (struct inject){0, n};
+    *in = (struct inject){.fail_at = n};
     return seen;
 }
 
