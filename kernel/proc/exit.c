@@ -173,8 +173,7 @@ static long finish_reaping(struct proc *p, uaddr status) {
 #else
     proc_free(p);
 #endif
-    int error = status ? copy_out(status, &code, sizeof(code)) : 0;
-    return error ? error : pid;
+    return status && copy_out(status, &code, sizeof(code)) ? -EFAULT : pid;  // -ENOMEM says that all is as before
 }
 
 long proc_wait(int pid, uaddr status, int options) {
