@@ -24,8 +24,7 @@ static long fail_nth(long k) { return ksys_kine_ctl(KINE_FAIL_NTH, (usize)k, 0);
 
 // ---- operations: 0, or the error of the call that failed
 
-static long do_fork(void) {
-    int pid = spawn();
+static long child_writes(int pid) {
     if (pid == 0) {
         for (int i = 0; i < SHARED; i++) {
             CHECK(tagged(shared + i * PAGE, i));
@@ -35,6 +34,23 @@ static long do_fork(void) {
     }
     if (pid > 0) { CHECK_EQ(reap(pid), 0); }
     return pid < 0 ? pid : 0;
+}
+
+static long do_fork(void) { return child_writes(spawn()); }
+
+static long do_fork_eagerly(void) {
+    return child_writes((int)ksys_clone(SIGCHLD | KINE_CLONE_EAGER, NULL, NULL, 0, NULL));
+}
+
+static void *sleep_on(void *arg) {
+    static uint32_t word;
+    for (;;) { futex_wait(&word, 0, -1); }
+    return arg;
+}
+
+static void with_a_sibling(void) {
+    struct thread *t;
+    CHECK_EQ(thread_create(&t, sleep_on, NULL), 0);
 }
 
 static long do_exec(void) {
@@ -242,8 +258,7 @@ static void view_written(void) {
 static int sharer;
 static struct gate done;
 
-static void view_forked(void) {
-    view_written();
+static void share_tables(void) {
     done = gate_new();
     if ((sharer = spawn()) == 0) {
         char byte;
@@ -251,6 +266,18 @@ static void view_forked(void) {
         ksys_read(done.ends[0], &byte, 1);  // until that is closed, or we alone are left
         leave();
     }
+}
+
+static void view_forked(void) {
+    view_written();
+    share_tables();
+}
+
+static void heap_forked(void) {
+    char *end = (char *)ksys_brk(NULL), *more = end + 3 * MIB;
+    CHECK_EQ(ksys_brk(more), (long)more);
+    for (char *at = more - MIB; at < more; at += 16 * PAGE) { tag(at, (uintptr_t)at); }
+    share_tables();
 }
 
 // It leaves no orphan for the books.
@@ -333,6 +360,20 @@ static long do_discard_file(void) {
     return got;
 }
 
+static long do_unmap_file(void) {
+    long got = ksys_munmap(view + 3 * PAGE, 5 * PAGE);
+    if (got < 0) { CHECK(tagged(view + 4 * PAGE, 4) && tagged(view + 6 * PAGE, 6)); }
+    CHECK(tagged(view + 2 * PAGE, 2) && tagged(view + 8 * PAGE, 8));
+    return got;
+}
+
+static long do_brk_shrink(void) {
+    char *end = (char *)ksys_brk(NULL), *less = end - MIB / 2;
+    bool done = ksys_brk(less) == (long)less;
+    for (char *at = end - MIB; at < (done ? less : end); at += 16 * PAGE) { CHECK(tagged(at, (uintptr_t)at)); }
+    return done ? 0 : -ENOMEM;
+}
+
 // ---- mremap
 
 static long do_move(void) {
@@ -380,10 +421,13 @@ static const struct op {
     void (*prepare)(void);
 } ops[] = {
     {"fork", do_fork, true, false, NULL},
+    {"fork that copies all pages", do_fork_eagerly, true, false, NULL},
     {"execve", do_exec, true, false, NULL},
+    {"execve among siblings", do_exec, true, true, with_a_sibling},
     {"a copy-on-write fault", do_cow_faults, true, false, NULL},
     {"a demand-zero fault", do_zero_faults, true, false, NULL},
     {"brk and its faults", do_brk, true, false, NULL},
+    {"brk that shrinks", do_brk_shrink, true, true, heap_forked},
     {"stack growth", do_stack, true, false, NULL},
     {"mmap", do_mmap, false, false, NULL},
     {"munmap", do_munmap, false, false, NULL},
@@ -408,6 +452,7 @@ static const struct op {
     {"private pages of a file", do_private_faults, true, false, view_private},
     {"mprotect of a file", do_protect_file, true, true, view_forked},
     {"madvise of a file", do_discard_file, true, true, view_forked},
+    {"munmap of a file", do_unmap_file, true, true, view_forked},
     {"mremap that moves", do_move, true, true, NULL},
     {"mremap over mappings", do_move_over, true, false, NULL},
     {"mremap that grows", do_grow, true, true, view_with_room},

@@ -141,6 +141,24 @@ static void eager_fork_of_what_is_out(void) {
     unmap_pages(at, 8);
 }
 
+// Every allocation of a page-in is failed in turn; then there is room made, and it goes on.
+static void a_page_comes_in_when_there_was_no_frame(void) {
+    enum { PAGES = 8 };
+    char *at = written(PAGES, 1);
+    long k = 0, made = 1;
+    for (; made > k; k++) {
+        send_out(at, PAGES);
+        ksys_kine_ctl(KINE_FAIL_NTH, (usize)k + 1, 0);
+        bool right = holds(at, 1, 1);
+        made = ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
+        CHECK(right);
+        CHECK_EQ(books().errors, 0);
+    }
+    CHECK(k > 1);
+    CHECK(holds(at, PAGES, 1));
+    unmap_pages(at, PAGES);
+}
+
 // Half as much again as there is memory, three times over, forwards and backwards.
 static void more_than_there_is(void) {
     size_t pages = memory_pages() * 3 / 2;
@@ -278,6 +296,20 @@ static void a_device_that_fails(void) {
     unmap_pages(at, 600);
 }
 
+static long swapon_refused;  // for want of memory, one allocation after the other
+
+static void swap_on(void) {
+    long got = -ENOMEM;
+    for (usize k = 1; got == -ENOMEM; k++) {
+        ksys_kine_ctl(KINE_FAIL_NTH, k, 0);
+        got = ksys_swapon("/dev/vda", 0);
+        swapon_refused += got == -ENOMEM;
+    }
+    ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
+}
+
+static void swapon_wants_memory(void) { CHECK(swapon_refused > 0); }
+
 static void what_swapon_refuses(void) {
     CHECK_EQ(ksys_swapon("/nowhere", 0), -ENOENT);
     CHECK_EQ(ksys_swapon("/dev/console", 0), -EINVAL);
@@ -288,13 +320,15 @@ static void what_swapon_refuses(void) {
 int main(int argc, char **argv) {
     static const struct test good[] = {KINE_TEST(out_and_in_again), KINE_TEST(both_sides_of_a_fork),
                                        KINE_TEST(what_a_fork_shares), KINE_TEST(rights_and_addresses_change),
-                                       KINE_TEST(eager_fork_of_what_is_out), KINE_TEST(threads_write_meanwhile),
+                                       KINE_TEST(eager_fork_of_what_is_out),
+                                       KINE_TEST(a_page_comes_in_when_there_was_no_frame),
+                                       KINE_TEST(swapon_wants_memory), KINE_TEST(threads_write_meanwhile),
                                        KINE_TEST(a_hole_is_no_want_of_memory), KINE_TEST(more_than_there_is),
                                        KINE_TEST(forks_when_memory_is_short),
                                        KINE_TEST(out_of_both_kills_the_largest), KINE_TEST(what_swapon_refuses)};
     static const struct test bad[] = {KINE_TEST(a_device_that_fails), KINE_TEST(what_swapon_refuses)};
     bool errors = argc > 1 && strcmp(argv[1], "errors") == 0;
-    ksys_swapon("/dev/vda", 0);
+    swap_on();
     if (errors) { return run_tests(bad, COUNT(bad), NULL); }
     return run_tests(good, COUNT(good), argc > 1 ? argv[1] : NULL);
 }
