@@ -57,7 +57,7 @@ static void make_harmless(long nr, uint64_t a[6]) {
     static const uint64_t controls[] = {0, -1ul, 2, 6, 7, 9, 10, 11, 1000, 1ul << 31,
                                         1ul << 32 | 99, KINE_RACE, KINE_GHOST, KINE_SCHEDULE,
                                         KINE_INJECT};
-    if (nr == KSYS_kill) {
+    if (nr == KSYS_kill || nr == KSYS_tkill || nr == KSYS_tgkill) {
         a[0] = nobody[a[0] % COUNT(nobody)];
     } else if (nr == KSYS_sched_setaffinity) {
         a[0] = a[0] & 1 ? 0 : nobody[a[0] % COUNT(nobody)];
