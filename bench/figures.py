@@ -42,10 +42,10 @@ def instruction_rows(results, table):
     return out
 
 
-def ratio(results, bench, refs, more=2, fewer=1):
-    """Throughput of `more` workers over that of `fewer`, or None."""
+def ratio(results, bench, refs):
+    """Throughput of two workers over that of one, or None."""
     many, few = (pts.find(results, bench=bench, refs=refs, view="ops_per_s", workers=workers)
-                 for workers in (more, fewer))
+                 for workers in (2, 1))
     return round(many / few, 2) if many and few else None
 
 

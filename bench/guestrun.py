@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """guestrun.py - boot Kine, run one command in it, hand out its console lines as they come.
 
-The booting itself (QEMU's command line, the harts' placement, the log) is stress/boot.py's work.
+The booting itself (QEMU's command line) is stress/boot.py's work.
 A guest is given up when it says nothing for QUIET seconds: on a loaded host a point may be slow,
 so silence is measured, not the total time.
 """

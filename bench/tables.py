@@ -9,9 +9,9 @@ def workers_of(results):
     return sorted({row["workers"] for row in results if row["view"] == "ops_per_s"})
 
 
-def names_of(results, view="ops_per_s"):
-    """Benchmarks of a view in order of appearance; fork_size has a table of its own."""
-    names = dict.fromkeys(row["bench"] for row in results if row["view"] == view)
+def names_of(results):
+    """Benchmarks in order of appearance; fork_size has a table of its own."""
+    names = dict.fromkeys(row["bench"] for row in results if row["view"] == "ops_per_s")
     return [name for name in names if name != "fork_size"]
 
 

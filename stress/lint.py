@@ -20,7 +20,6 @@ import orders
 import unmutate
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LAYERS = ["lib", "riscv", "sync", "mm", "proc", "fs", "dev", "syscall"]
 # lib and riscv lie lowest; sync above; mm above that; proc, fs and dev are neighbours. dev/ipi.h is
 # the one device that mm rings, for shootdowns; riscv/hart.h knows the counters of abi.h; fences tell the ghost TLB.
 RANK = {"lib": 0, "riscv": 0, "sync": 1, "mm": 2, "proc": 3, "fs": 3, "dev": 3, "syscall": 4, "test": 4}

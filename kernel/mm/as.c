@@ -262,7 +262,7 @@ static u64 pages_below(frame_t table, int level) {
     return pages;
 }
 
-u64 as_rss(struct as *as) { return pages_below(as->root, PT_LEVELS - 1); }
+u64 as_pages(struct as *as) { return pages_below(as->root, PT_LEVELS - 1); }
 
 u64 as_brk(struct as *as, u64 want) {
     mutex_lock(&as->lock);

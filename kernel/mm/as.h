@@ -6,8 +6,8 @@
 //            S3 as->harts has the bit of every hart whose satp may hold this space. (Of what TLBs hold of it
 //               beside that nobody makes use: tlb.h.)
 // Locking    as->lock (rank AS, a mutex) for the map and for changes of more than one table: fork, unmap.
-//            A fault does not take it. It holds the lock of one leaf table (cursor.h), on a path that is
-//            owned, which is what makes frame_sole() trustworthy there.
+//            A fault takes it only to wait, where something is being changed (as_busy). It holds the lock of one
+//            leaf table (cursor.h), on a path that is owned, which is what makes frame_sole() trustworthy there.
 #pragma once
 #include "mm/frame.h"
 #include "mm/region.h"
@@ -73,9 +73,10 @@ static inline long as_map_anywhere(struct as *as, u64 hint, u64 len, u32 prot) {
     return as_map_memory(as, ALIGN_DOWN(hint, PAGE_SIZE), len, prot, AS_HINT);
 }
 
-// All return 0 or -errno, take the lock themselves, and want page-aligned addresses.
-long as_unmap(struct as *as, u64 start, u64 len);
 long as_unmap_locked(struct as *as, u64 start, u64 end);  // => as->lock
+// All return 0 or -errno, take the lock themselves, and want whole pages of the user's half; but as_unmap judges for
+// itself what it is given, as munmap(2).
+long as_unmap(struct as *as, u64 start, u64 len);
 // mremap(2): [old, old + old_len) gets another length, and another place: `to`, over what is there, or anywhere if it
 // may move, and has to. The address; -EFAULT: it is not all of one region. (remap.c)
 long as_remap(struct as *as, u64 old, u64 old_len, u64 len, bool may_move, u64 to);
@@ -83,7 +84,7 @@ long as_protect(struct as *as, u64 start, u64 len, u32 prot);       // (protect.
 long as_discard(struct as *as, u64 start, u64 len);  // the pages; the addresses stay, and are as new
 u64 as_brk(struct as *as, u64 want);  // Linux's brk: the break that holds afterwards
 
-u64 as_rss(struct as *as);                          // user frames that it maps
+u64 as_pages(struct as *as);  // that it has, in memory or not
 
 // Pages of [start, end) that are not there must not be made, although the map will say so: what was there before is
 // still to be taken away, or to be brought. Who faults waits for the lock. => as->lock; before the map is published

@@ -3,9 +3,10 @@
 //
 // Checks     each frame is free exactly once or in use (F1); a user frame's count is the number of
 //            entries that map it, or two if a file has it (F2, B1), and who borrows it may (B2); a page table's
-//            count is the number of entries that point at it, and it counts its own (F3, T1, T2); no leaf entry is
-//            neither empty nor valid (P2), none has both W and COW (P1), or W with a count above one (S2), or W or
-//            COW outside of writable regions (S1); frames of the kernel add up to what their owners say.
+//            count is the number of entries that point at it, and it counts its own (F3, T1, T2); a leaf entry is
+//            empty, valid or a slot (P2), none has both W and COW (P1), or W with a count above one (S2), or W or
+//            COW outside of writable regions (S1); frames of the kernel, tables in hand (T3) and slots (W1) add up
+//            to what their owners say.
 #include "mm/audit.h"
 #include "lib/print.h"
 #include "lib/string.h"

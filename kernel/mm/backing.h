@@ -9,7 +9,7 @@
 //            a program changes a line that others who run it use.
 // Invariants B1 a frame of a page cache has cached = true and a count of 2, at rest, as long as the backing lives.
 //            B2 an entry that borrows lies in a region with that backing; the region's reference outlives it
-//               (as.c, unmap_locked; as_destroy).
+//               (as.c: replace, as_destroy; remap.c: move_range).
 //            B3 a page is `valid` before anybody maps it; who makes it so has its lock (rank PAGE).
 // Ordering   valid: store release after the page is filled; load acquire before it is used.
 #pragma once

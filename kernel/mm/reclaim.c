@@ -2,8 +2,8 @@
 // reclaim.c - see reclaim.h.
 //
 // Choice     second chance (Corbato's clock): one hand in each space, spaces in turn. A page whose A is set loses it
-//            and is passed by; the hardware, or a fault, sets it again. After two laps without enough, whatever
-//            comes first is taken.
+//            and is passed by; the hardware, or a fault, sets it again. After two laps without one, any that one
+//            table maps alone; then any.
 // Protocol   of a batch of one leaf table, whose lock is held throughout:
 //              W becomes COW, shoot down      from here on nobody writes, all may read
 //              write to the device            asleep; an audit finds all where it was
@@ -13,7 +13,7 @@
 //            its path is OWNED; others that share it cannot come to own it meanwhile: this space's map of tables
 //            stays (as->lock), so a table between has a count of two, and the leaf table's lock is ours. And a
 //            space is found only when it is adopted: after the shootdown of the fork that has made it.
-// Locking    as->lock by trying, so that nobody who waits for memory waits for somebody who does.
+// Locking    as->lock, of others by trying: so nobody who waits for memory waits for somebody who does.
 #include "mm/reclaim.h"
 #include "lib/errno.h"
 #include "mm/cursor.h"

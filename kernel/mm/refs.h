@@ -9,8 +9,8 @@
 //                                caller frees the frame (frame_release does both).
 // void frame_get(f)              one more reference. => the caller owns one already
 // bool frame_get_unless_free(f)  one more, unless the frame is free
-// bool frame_sole(f)             count is exactly one. => the caller owns that one, and holds what
-//                                keeps fork of the same address space out (AS lock)
+// bool frame_sole(f)             count is exactly one. => the caller owns that one, and holds the
+//                                lock of the leaf table that has it, on a path that is OWNED
 // enum frame_break frame_break(f, &copy)  for a write to a shared page: SOLE, or a copy, or NOMEM.
 //                                The reference to f stays: the caller drops it after the shootdown.
 // u32 frame_refs(f)              the count as it is now: for display and audits

@@ -123,10 +123,10 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
 #ifdef MUTANT_raise_relaxed  // "there is a fence behind it"
     s.generation = atomic_add_relaxed(&as->generation, 1ul) + 1;
 #elif !defined(MUTANT_generation_kept)  // "all that hold it are shot at"
-    s.generation = atomic_add_release(&as->generation, 1ul) + 1;  // the change is before it: pairs with as_switch
+    s.generation = atomic_add_release(&as->generation, 1ul) + 1;  // the change is before it: pairs with asid.c, enter
 #endif
 #ifndef MUTANT_shootdown_unfenced  // "the load acquires"
-    atomic_fence_full();  // the change and the generation before the mask: pairs with as_switch
+    atomic_fence_full();  // the change and the generation before the mask: pairs with asid.c, enter
 #endif
     u64 mask = atomic_load_acquire(&as->harts);  // who has left did so after its last access
     u64 self = 1ul << this_hart()->index;
@@ -140,7 +140,7 @@ void tlb_shootdown(struct as *as, u64 va, u64 pages) {
 }
 
 u64 tlb_others(struct as *as) {
-    atomic_fence_full();  // what was published, or filled, before the mask: pairs with as_switch
+    atomic_fence_full();  // what was published, or filled, before the mask: pairs with asid.c, enter
     return atomic_load_acquire(&as->harts) & ~(1ul << this_hart()->index);
 }
 

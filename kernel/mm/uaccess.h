@@ -4,7 +4,7 @@
 // The kernel touches the calling process's addresses directly, with SUM set, so that the hardware
 // applies the very rules that hold for the process: a write to a COW page faults and is broken, a
 // write to text is refused. A fault that cannot be resolved ends the copy with an error.
-// => of all: no spinlock and no AS lock held (a fault takes it); the process's space is active.
+// => of all: no spinlock and no AS lock held (a fault may wait for it); the process's space is active.
 #pragma once
 #include "lib/types.h"
 

@@ -48,7 +48,7 @@ static struct proc *any_child(struct proc *self) {
 static bool begin_exit(struct thread *t, int status, bool all) {
     struct proc *p = t->proc;
     u64 flags = spin_lock_irq(&p->threads_lock);
-    if (all && atomic_cas32_relaxed(&p->doom, 0, DOOMED | status)) { thread_kill_others(t); }
+    if (all && atomic_cas32_relaxed(&p->doom, 0, DOOMED | status)) { thread_kill_others(p, t); }
     if (t == p->leader) { p->status = status; }
     bool last = --p->live == 0;
     u32 doom = atomic_load_relaxed(&p->doom);
@@ -97,7 +97,7 @@ static noreturn void end_thread(int status, bool all) {
     bool last = begin_exit(t, status, all);
     fd_table_put(t->files);
     t->files = NULL;
-    if (t->cwd) { cwd_put(t); }
+    cwd_put(t);
 #ifdef MUTANT_exit_takes_space  // "all of them end"
     if (all) { atomic_store_relaxed(&t->as->users, 1u); }
 #endif

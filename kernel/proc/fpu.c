@@ -20,7 +20,7 @@ void fpu_update(struct thread *t) {
     }
 }
 
-// FS in the frame says whether the thread uses floating point at all; trap.c turns it on.
+// FS in the frame says whether the thread uses floating point at all; fpu_start turns it on.
 void fpu_restore(struct thread *t) {
     csr_set(sstatus, SSTATUS_FS);
     fpu_load(t->fp);

@@ -30,7 +30,7 @@ static struct as *largest(void) {
         for (u32 left = as_population(h); left; left--) {
             struct as *as = as_pick(h);
             if (!as) { break; }
-            u64 pages = as_rss(as);
+            u64 pages = as_pages(as);
             struct as *less = pages > most ? found : as;
             if (pages > most) {
                 most = pages;
@@ -86,7 +86,7 @@ bool oom_was_short(void) {
 
 bool oom_relieve(void) {
     if (!swap_is_on() || park_killed()) { return false; }
-    long freed = reclaim(WANT);
-    if (freed > 0) { return true; }
-    return (freed != 0 || kill_largest()) && wait_for_victim();
+    long gone = reclaim(WANT);
+    if (gone > 0) { return true; }
+    return (gone != 0 || kill_largest()) && wait_for_victim();
 }

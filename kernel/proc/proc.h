@@ -66,7 +66,7 @@ void thread_bury(struct thread *t);  // the scheduler has switched away from a d
 void thread_sweep(struct proc *p);   // free the buried, but for the leader
 // Tell a thread to end. => threads_lock, t is on `threads`
 void thread_kill(struct thread *t);
-void thread_kill_others(struct thread *t);  // all of its process but t. => threads_lock
+void thread_kill_others(struct proc *p, const struct thread *but);  // all of p but that one. => threads_lock
 
 // clone.c, exec.c, exit.c: the system calls' bodies. -errno on failure.
 struct clone {

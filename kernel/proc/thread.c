@@ -88,14 +88,14 @@ void thread_kill(struct thread *t) {
 void proc_kill(struct proc *p, int status) {
     if (!atomic_cas32_relaxed(&p->doom, 0, DOOMED | status)) { return; }
     u64 flags = spin_lock_irq(&p->threads_lock);
-    list_each(it, &p->threads) { thread_kill(list_entry(it, struct thread, sibling)); }
+    thread_kill_others(p, NULL);
     spin_unlock_irq(&p->threads_lock, flags);
 }
 
-void thread_kill_others(struct thread *t) {
-    list_each(it, &t->proc->threads) {
-        struct thread *other = list_entry(it, struct thread, sibling);
-        if (other != t) { thread_kill(other); }
+void thread_kill_others(struct proc *p, const struct thread *but) {
+    list_each(it, &p->threads) {
+        struct thread *t = list_entry(it, struct thread, sibling);
+        if (t != but) { thread_kill(t); }
     }
 }
 
@@ -127,7 +127,7 @@ bool thread_alone(void) {
 #endif
     if (wait) {
         p->exec = true;  // and not false for one that comes second: it has been killed by the first
-        thread_kill_others(t);
+        thread_kill_others(p, t);
     }
     spin_unlock_irq(&p->threads_lock, flags);
 #ifdef MUTANT_exec_with_siblings  // "they have been told"

@@ -3,8 +3,8 @@
 //
 // Model      A small object that both have: either may be gone first, since the parent wakes when it is killed.
 //            The second of them frees it.
-// Ordering   the count's is refcount.h's. `done` is under the queue's lock by way of the wake-up; the parent
-//            looks again after each announcement.
+// Ordering   the count's is refcount.h's. `done` is stored with release and loaded with acquire; the parent looks
+//            again after each announcement (waitq.h).
 #include "mm/cache.h"
 #include "proc/proc.h"
 #include "sync/park.h"

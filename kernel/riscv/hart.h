@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // hart.h - what every hart has for itself. In the kernel, tp points at it.
 //
-// The kernel is interruptible but not pre-emptible: a thread leaves its hart only in sched_park()
-// or sched_yield(). So a hart's own fields need no lock and no disabled interrupts, unless an
+// The kernel is interruptible but not pre-emptible: a thread leaves its hart only where it
+// parks, yields or returns to user mode. So a hart's own fields need no lock and no disabled interrupts, unless an
 // interrupt handler uses them too (marked i) or other harts do (marked r: atomics, own line).
 #pragma once
 #include "config.h"

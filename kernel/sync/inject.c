@@ -75,7 +75,7 @@ void inject_slow(void) {
     }
 }
 
-// It becomes its process's own KINE_FAIL_NTH, in place of one that may be pending: kasan_heap.c looks there.
+// It becomes its thread's own KINE_FAIL_NTH, in place of one that may be pending: kasan_heap.c looks there.
 void inject_no_memory(struct inject *in) {
     if (comes(KINE_NO_MEMORY)) { in->fail_at = in->seen + 1; }
 }

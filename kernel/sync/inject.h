@@ -10,7 +10,7 @@
 //            SLOW_HART      the hart `seed` waits at each entry into the kernel
 //            NO_MEMORY      not one in `rate`: the rate-th allocation from now on fails, whoever makes it, and
 //                           no other. Whoever it is gets an error or is killed; init's death is a panic,
-//                           so a test counts only while init sleeps. (One process's own: KINE_FAIL_NTH.)
+//                           so a test counts only while init sleeps. (One thread's own: KINE_FAIL_NTH.)
 // Bootargs   spurious=RATE late=BOUND slow=BOUND nomem=NTH (one wait in eight, seed= as ever), or KINE_INJECT.
 #pragma once
 #include "lib/types.h"

@@ -41,7 +41,7 @@ struct kine_audit {
     X(spills)        /* batches moved out of one */                                                \
     X(frame_steals)  /* refills from another hart's frames */                                      \
     X(switches)      /* context switches */                                                        \
-    X(task_steals)   /* processes taken from another hart's run queue */                           \
+    X(task_steals)   /* threads taken from another hart's run queue */                             \
     X(ipis)          /* inter-processor interrupts sent */                                         \
     X(shootdowns)    /* TLB shootdowns that needed another hart */                                 \
     X(page_fences)   /* local sfence.vma of one page */                                            \
@@ -65,9 +65,9 @@ struct kine_counters {
 // kine_ctl(op, a, b)
 enum kine_ctl_op {
     KINE_POWEROFF = 1,    // stop the machine, QEMU exits with status a (0..255)
-    KINE_FAIL_NTH = 2,    // the a-th kernel memory allocation made for this process from now on
+    KINE_FAIL_NTH = 2,    // the a-th kernel memory allocation made for this thread from now on
                           // fails (1 = the next); 0 = none. Inherited by nobody. Returns how many
-                          // allocations the process has made since the last KINE_FAIL_NTH.
+                          // allocations the thread has made since the last KINE_FAIL_NTH.
     KINE_HOARD = 3,       // take every free frame there is for the kernel's test hoard;
                           // returns how many were taken by this call
     KINE_UNHOARD = 4,     // free a frames of the hoard (0: all), on the calling hart; returns how many
@@ -79,7 +79,7 @@ enum kine_ctl_op {
     KINE_NHARTS = 7,      // how many harts are online
     KINE_DELAY = 8,       // race-point delays: a = seed, b = strength (0 = off); CHECK=1 builds,
                           // else -ENOSYS
-    KINE_RSS = 9,         // user frames mapped by the calling process
+    KINE_RSS = 9,         // pages that the calling process has, in memory or not
     KINE_RACE = 20,       // the race detector's test (RACE=1 builds, else -ENOSYS): b = play | role << 8 |
                           // players << 16; a = 0 prepare: returns how many plays there are;
                           // 1 print and return whether it went as it should; 2 play the role

@@ -105,7 +105,7 @@ long sys_kine_ctl(int op, usize a, usize b) {
     case KINE_NHARTS:
         return nharts;
     case KINE_RSS:
-        return as_rss(as_self());
+        return as_pages(as_self());
     case KINE_GHOST:
         return ghost_checked;
     case KINE_FREE:

@@ -63,6 +63,7 @@ long sys_mmap(uaddr addr, usize len, int prot, int flags, int fd, long off) {
 
 // A range of whole pages within the user's half. `len` is rounded up.
 static bool pages_ok(uaddr addr, usize *len) {
+    if (*len > USER_TOP) { return false; }
     *len = ALIGN_UP(*len, PAGE_SIZE);
     return addr < USER_TOP && *len <= USER_TOP - addr;
 }
@@ -70,7 +71,7 @@ static bool pages_ok(uaddr addr, usize *len) {
 long sys_mprotect(uaddr addr, usize len, int prot) {
     if (addr & (PAGE_SIZE - 1) || prot & ~7) { return -EINVAL; }
     if (!len) { return 0; }
-    if (len > USER_TOP || !pages_ok(addr, &len)) { return -ENOMEM; }
+    if (!pages_ok(addr, &len)) { return -ENOMEM; }
     if ((prot & 6) == 6) { return -EACCES; }  // as mmap
     return as_protect(as_self(), addr, len, prot);
 }
@@ -83,7 +84,7 @@ long sys_madvise(uaddr addr, usize len, int advice) {
     bool known = discard || advice == MADV_PAGEOUT || (advice >= MADV_NORMAL && advice <= MADV_WILLNEED);
     if (addr & (PAGE_SIZE - 1) || !known) { return -EINVAL; }
     if (!len) { return 0; }
-    if (len > USER_TOP || !pages_ok(addr, &len)) { return -ENOMEM; }
+    if (!pages_ok(addr, &len)) { return -ENOMEM; }
     if (advice == MADV_PAGEOUT) {
         long pages = reclaim_range(as_self(), addr, addr + len);
         return MIN(pages, 0l);

@@ -121,10 +121,10 @@ static bool regions_split_and_merge(void) {
     EXPECT(as_populate(as, 0x104000));
     EXPECT(as_unmap(as, 0x103000, 0x1000) == 0);
     EXPECT(region_find(as, 0x102fff) && !region_find(as, 0x103000) && region_find(as, 0x104000));
-    EXPECT(as_rss(as) == 1);
+    EXPECT(as_pages(as) == 1);
     EXPECT(as_map_fixed(as, 0x103000, 0x1000, PROT_READ | PROT_WRITE) == 0x103000);
     EXPECT(as_unmap(as, 0x100000, 0x10000) == 0);
-    EXPECT(as_rss(as) == 0 && !as->map);
+    EXPECT(as_pages(as) == 0 && !as->map);
     as_destroy(as);
     return true;
 }
@@ -134,7 +134,7 @@ static bool fork_shares_and_flips(void) {
     EXPECT(as_map_fixed(as, 0x200000, 0x4000, PROT_READ | PROT_WRITE) == 0x200000);
     *(u64 *)as_populate(as, 0x201000) = 42;
     struct as *child = as_fork(as, NULL, 0);
-    EXPECT(child && as_rss(child) == 1);
+    EXPECT(child && as_pages(child) == 1);
     EXPECT(as_fault(child, 0x201000, ACCESS_WRITE) == 0);  // copy
     u64 *theirs = as_populate(child, 0x201000), *ours = as_populate(as, 0x201000);
     EXPECT(theirs != ours && *theirs == 42);

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT
-// maps.c - /proc/self/maps: what it says, and, by what it says, that ranges are cut, joined, moved and taken away
-// right to the page.
-//
-// Model   Of random sequences: what each page of an arena has to be. Neighbours that are alike must be one line, as
-//         long as nothing is put into the middle of its like; else they may be several, and together are one.
+// maps.c - /proc/self/maps: what is said of what, line by line.
 #include "maps.h"
 #include "team.h"
-#include <stdlib.h>
 
 static const struct line *line_of(const volatile void *at) {
     for (int i = 0; i < nlines; i++) {

@@ -90,7 +90,8 @@ static void calls_fail_without_harm(void) {
     CHECK_EQ(again, 1);  // the byte was not lost
 }
 
-// wait4 needs no memory, not even for what says how the zombie ended, which held it all. The status goes to a page that the zombie shared: with nobody else there, no copy is needed.
+// wait4 needs no memory, even if the zombie held it all. The status goes to a page that the zombie shared: with
+// nobody else there, no copy is needed.
 static void wait4_works_when_the_zombie_held_it_all(void) {
     int *status = (int *)map(1, PROT_RW);
     *status = -1;

@@ -69,7 +69,7 @@ u64 interrupts_taken(u32 hart);
 bool hart_parked(u32 hart);
 
 static inline void fail_allocation(u64 n) {  // the n-th from now on; 0: none
-    *this_hart()->inject = (struct inject){0, n};
+    *this_hart()->inject = (struct inject){.fail_at = n};
 }
 
 // ---- user memory (mmu.c) ----

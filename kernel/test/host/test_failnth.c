@@ -34,14 +34,14 @@ static void tear_down(void) {
 
 static void expect_untouched(u64 rss) {
     struct as *all[2] = {as, child};
-    EXPECT(as_rss(as) == rss && books_balance(all, child ? 2 : 1, 0));
+    EXPECT(as_pages(as) == rss && books_balance(all, child ? 2 : 1, 0));
     for (u64 i = 0; i < PAGES; i++) { EXPECT(user_get(va_of(i)) == i); }
 }
 
 // How many allocations were refused before it went through.
 static u64 sweep(long (*operation)(void)) {
     for (u64 n = 1; n < 100; n++) {
-        u64 rss = as_rss(as);
+        u64 rss = as_pages(as);
         fail_allocation(n);
         long result = operation();
         bool failed = this_hart()->inject->seen >= n;
@@ -107,8 +107,8 @@ TEST(copy_out_over_two_pages_ends_in_the_second) {
     set_up();
     EXPECT(do_fork() == 0);
     fail_allocation(4);  // behind two tables and a page
-    EXPECT(do_copy_out() == -ENOMEM && as_rss(as) == PAGES);
-    EXPECT(do_copy_out() == 0 && as_rss(as) == PAGES + 1);
+    EXPECT(do_copy_out() == -ENOMEM && as_pages(as) == PAGES);
+    EXPECT(do_copy_out() == 0 && as_pages(as) == PAGES + 1);
     expect_untouched(PAGES + 1);
     tear_down();
 }
@@ -174,7 +174,7 @@ TEST(fork_with_only_so_many_frames) {
     u32 n = 0, left = 0;
     while ((hoard[n] = frame_alloc_raw(FRAME_KERNEL))) { n++; }
     while (!(child = as_fork(as, NULL, 0)) && n) {
-        EXPECT(as_rss(as) == PAGES && books_balance(&as, 1, n) && freelist_count() == left);
+        EXPECT(as_pages(as) == PAGES && books_balance(&as, 1, n) && freelist_count() == left);
         frame_release(hoard[--n]);
         left++;
     }

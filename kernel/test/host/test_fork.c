@@ -31,7 +31,7 @@ TEST(new_memory_is_zero_and_private) {
         EXPECT(user_get(va_of(i) + 8 * i) == 0);
         user_put(va_of(i) + 8 * i, i);
     }
-    EXPECT(as_rss(as) == PAGES && books_balance(&as, 1, 0));
+    EXPECT(as_pages(as) == PAGES && books_balance(&as, 1, 0));
     u64 value;
     EXPECT(user_load(va_of(PAGES), &value) == -EFAULT && user_load(0, &value) == -EFAULT);
     EXPECT(user_load(USER_TOP, &value) == -EFAULT && user_store(BASE - 8, 1) == -EFAULT);
@@ -41,7 +41,7 @@ TEST(new_memory_is_zero_and_private) {
 TEST(each_side_keeps_what_it_had) {
     struct as *both[2] = {filled_space(PAGES)};
     both[1] = as_fork(both[0], NULL, 0);
-    EXPECT(both[1] && as_rss(both[1]) == PAGES && books_balance(both, 2, 0));
+    EXPECT(both[1] && as_pages(both[1]) == PAGES && books_balance(both, 2, 0));
     as_switch(both[1]);
     for (u64 i = 0; i < PAGES; i += 2) { user_put(va_of(i), 200 + i); }
     as_switch(both[0]);
@@ -220,7 +220,7 @@ TEST(who_came_before_a_fork_fills_nothing_of_the_child) {
     late[0] = filled_space(2);
     at_point("fault.populate", fork_and_map);
     EXPECT(as_fault(late[0], va_of(3), ACCESS_WRITE) == 0);
-    EXPECT(!cursor_view(late[1], va_of(3)).entry && as_rss(late[1]) == 2);
+    EXPECT(!cursor_view(late[1], va_of(3)).entry && as_pages(late[1]) == 2);
     as_switch(late[0]);
     user_put(va_of(3), 1);
     EXPECT(!cursor_view(late[1], va_of(3)).entry && books_balance(late, 2, 0));
@@ -318,7 +318,7 @@ TEST(file_pages_are_filled_and_zero_behind_the_end) {
     EXPECT((user_get(BASE) & 0xff) == 0x3000 % 251 + 1 && user_get(va_of(1) + 24) == 0);
     EXPECT(user_get(va_of(2)) == 0);
     u64 value;
-    EXPECT(user_load(va_of(3), &value) == -EIO && as_rss(as) == 3);
+    EXPECT(user_load(va_of(3), &value) == -EIO && as_pages(as) == 3);
     destroy_all(&as, 1);
     backing_put(&file);
     backing_put(&bad);

@@ -54,12 +54,12 @@ TEST(live_counts_follow_leaves) {
     struct as *as = as_create();
     for (u64 i = 0; i < 10; i++) { map_page(as, MIB2 + i * PAGE_SIZE); }
     struct frame *table = frame_record(pt_table_of(pt_find(as->table, MIB2)));
-    EXPECT(table->live == 10 && as_rss(as) == 10);
+    EXPECT(table->live == 10 && as_pages(as) == 10);
     EXPECT(as_unmap(as, MIB2 + 2 * PAGE_SIZE, 3 * PAGE_SIZE) == 0);
-    EXPECT(table->live == 7 && as_rss(as) == 7 && there(as, MIB2 + 5 * PAGE_SIZE));
+    EXPECT(table->live == 7 && as_pages(as) == 7 && there(as, MIB2 + 5 * PAGE_SIZE));
     EXPECT(!there(as, MIB2 + 4 * PAGE_SIZE));
     EXPECT(as_unmap(as, 0, USER_TOP) == 0);
-    EXPECT(!pt_find(as->table, MIB2) && as_rss(as) == 0);
+    EXPECT(!pt_find(as->table, MIB2) && as_pages(as) == 0);
     as_destroy(as);
 }
 
@@ -76,12 +76,12 @@ TEST(unmap_takes_exactly_its_range) {
         for (u32 i = 0; i < ARRAY_LEN(far_apart); i++) { map_page(both[0], far_apart[i]); }
         if (turn & 1) { both[1] = as_fork(both[0], NULL, 0); }
         EXPECT(as_unmap(both[0], far_apart[from], far_apart[to] + PAGE_SIZE - far_apart[from]) == 0);
-        EXPECT(as_rss(both[0]) == ARRAY_LEN(far_apart) - (to - from + 1) && books_balance(both, 1 + (turn & 1), 0));
+        EXPECT(as_pages(both[0]) == ARRAY_LEN(far_apart) - (to - from + 1) && books_balance(both, 1 + (turn & 1), 0));
         for (u32 i = 0; i < ARRAY_LEN(far_apart); i++) {
             EXPECT((cursor_view(both[0], far_apart[i]).sharers > 0) == (i < from || i > to));
         }
         if (turn & 1) {
-            EXPECT(as_rss(both[1]) == ARRAY_LEN(far_apart));
+            EXPECT(as_pages(both[1]) == ARRAY_LEN(far_apart));
             as_destroy(both[1]);
         }
         as_destroy(both[0]);
@@ -93,9 +93,9 @@ TEST(unmap_frees_more_than_it_gathers) {
     struct as *as = as_create();
     for (u64 i = 0; i < 1000; i++) { map_page(as, MIB2 + PAGE_SIZE + i * PAGE_SIZE); }
     for (u64 i = 1; i < 30; i++) { map_page(as, i * GIB); }
-    EXPECT(as_rss(as) == 1029);
-    EXPECT(as_unmap(as, MIB2 + 2 * PAGE_SIZE, 998 * PAGE_SIZE) == 0 && as_rss(as) == 31);
-    EXPECT(as_unmap(as, 0, USER_TOP) == 0 && as_rss(as) == 0 && frame_record(as->root)->live == 0);
+    EXPECT(as_pages(as) == 1029);
+    EXPECT(as_unmap(as, MIB2 + 2 * PAGE_SIZE, 998 * PAGE_SIZE) == 0 && as_pages(as) == 31);
+    EXPECT(as_unmap(as, 0, USER_TOP) == 0 && as_pages(as) == 0 && frame_record(as->root)->live == 0);
     as_destroy(as);
 }
 
@@ -173,7 +173,7 @@ TEST(no_memory_to_unshare_changes_nothing) {
         EXPECT(as_unmap(both[0], GIB, PAGE_SIZE) == -ENOMEM && books_balance(both, 2, 0));
         fail_allocation(0);
     }
-    EXPECT(as_rss(both[0]) == 2 && region_find(both[0], GIB));
+    EXPECT(as_pages(both[0]) == 2 && region_find(both[0], GIB));
     as_destroy(both[1]);
     as_destroy(both[0]);
 }

@@ -85,7 +85,7 @@ static void lose_pages(void *arg) {
 TEST(unmapped_pages_are_gone_on_every_hart) {
     struct as *as = space_with(PAGES);
     on_harts(HARTS, lose_pages, as);
-    EXPECT(as_rss(as) == PAGES - 4 && books_balance(&as, 1, 0));
+    EXPECT(as_pages(as) == PAGES - 4 && books_balance(&as, 1, 0));
     as_destroy(as);
 }
 
