@@ -3,6 +3,7 @@
 #include "mm/as.h"
 #include "lib/errno.h"
 #include "lib/print.h"
+#include "mm/backing.h"
 #include "mm/cache.h"
 #include "mm/kvm.h"
 #include "mm/pagetable.h"
@@ -130,18 +131,20 @@ void as_destroy(struct as *as) {
 #endif
 }
 
+void as_forget_maps(struct as *as) {
+    while (as->nold_maps) { region_put(as->old_maps[--as->nold_maps]); }
+}
+
 // A hart that looks at the map has interrupts off. So once every hart of the space has taken an interrupt, nobody
-// looks at the versions that came before.
-void as_retire_map(struct as *as, struct region_node *old) {
-    as->old_maps[as->nold_maps++] = old;
-    bool alone = !tlb_others(as);
-    if (!alone && as->nold_maps < ARRAY_LEN(as->old_maps)) { return; }
-    if (!alone) { tlb_sync(as); }
+// looks at the versions that came before. => as->lock
+static void await_readers(struct as *as) {
+    if (as->nold_maps) { tlb_sync(as); }
     as_forget_maps(as);
 }
 
-void as_forget_maps(struct as *as) {
-    while (as->nold_maps) { region_put(as->old_maps[--as->nold_maps]); }
+void as_retire_map(struct as *as, struct region_node *old) {
+    as->old_maps[as->nold_maps++] = old;
+    if (as->nold_maps == ARRAY_LEN(as->old_maps) || !tlb_others(as)) { await_readers(as); }
 }
 
 void as_get(struct as *as) { refcount_get(&as->users); }
@@ -162,10 +165,20 @@ static bool range_free(struct as *as, u64 start, u64 end) {
     return !r || r->start >= end;
 }
 
+// Whether it shows something that goes with whoever refers to it last.
+static bool shows_mortal(struct as *as, u64 start, u64 end) {
+    bool mortal = false;
+    for (const struct region *r = region_first(as, start); r && r->start < end; r = region_first(as, r->end)) {
+        mortal |= r->backing && r->backing->ops->free;
+    }
+    return mortal;
+}
+
 // Let [start, end) hold `with`, or nothing, instead of what is there. What entries borrow from stays until they are
 // gone (backing.h, B2). => lock held
 static long replace(struct as *as, u64 start, u64 end, const struct region *with) {
     u64 lo = start, hi = end;
+    bool mortal = shows_mortal(as, start, end);
     if (unmap_prepare(as, &lo, &hi)) { return -ENOMEM; }
 #ifdef MUTANT_map_late  // "first the pages, then the map"
     unmap_range(as, lo, hi);
@@ -182,6 +195,7 @@ static long replace(struct as *as, u64 start, u64 end, const struct region *with
     RACE_POINT("unmap.done");
     region_put(was);
     as_idle(as);
+    if (mortal) { await_readers(as); }  // old versions of the map refer to it
     return done ? 0 : -ENOMEM;
 }
 

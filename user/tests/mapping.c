@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mapping.c - mappings of files and of memory that processes share: who sees what, and how far.
-#include "common.h"
+#include "team.h"
 
 enum { MAP_SHARED_ANON = MAP_SHARED | MAP_ANONYMOUS };
 
@@ -24,6 +24,34 @@ static bool same_frame(const void *a, const void *b) {
 }
 
 // ---- shared memory
+
+static volatile int over;
+static long awake;
+
+static void *stay_awake(void *unused) {
+    pin(1);
+    while (!over) { __atomic_fetch_add(&awake, 1, __ATOMIC_RELAXED); }
+    return unused;
+}
+
+// Another thread is at work all the while, and may look at the map.
+static void shared_memory_goes_with_its_last_mapping(void) {
+    enum { PAGES = 300 };
+    static struct kine_audit before, after;
+    pin(0);
+    struct thread *t = begin(stay_awake, NULL);
+    while (!__atomic_load_n(&awake, __ATOMIC_RELAXED)) { ksys_sched_yield(); }
+    audit(&before);
+    for (int i = 0; i < 20; i++) {
+        char *at = map_shared(PAGES);
+        for (int p = 0; p < PAGES; p++) { tag(at + p * PAGE, p); }
+        unmap_pages(at, PAGES);
+        audit(&after);
+        CHECK_EQ(after.cached - before.cached, 0);
+    }
+    over = 1;
+    end(t);
+}
 
 static void shared_memory_is_seen_by_all(void) {
     enum { PAGES = 4 };
@@ -111,25 +139,29 @@ static void shared_memory_outlives_who_made_it(void) {
     gate_free(&go);
 }
 
-static void the_last_one_frees_it(void) {
-    static struct kine_audit before, during, after;
-    ksys_kine_audit(&after, sizeof after);
-    memset(&during, 0, sizeof during);
-    ksys_kine_audit(&before, sizeof before);
+static void share_and_drop(struct kine_audit *during) {
     char *at = map_shared(100);
     for (int i = 0; i < 100; i++) { poke(at + i * PAGE); }
-    ksys_kine_audit(&during, sizeof during);
-    CHECK_EQ(during.cached - before.cached, 100);
+    ksys_kine_audit(during, sizeof *during);
     unmap_pages(at, 99);
     CHECK(*(at + 99 * PAGE) == 1);
     unmap_pages(at + 99 * PAGE, 1);
     int fd = memfd(3);
-    CHECK_EQ(ksys_write(fd, &during, 100), 100);
+    CHECK_EQ(ksys_write(fd, during, 100), 100);
     char *view = map_file(fd, 1, PROT_READ, MAP_SHARED, 0);
     ksys_close(fd);
-    CHECK(memcmp(view, &during, 100) == 0);  // the region has it, too
+    CHECK(memcmp(view, during, 100) == 0);  // the region has it, too
     unmap_pages(view, 1);
+}
+
+static void the_last_one_frees_it(void) {
+    static struct kine_audit before, during, after;
     ksys_kine_audit(&after, sizeof after);
+    share_and_drop(&during);  // once, so that its own text is there
+    ksys_kine_audit(&before, sizeof before);
+    share_and_drop(&during);
+    ksys_kine_audit(&after, sizeof after);
+    CHECK_EQ(during.cached - before.cached, 100);
     CHECK_EQ(after.cached, before.cached);
 }
 
@@ -357,6 +389,7 @@ int main(int argc, char **argv) {
                                         KINE_TEST(fork_copies_nothing_that_is_shared),
                                         TEST(shared_and_private_side_by_side),
                                         TEST(shared_memory_outlives_who_made_it),
+                                        KINE_TEST(shared_memory_goes_with_its_last_mapping),
                                         KINE_TEST(the_last_one_frees_it),
                                         TEST(what_the_kernel_writes_is_shared),
                                         KINE_TEST(one_file_in_two_places),
