@@ -85,6 +85,7 @@ bool oom_was_short(void) {
 }
 
 bool oom_relieve(void) {
+    (void)oom_was_short();
     if (!swap_is_on() || park_killed()) { return false; }
     long gone = reclaim(WANT);
     if (gone > 0) { return true; }

@@ -38,12 +38,12 @@ static const wrapper calls[CALL_MAX + 1] = {
 };
 #pragma GCC diagnostic pop
 
-// A call that fails for want of memory has changed nothing, so it can be made again when there is some. Calls say
-// -ENOMEM for other reasons, too, and some do without what there is not: others pay only if it was short this time.
+// A call that fails for want of memory can be made again when there is some. Calls say -ENOMEM for other reasons, too,
+// and some do without what there is not: others pay only if it was short once more.
 static noinline long without_memory(u64 n) {
     long result = -ENOMEM;
-    (void)oom_was_short();
-    for (int tries = 0; result == -ENOMEM && tries < 32 && swap_is_on(); tries++) {
+    bool again = oom_was_short() && swap_is_on();
+    for (int tries = 0; again && result == -ENOMEM && tries < 32; tries++) {
         result = calls[n](((struct trapframe *)this_hart()->kernel_sp)->a);
         if (result == -ENOMEM && !(oom_was_short() && oom_relieve())) { break; }
     }
