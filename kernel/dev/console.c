@@ -37,7 +37,6 @@ static u32 ring_tail, ring_head;  // sent up to; written up to (free-running)
 
 static struct spin rx_lock = SPIN_INIT(TTYBUF);
 static struct waitq rx_wait = WAITQ_INIT(rx_wait);
-static struct mutex read_lock = MUTEX_INIT(read_lock, TTY);
 static char line[LINE_BYTES];
 static u32 line_tail, line_done, line_head;  // read up to; complete up to; typed up to (free-running)
 
@@ -180,13 +179,13 @@ static usize take(char *to, usize n, bool *eof) {
     return got;
 }
 
+// Whoever finds a complete line first has it: all are woken by one.
 static long console_file_read(struct file *f, uaddr buf, usize n) {
     char piece[256];
     bool eof = false;
     struct waiter w;
     (void)f;
     n = MIN(n, sizeof(piece));
-    mutex_lock(&read_lock);
     waitq_add(&rx_wait, &w);
     usize got;
     while (!(got = take(piece, n, &eof)) && !eof && n && !park_killed()) {
@@ -194,10 +193,8 @@ static long console_file_read(struct file *f, uaddr buf, usize n) {
         waitq_again(&rx_wait, &w);
     }
     waitq_del(&rx_wait, &w);
-    mutex_unlock(&read_lock);
     if (!got && park_killed()) { return -EINTR; }
-    long error = copy_out(buf, piece, got);
-    return error ? error : (long)got;
+    return copy_out(buf, piece, got) ? -EFAULT : (long)got;  // it is gone: -ENOMEM would ask for the next
 }
 
 // Queue s, sleeping while there is no room. False: we shall die.

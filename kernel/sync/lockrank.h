@@ -12,7 +12,6 @@
     X(AUDIT, mutex, on, "one audit at a time")                                                     \
     X(PIPE, mutex, on, "a pipe's buffer and ends")                                                 \
     X(FILE, mutex, on, "an open file's offset")                                                    \
-    X(TTY, mutex, on, "one reader of the console at a time")                                       \
     X(BOUNCE, mutex, on, "one bounce page of a disk's file")                                       \
     X(SWAPON, mutex, on, "the choice of a swap device")                                             \
     X(AS, mutex, on, "an address space: its map, and changes of more than one table")              \

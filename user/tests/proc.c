@@ -94,6 +94,23 @@ static void whatever_a_child_does_kill_ends_it(void) {
     }
 }
 
+// Nobody presses a key. The second one waits for no less than the first, and can be killed before him.
+static void who_reads_the_console_can_be_killed(void) {
+    int pid[2];
+    for (int i = 0; i < 2; i++) {
+        if ((pid[i] = spawn()) == 0) {
+            char byte;
+            ksys_read((int)ksys_openat(AT_FDCWD, "/dev/console", O_RDONLY, 0), &byte, 1);
+            leave();
+        }
+        nap(20 * MS);
+    }
+    for (int i = 1; i >= 0; i--) {
+        CHECK_EQ(ksys_kill(pid[i], SIGKILL), 0);
+        CHECK_EQ(reap(pid[i]), KILLED(SIGKILL));
+    }
+}
+
 static void kill_checks_its_arguments(void) {
     int pid = spawn();
     if (pid == 0) { sleep_for_ever(NULL); }
@@ -362,7 +379,7 @@ static void a_tree_of_forks(void) {
 }
 
 TEST_MAIN(TEST(statuses_are_packed_as_in_linux), TEST(whatever_a_child_does_kill_ends_it),
-          TEST(kill_checks_its_arguments), TEST(kill_of_a_group),
+          KINE_TEST(who_reads_the_console_can_be_killed), TEST(kill_checks_its_arguments), TEST(kill_of_a_group),
           TEST(what_is_ignored_by_default_kills_nobody), TEST(a_process_can_kill_itself),
           TEST(wait4_chooses_its_child), TEST(wait4_for_the_group_with_all_options),
           TEST(a_grandchild_is_nobodys_child),
