@@ -2,7 +2,8 @@
 // remap.c - mappings that change their size, or their addresses with all that is there (mremap(2)).
 //
 // Order      of a move: own all tables of the range, and make those where it goes; publish the map with the range
-//            at its new place, which is busy (as.h): who faults where nothing is yet waits. Then, table by table, take
+//            at its new place. From before the first look both places are busy (as.h), and all between: who faults
+//            where nothing is yet waits. So no page comes for which there would be no table. Then, table by table, take
 //            the entries out, shoot down, and put them in: a frame that could be written by its old address might be
 //            copied for the new one meanwhile, and the store be lost.
 // Locking    as->lock. Source and destination are never locked at once: in between the entries are in a leaf
@@ -12,6 +13,7 @@
 #include "mm/cursor.h"
 #include "mm/tlb.h"
 #include "mm/unmap.h"
+#include "sync/point.h"
 
 struct move {
     struct as *as;
@@ -76,10 +78,15 @@ static void move_all(const struct move *m) {
 
 // => lock held; `r` is what is to lie at m->to, where nothing is; m->spare
 static long move_range(struct move *m, const struct region *r) {
-    if (cursor_own(m->as, m->from, m->from + m->len) || make_tables(m)) { return -ENOMEM; }
+#ifdef MUTANT_remap_unbusy  // "nothing is there as yet"
     as_busy(m->as, r->start, r->end);
+#else
+    as_busy(m->as, MIN(m->from, r->start), MAX(m->from + m->len, r->end));
+#endif
     struct region_node *was = region_get(m->as->map);
-    bool done = region_move(m->as, m->from, m->from + m->len, r);
+    bool done = !cursor_own(m->as, m->from, m->from + m->len) && !make_tables(m);
+    RACE_POINT("remap.tables");
+    done = done && region_move(m->as, m->from, m->from + m->len, r);
     if (done) { move_all(m); }
     region_put(was);
     as_idle(m->as);

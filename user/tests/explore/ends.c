@@ -71,6 +71,45 @@ static void check_new_pages(int role) {
     for (int i = 2; i < NEW; i++) { CHECK(all_bytes(shared + ELSEWHERE + i * PAGE, 0, PAGE)); }
 }
 
+// ---- 1 moves what 2 touches for the first time; there are just the frames for tables of what is there, and for 2
+
+enum { PARTS = 3 * ELSEWHERE, TO = 16 * ELSEWHERE, FRAMES = 5 };
+
+static char *frames(void) { return shared + 8 * ELSEWHERE; }
+
+// Regions' records of hart 1 will not want a frame of their own.
+static void make_records(void) {
+    long at[8];
+    pin(1);
+    for (int i = 0; i < 8; i++) { at[i] = ksys_mmap(NULL, PAGE, i % 2, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+    for (int i = 0; i < 8; i++) { CHECK_EQ(ksys_munmap((void *)at[i], PAGE), 0); }
+    pin(0);
+}
+
+static void stage_three_parts(void) {
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    CHECK_EQ(ksys_mmap(shared, PARTS, PROT_RW, flags, -1, 0), (long)shared);
+    CHECK_EQ(ksys_mmap(frames(), 2 * FRAMES * PAGE, PROT_RW, flags, -1, 0), (long)frames());
+    for (int i = 0; i < 2 * FRAMES; i++) { frames()[i * PAGE] = 1; }
+    shared[0] = shared[PARTS - PAGE] = 1;
+    make_records();
+    answer = 0;
+}
+
+static void move_and_touch(int role) {
+    if (role == 1) {
+        CHECK_EQ(ksys_madvise(frames(), FRAMES * PAGE, MADV_DONTNEED), 0);
+        answer = ksys_mremap(shared, PARTS, PARTS, MREMAP_MAYMOVE | MREMAP_FIXED, shared + TO);
+    }
+    if (role == 2) { ksys_clock_gettime(CLOCK_MONOTONIC, (struct timespec *)(shared + ELSEWHERE)); }
+}
+
+static void check_moved(int role) {
+    (void)role;
+    CHECK_EQ(answer, (long)shared + TO);
+    CHECK(shared[TO] == 1 && shared[TO + PARTS - PAGE] == 1);
+}
+
 // ---- 1 faults while 2 ends what it is part of
 
 static void touch_elsewhere(void) { *(volatile char *)(shared + ELSEWHERE) = 1; }
@@ -127,6 +166,7 @@ const struct scenario end_scenarios[] = {
     {"discardtable", 3, discard_table, NULL, .before = take_all, .stage = wide},
     {"unmap", 2, have_written, check_unmapped, .stage = stage_elsewhere},
     {"unmapread", 2, read_and_unmap, check_new_pages, .stage = stage_elsewhere},
+    {"remap", 2, move_and_touch, check_moved, .before = take_all, .stage = stage_three_parts},
     {"exec", 2, fault_and_exec, NULL, .stage = stage_elsewhere},
     {"exit", 2, fault_and_exit, NULL, .judge = exited_with_5, .stage = stage_elsewhere},
     {"text", 2, run_text, NULL, .stage = stage_plain},
