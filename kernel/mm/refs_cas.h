@@ -77,6 +77,7 @@ static inline bool must_check frame_get_unless_free(frame_t f) {
 }
 
 static inline bool frame_sole(frame_t f) {
+    track_asked(f);
 #ifdef MUTANT_W19  // "the branch keeps the order"
     return frame_refs(f) == 1;
 #endif

@@ -54,7 +54,11 @@ struct kine_audit {
     X(file_maps)     /* pages of files mapped where they are, without a copy */                     \
     X(swap_ins)      /* pages read from the swap device */                                         \
     X(swap_outs)     /* pages written there and taken away */                                      \
-    X(cow_around)    /* of copies and flips, those made along with another page's fault */
+    X(cow_around)    /* of copies and flips, those made along with another page's fault */         \
+    X(ref_changes)   /* changes of the counts of frames and tables; TRACK=1, as the next three */  \
+    X(ref_moves)     /* ... of a count that another hart had changed last */                       \
+    X(credit_moves)  /* the same if harts took references in batches (sync/track.h) */             \
+    X(credit_asks)   /* looks for a sole owner that would have to ask other harts for theirs */
 
 struct kine_counters {
 #define X(name) uint64_t name;
