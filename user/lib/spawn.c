@@ -53,7 +53,7 @@ static int act(const posix_spawn_file_actions_t *a, int i) {
     int fd = a->action[i].fd;
     switch (a->action[i].what) {
     case CLOSE:
-        return close(fd);
+        return close(fd) < 0 && errno != EBADF ? -1 : 0;  // closed already: so it shall be
     case DUP2:
         return move(a->action[i].from, fd, 0);
     default:
