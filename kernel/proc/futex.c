@@ -69,13 +69,16 @@ static void share_key(struct key *key) {
     mutex_unlock(&as->lock);
 }
 
-// 0, with a key for key_put, or -EINVAL, -EFAULT. `private`: the caller says that nobody else's word is meant.
+// 0, with a key for key_put, or -EINVAL, -EFAULT. `private`: the caller says that nobody else's word is meant; then
+// it need not be there.
 static long key_of(uaddr word, bool private, struct key *key) {
     struct region r;
     if (word % sizeof(u32)) { return -EINVAL; }
     if (word >= USER_TOP) { return -EFAULT; }
     *key = (struct key){.as = as_self(), .at = word};
-    if (!private && region_look(as_self(), word, &r) && r.shared) { share_key(key); }
+    if (private) { return 0; }
+    if (!region_look(as_self(), word, &r)) { return -EFAULT; }
+    if (r.shared) { share_key(key); }
     return 0;
 }
 

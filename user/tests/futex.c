@@ -44,6 +44,8 @@ static void errors_are_linuxs(void) {
     CHECK_EQ(call(NULL, FUTEX_WAIT, 0, &none, NULL, 0), -EFAULT);
     CHECK_EQ(call((void *)-8l, FUTEX_WAIT, 0, &none, NULL, 0), -EFAULT);
     CHECK_EQ(call((void *)-8l, FUTEX_WAKE, 1, NULL, NULL, 0), -EFAULT);
+    CHECK_EQ(call(nowhere, FUTEX_WAKE, 1, NULL, NULL, 0), -EFAULT);
+    CHECK_EQ(call(nowhere, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0), 0);
     CHECK_EQ(call(nowhere, FUTEX_CMP_REQUEUE, 1, (uaddr)1, &word, 0), -EFAULT);
     CHECK_EQ(call(&word, FUTEX_WAIT, 0, &bad, NULL, 0), -EINVAL);
     CHECK_EQ(call(&word, FUTEX_WAIT, 0, &negative, NULL, 0), -EINVAL);
