@@ -245,7 +245,7 @@ long as_unmap(struct as *as, u64 start, u64 len) {
 }
 
 // Of what is mapped in the range; -ENOMEM says that not all was, as well as that there was no memory.
-long as_discard(struct as *as, u64 start, u64 len) {
+long as_discard(struct as *as, u64 start, u64 len, bool own) {
     u64 end = start + len;
     long result = 0;
     mutex_lock(&as->lock);
@@ -255,6 +255,10 @@ long as_discard(struct as *as, u64 start, u64 len) {
         if (!r || r->start > start) { result = -ENOMEM; }
         u64 from = r ? MAX(start, r->start) : end;
         if (from >= next) { continue; }
+        if (own && r->backing) {
+            result = -EINVAL;
+            break;
+        }
         if (unmap_own(as, from, next)) {
             result = -ENOMEM;
             break;

@@ -81,7 +81,8 @@ long as_unmap(struct as *as, u64 start, u64 len);
 // may move, and has to. The address; -EFAULT: it is not all of one region. (remap.c)
 long as_remap(struct as *as, u64 old, u64 old_len, u64 len, bool may_move, u64 to);
 long as_protect(struct as *as, u64 start, u64 len, u32 prot);       // (protect.c)
-long as_discard(struct as *as, u64 start, u64 len);  // the pages; the addresses stay, and are as new
+// The pages; the addresses stay, and are as new. `own`: -EINVAL where a file or shared memory is shown.
+long as_discard(struct as *as, u64 start, u64 len, bool own);
 u64 as_brk(struct as *as, u64 want);  // Linux's brk: the break that holds afterwards
 
 u64 as_pages(struct as *as);  // that it has, in memory or not

@@ -89,7 +89,7 @@ long sys_madvise(uaddr addr, usize len, int advice) {
         long pages = reclaim_range(as_self(), addr, addr + len);
         return MIN(pages, 0l);
     }
-    return discard ? as_discard(as_self(), addr, len) : 0;
+    return discard ? as_discard(as_self(), addr, len, advice == MADV_FREE) : 0;
 }
 
 long sys_munmap(uaddr addr, usize len) { return as_unmap(as_self(), addr, len); }

@@ -345,6 +345,22 @@ static void discarded_pages_are_the_files_again(void) {
 }
 
 // To the page: each piece goes on where the file does.
+// What may be made again at any time is memory of one's own.
+static void only_private_memory_is_free(void) {
+    int fd = memfd(1);
+    char *view = map_file(fd, 1, PROT_RW, MAP_PRIVATE, 0), *both = map_shared(1), *own = map(1, PROT_RW);
+    tag(view, 1);
+    tag(both, 2);
+    CHECK_EQ(ksys_madvise(view, PAGE, MADV_FREE), -EINVAL);
+    CHECK_EQ(ksys_madvise(both, PAGE, MADV_FREE), -EINVAL);
+    CHECK_EQ(ksys_madvise(own, PAGE, MADV_FREE), 0);
+    CHECK(tagged(view, 1) && tagged(both, 2));
+    unmap_pages(view, 1);
+    unmap_pages(both, 1);
+    unmap_pages(own, 1);
+    ksys_close(fd);
+}
+
 static void cut_and_joined_again(void) {
     enum { PAGES = 12 };
     int fd = memfd(PAGES);
@@ -397,7 +413,8 @@ int main(int argc, char **argv) {
                                         TEST(what_cannot_be_mapped),
                                         KINE_TEST(text_is_shared_by_all_who_run_it),
                                         TEST(no_write_reaches_a_file),
-                                        TEST(discarded_pages_are_the_files_again), TEST(cut_and_joined_again),
+                                        TEST(discarded_pages_are_the_files_again), TEST(only_private_memory_is_free),
+                                        TEST(cut_and_joined_again),
                                         TEST(many_make_the_same_pages)};
     return run_tests(tests, COUNT(tests), argc > 1 ? argv[1] : NULL);
 }

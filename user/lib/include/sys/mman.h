@@ -13,6 +13,7 @@
 #define MAP_FIXED 0x10
 #define MAP_ANONYMOUS 0x20
 #define MADV_DONTNEED 4
+#define MADV_FREE 8
 #define MADV_PAGEOUT 21
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED 2
