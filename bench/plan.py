@@ -121,6 +121,12 @@ def scaling(quick=False, benches=None):
     return " ".join([f"bench times={PAIRS // 8 if quick else PAIRS} workers=1,2"] + words)
 
 
+def fork_wall(sizes, quick=False):
+    """The command that times fork with heaps of these sizes in turns."""
+    words = [f"fork_size size={size} ops=100" for size in [*sizes, *reversed(sizes)]]
+    return " ".join([f"bench workers=1 times={20 if quick else 100}", *words])
+
+
 def points_expected(command):
     """How many lines a command will print."""
     expected, common, own, times = 0, 1, None, 1  # own: the named benchmark's number of points

@@ -8,6 +8,7 @@
     bench/run.py --figure scaling2      only the ratio from 1 to 2 workers: --repeat boots
     bench/run.py --figure threads2      the same of threads that fault in one address space (try --smp 2)
     bench/run.py --figure slowdown      only what the race detector and lockdep cost, in instructions
+    bench/run.py --figure forkwall      only the time of fork with 256 MiB over that with 1 MiB
     bench/run.py --check                exit 1 if a figure misses its target
 
 docs/benchmarks.md says what the numbers are and are not.
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 import figures
+import forkwall
 import guestrun
 import hostfacts
 import plan
@@ -40,7 +42,7 @@ def parse_arguments(argv):
     parser.add_argument("--mem", default="1G")
     parser.add_argument("--workers", default=plan.WORKERS)
     parser.add_argument("--view", choices=("both", "throughput", "instructions"), default="both")
-    parser.add_argument("--figure", choices=("scaling2", "threads2", "slowdown"), help="one figure only")
+    parser.add_argument("--figure", choices=("scaling2", "threads2", "slowdown", "forkwall"), help="one figure only")
     parser.add_argument("--check", action="store_true", help="exit 1 if a figure is missed")
     parser.add_argument("--no-build", action="store_true", help="take the kernels as they are")
     parser.add_argument("--out", type=Path, default=guestrun.ROOT / "out" / "report")
@@ -145,6 +147,19 @@ def slowdowns(arguments):
     return 1 if troubles or arguments.check and slowdown.missed(rows, limits) else 0
 
 
+def fork_wall(arguments):
+    """Does the time of fork depend on the heap?"""
+    wanted = figures.targets()["fork_wall"]
+    command = plan.fork_wall(wanted["sizes_mib"], arguments.quick)
+    progress = Progress(plan.points_expected(command))
+    found, trouble = collect(command, progress, "cas", 1, arguments.mem)
+    progress.finish()
+    print(forkwall.text(found, wanted))
+    if trouble:
+        print(f"trouble: {trouble}")
+    return 1 if trouble or arguments.check and forkwall.missed(found, wanted) else 0
+
+
 def main(argv=None):
     arguments = parse_arguments(argv)
     if arguments.figure == "slowdown":
@@ -152,7 +167,7 @@ def main(argv=None):
     if not arguments.no_build:
         guestrun.build(["cas"] if arguments.figure else sorted({"cas", *arguments.refs.split(",")}))
     if arguments.figure:
-        return scaling2(arguments)
+        return (fork_wall if arguments.figure == "forkwall" else scaling2)(arguments)
     facts = hostfacts.facts()
     facts["guest"] = f"-smp {arguments.smp} -m {arguments.mem}"
     facts["quick"] = arguments.quick

@@ -152,6 +152,26 @@ def test_a_process_that_has_gone_has_no_times():
     assert idle._stat(2**30) is None
 
 
+def fork_times(large):
+    """Guests in which a fork with a large heap takes `large` times as long."""
+    def lines(command):
+        small, big = (LINE.format(name="fork_size", workers=1, clock="ns").replace("size=1", f"size={size}")
+                      .replace("=1000000", f"={int(1000000 * factor)}") for size, factor in ((1, 1), (256, large)))
+        return [small, big, big, small] * int(command.split()[2].removeprefix("times="))
+    return lines
+
+
+def test_fork_wall(stand_in, capsys):
+    stand_in(fork_times(1.05))
+    assert start("unused", "--figure", "forkwall", "--quick", "--check") == 0
+    assert "median 1.05 of 20 rounds" in capsys.readouterr().out
+    stand_in(fork_times(1.2))
+    assert start("unused", "--figure", "forkwall", "--quick", "--check") == 1
+    stand_in(lambda command: ["bench error=fork errno=12"], "sys.exit(1)")
+    assert start("unused", "--figure", "forkwall") == 1
+    assert "not measured" in capsys.readouterr().out
+
+
 COSTS = {"null_syscall": 8, "cow_copy_fault": 5, "cow_reuse_fault": 9, "zero_fault": 5, "fork_exit": 14,
          "pingpong": 15}
 
