@@ -3,7 +3,8 @@
 """check.py - every test, one KTAP stream, and at the end `N passed, N failed`.
 
     stress/check.py             what `make check` runs
-    stress/check.py --race      only the guest's tests, all of them but one on the kernel with the race detector
+    stress/check.py --race      only the guest's tests, on the kernel with the race detector: all but those that
+                                need little memory, a crowd, or what is not in that kernel
                                 (after `make watched`; a quarter of an hour)
 
 Guest tests count by their own result lines, host tests by pytest's report, figures by their targets;
