@@ -124,7 +124,7 @@ def scaling(quick=False, benches=None):
 def fork_wall(sizes, quick=False):
     """The command that times fork with heaps of these sizes in turns."""
     words = [f"fork_size size={size} ops=100" for size in [*sizes, *reversed(sizes)]]
-    return " ".join([f"bench workers=1 times={20 if quick else 100}", *words])
+    return " ".join([f"bench workers=1 times={20 if quick else 400}", *words])
 
 
 def points_expected(command):

@@ -255,7 +255,7 @@ long as_discard(struct as *as, u64 start, u64 len, bool own) {
         if (!r || r->start > start) { result = -ENOMEM; }
         u64 from = r ? MAX(start, r->start) : end;
         if (from >= next) { continue; }
-        if (own && r->backing) {
+        if (own && r->backing && (r->shared || from - r->start < r->file_bytes)) {
             result = -EINVAL;
             break;
         }

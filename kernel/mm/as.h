@@ -87,8 +87,8 @@ u64 as_brk(struct as *as, u64 want);  // Linux's brk: the break that holds after
 
 u64 as_pages(struct as *as);  // that it has, in memory or not
 
-// Pages of [start, end) that are not there must not be made, although the map will say so: what was there before is
-// still to be taken away, or to be brought. Who faults waits for the lock. => as->lock; before the map is published
+// Pages of [start, end) that are not there must not be made, although the map says so, or will: what was there before
+// is still to be taken away, or to be moved. Who faults waits for the lock. => as->lock; before the map is published
 static inline void as_busy(struct as *as, u64 start, u64 end) {
     atomic_store_relaxed(&as->busy, start >> PAGE_SHIFT << 32 | end >> PAGE_SHIFT);
 }

@@ -173,7 +173,7 @@ static long finish_reaping(struct proc *p, uaddr status) {
 #else
     proc_free(p);
 #endif
-    return status && copy_out(status, &code, sizeof(code)) ? -EFAULT : pid;  // -ENOMEM says that all is as before
+    return status && copy_out(status, &code, sizeof(code)) ? -EFAULT : pid;  // -ENOMEM would wait for another
 }
 
 long proc_wait(int pid, uaddr status, int options) {

@@ -16,7 +16,8 @@
 //            of that ASID, and of what lies below by valid entries and by stale ones that it holds. So who
 //            holds a stale entry for a table may hold whatever is below. The kernel's half is global: every
 //            hart may walk it.
-//            A tag under which a hart that is away holds what H1 to H3 say nobody may, owes a fence of its ASID.
+//            A tag under which a hart that is away holds what H1 to H3, and H7, say nobody may, owes a fence of its
+//            ASID.
 // Invariants H1 a freed frame or table is pointed at by no entry, stale or valid, that a hart makes use
 //               of, and stands in no satp.
 //            H2 when fork ends, no hart makes use of an entry for a table that has become SHARED.

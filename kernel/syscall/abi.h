@@ -58,7 +58,7 @@ struct kine_audit {
     X(ref_changes)   /* changes of the counts of frames and tables; TRACK=1, as the next three */  \
     X(ref_moves)     /* ... of a count that another hart had changed last */                       \
     X(credit_moves)  /* the same if harts took references in batches (sync/track.h) */             \
-    X(credit_asks)   /* looks for a sole owner that would have to ask other harts for theirs */
+    X(credit_asks)   /* looks for a sole owner that would have to ask other harts for theirs (REFS=cas) */
 
 struct kine_counters {
 #define X(name) uint64_t name;

@@ -41,13 +41,12 @@ static void shared_memory_goes_with_its_last_mapping(void) {
     pin(0);
     struct thread *t = begin(stay_awake, NULL);
     while (!__atomic_load_n(&awake, __ATOMIC_RELAXED)) { ksys_sched_yield(); }
-    audit(&before);
     for (int i = 0; i < 20; i++) {
         char *at = map_shared(PAGES);
         for (int p = 0; p < PAGES; p++) { tag(at + p * PAGE, p); }
         unmap_pages(at, PAGES);
-        audit(&after);
-        CHECK_EQ(after.cached - before.cached, 0);
+        audit(i ? &after : &before);  // the first one brings its own text
+        CHECK(i == 0 || after.cached == before.cached);
     }
     over = 1;
     end(t);
@@ -344,7 +343,8 @@ static void discarded_pages_are_the_files_again(void) {
     ksys_close(fd);
 }
 
-// To the page: each piece goes on where the file does.
+static char nothing_in_the_file[2 * PAGE];
+
 // What may be made again at any time is memory of one's own.
 static void only_private_memory_is_free(void) {
     int fd = memfd(1);
@@ -354,6 +354,10 @@ static void only_private_memory_is_free(void) {
     CHECK_EQ(ksys_madvise(view, PAGE, MADV_FREE), -EINVAL);
     CHECK_EQ(ksys_madvise(both, PAGE, MADV_FREE), -EINVAL);
     CHECK_EQ(ksys_madvise(own, PAGE, MADV_FREE), 0);
+    char *bss = (char *)(((uintptr_t)nothing_in_the_file + PAGE - 1) & -PAGE);
+    tag(bss, 3);
+    CHECK_EQ(ksys_madvise(bss, PAGE, MADV_FREE), 0);
+    CHECK(all_bytes(bss, 0, PAGE));
     CHECK(tagged(view, 1) && tagged(both, 2));
     unmap_pages(view, 1);
     unmap_pages(both, 1);
@@ -361,6 +365,7 @@ static void only_private_memory_is_free(void) {
     ksys_close(fd);
 }
 
+// To the page: each piece goes on where the file does.
 static void cut_and_joined_again(void) {
     enum { PAGES = 12 };
     int fd = memfd(PAGES);
