@@ -205,6 +205,7 @@ static void *write_words(void *number) {
 static void threads_write_meanwhile(void) {
     struct thread *t[WRITERS];
     field = map(FIELD, PROT_RW);
+    for (int i = 0; i < FIELD; i++) { ((volatile long *)(field + i * PAGE))[WRITERS] = 1; }  // so that all are there
     for (long i = 0; i < WRITERS; i++) { t[i] = begin(write_words, (void *)i); }
     for (int n = 0; n < 40; n++) {
         long error = ksys_madvise(field + n % 10 * 20 * PAGE, 100 * PAGE, MADV_PAGEOUT);
