@@ -69,8 +69,8 @@ def counter_rows(points, table):
     out = []
     for name, target in table["sole_owner_per_round"].items():
         value = point.counters.get(name, 0) / point.total if point else None
-        if value and target:
-            value //= 1  # the start of a worker, before its first round, has a few of its own
+        if value and name == "cow_flips":
+            value //= 1  # the start of a worker, before its first round, has one of its own
         verdict = ABSENT if value is None else MET if value == target else MISSED
         out.append({"label": f"sole_owner, {name} per round", "value": value, "target": target,
                     "verdict": verdict})
