@@ -68,11 +68,16 @@ static inline __attribute__((noreturn)) void leave(void) {
 }
 
 // Fork, with the child's checks starting from zero. -errno on failure.
-static inline int spawn(void) {
-    int pid = (int)ksys_clone(SIGCHLD, NULL, NULL, 0, NULL);
+static inline int spawn_with(unsigned long flags) {
+    int pid = (int)ksys_clone(SIGCHLD | flags, NULL, NULL, 0, NULL);
     if (pid == 0) { checks_failed = 0; }
     return pid;
 }
+
+static inline int spawn(void) { return spawn_with(0); }
+
+// Of this thread's allocations from now on fail the k-th; 0: none. How many there were since the last time.
+static inline long fail_nth(long k) { return ksys_kine_ctl(KINE_FAIL_NTH, (usize)k, 0); }
 
 // Wait for one child. Returns its wait status, or -errno.
 static inline int reap(int pid) {

@@ -236,9 +236,8 @@ static void an_eager_fork_differs_in_nothing_but_sharing(void) {
         static struct kine_audit before, during;
         struct gate hold = gate_new(), done = gate_new();
         audit(&before);
-        int pid = (int)ksys_clone(SIGCHLD | (eager ? KINE_CLONE_EAGER : 0), NULL, NULL, 0, NULL);
+        int pid = spawn_with(eager ? KINE_CLONE_EAGER : 0);
         if (pid == 0) {
-            checks_failed = 0;
             for (int i = 0; i < PAGES; i += 3) { CHECK(tagged(heap + i * PAGE, i)); }
             CHECK(all_bytes(heap + PAGE, 0, PAGE));
             for (int i = 0; i < PAGES; i++) { tag(heap + i * PAGE, i + 5000); }

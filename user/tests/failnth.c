@@ -20,8 +20,6 @@ static char *fresh;    // never touched by the parent; over several tables
 static char *view;     // of `file`; both are the child's own
 static int file;
 
-static long fail_nth(long k) { return ksys_kine_ctl(KINE_FAIL_NTH, (usize)k, 0); }
-
 // ---- operations: 0, or the error of the call that failed
 
 static long child_writes(int pid) {
@@ -38,9 +36,7 @@ static long child_writes(int pid) {
 
 static long do_fork(void) { return child_writes(spawn()); }
 
-static long do_fork_eagerly(void) {
-    return child_writes((int)ksys_clone(SIGCHLD | KINE_CLONE_EAGER, NULL, NULL, 0, NULL));
-}
+static long do_fork_eagerly(void) { return child_writes(spawn_with(KINE_CLONE_EAGER)); }
 
 static void *sleep_on(void *arg) {
     static uint32_t word;

@@ -167,7 +167,7 @@ static bool fork_fails_in_a_stack(void) {
     int blocked = 0, failed = 0;
     pin(0);
     for (int k = 0; k < BLOCKED + ALLOCATIONS; k++) {
-        ksys_kine_ctl(KINE_FAIL_NTH, k < BLOCKED ? 0 : k - BLOCKED + 1, 0);
+        fail_nth(k < BLOCKED ? 0 : k - BLOCKED + 1);
         int pid = spawn();
         if (pid == 0) {
             gate_wait(&gate);
@@ -176,7 +176,7 @@ static bool fork_fails_in_a_stack(void) {
         blocked += pid > 0;
         failed += pid < 0;
     }
-    ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
+    fail_nth(0);
     for (int k = 0; k < blocked; k++) { gate_post(&gate); }
     for (int k = 0; k < blocked; k++) { CHECK_EQ(reap(-1), 0); }
     gate_free(&gate);

@@ -129,9 +129,8 @@ static void rights_and_addresses_change(void) {
 static void eager_fork_of_what_is_out(void) {
     char *at = written(8, 1);
     send_out(at, 4);
-    int pid = (int)ksys_clone(SIGCHLD | KINE_CLONE_EAGER, NULL, NULL, 0, NULL);
+    int pid = spawn_with(KINE_CLONE_EAGER);
     if (pid == 0) {
-        checks_failed = 0;
         CHECK(holds(at, 8, 1));
         poke(at);
         leave();
@@ -148,9 +147,9 @@ static void a_page_comes_in_when_there_was_no_frame(void) {
     long k = 0, made = 1;
     for (; made > k; k++) {
         send_out(at, PAGES);
-        ksys_kine_ctl(KINE_FAIL_NTH, (usize)k + 1, 0);
+        fail_nth(k + 1);
         bool right = holds(at, 1, 1);
-        made = ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
+        made = fail_nth(0);
         CHECK(right);
         CHECK_EQ(books().errors, 0);
     }
@@ -301,12 +300,12 @@ static long swapon_refused;  // for want of memory, one allocation after the oth
 
 static void swap_on(void) {
     long got = -ENOMEM;
-    for (usize k = 1; got == -ENOMEM; k++) {
-        ksys_kine_ctl(KINE_FAIL_NTH, k, 0);
+    for (long k = 1; got == -ENOMEM; k++) {
+        fail_nth(k);
         got = ksys_swapon("/dev/vda", 0);
         swapon_refused += got == -ENOMEM;
     }
-    ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
+    fail_nth(0);
 }
 
 static void swapon_wants_memory(void) { CHECK(swapon_refused > 0); }

@@ -65,9 +65,9 @@ static long answer;  // of the call that follows
 
 // A write by the kernel into word 64; if it needs a copy, that fails: the call says so, and the page stays.
 static void fail_to_write(void) {
-    ksys_kine_ctl(KINE_FAIL_NTH, 1, 0);
+    fail_nth(1);
     answer = ksys_kine_pagemap(shared, 1, (uint64_t *)&words()[64]);
-    ksys_kine_ctl(KINE_FAIL_NTH, 0, 0);
+    fail_nth(0);
 }
 
 // A demand-zero page for the kernel to write: by its answer we know whether there was a frame.
